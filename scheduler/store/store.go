@@ -1,0 +1,259 @@
+// Package store is the storage contract of MLQ: a small etcd that knows
+// nothing of jobs.
+//
+// It holds records (opaque bytes with a version), ordered indexes (sets of
+// byte strings in memcmp order), counters (int64) and logs (append-only lists
+// with a length limit), and it commits a set of effects if all guards still
+// hold. Two implementations, redisstore and localstore, pass one contract
+// suite (storetest) and a differential run.
+//
+// # Versions
+//
+// The namespace has one revision counter. Every commit that is applied takes
+// the next revision, and a record's version is the revision of the commit
+// that last wrote it. A version is never used twice, also not after a delete
+// and a re-create; an absent record has version 0.
+//
+// # Identity
+//
+// A store has an identity: the run id of the Redis server, or the id written
+// into the embedded file when it was made. A commit carries the identity that
+// its caller read under. Where the store's identity is another (a restart, a
+// failover that may have lost writes), the commit writes nothing and answers
+// ConflictIdentity; what was read or allocated before is to be thrown away.
+//
+// # Repeats
+//
+// An answer can be lost after its commit was applied, and the caller (or a
+// client library) then repeats it. A commit that adds to a counter, appends
+// to a log or notifies must therefore hold a guard that its own effects
+// falsify: a guarded record that it also puts or deletes. The store refuses
+// one that does not (ErrUnsafeRepeat), so a repeat can only answer conflict.
+// Puts, deletes, index and unindex alone are idempotent and need no guard.
+//
+// # Time
+//
+// The store's clock decides. Read, and every answer of Commit, tell it.
+// No correctness depends on a record's TTL, on a notice, or on a caller's
+// clock.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Limits that every implementation enforces with ErrTooLarge, so that a caller that
+// works on one store works on the other.
+const (
+	MaxKeyBytes    = 1024     // of a key, an index member, a topic
+	MaxValueBytes  = 64 << 20 // of one record or log entry
+	MaxCommitItems = 20_000   // guards and effects of one commit
+)
+
+// Sentinels of the stores. Anything else that a store returns is wrapped in
+// ErrUnavailable when the outcome is unknown or the store cannot be reached.
+var (
+	// ErrUnavailable: the store could not be reached or did not answer; the
+	// outcome of a commit is unknown, and repeating the same commit is safe.
+	ErrUnavailable = errors.New("store unavailable")
+	// ErrFull: the store refused to write because its memory or disk is full.
+	ErrFull = errors.New("store full")
+	// ErrUnsafeRepeat: the commit adds, appends or notifies without a guard
+	// that its own effects falsify. A programming error.
+	ErrUnsafeRepeat = errors.New("commit is not safe to repeat")
+	// ErrTooLarge: a key, value or commit is above the limits.
+	ErrTooLarge = errors.New("commit above the store's limits")
+	// ErrClosed: the store was closed by this process.
+	ErrClosed = errors.New("store closed")
+)
+
+// Record is one record as read. An absent record has version 0 and no value.
+type Record struct {
+	Value   []byte
+	Version uint64
+}
+
+// Range asks for up to Limit members of an index that are ≥ From and, where
+// To is not nil, < To, in memcmp order (descending if Reverse: those < From
+// when From is not nil, and ≥ To where To is not nil, from the highest).
+type Range struct {
+	Index   string
+	From    []byte
+	To      []byte
+	Limit   int
+	Reverse bool
+}
+
+// Count asks how many members of an index lie in [From, To); nil bounds are
+// open. An answer above Cap is reported as Cap+1; Cap 0 means no cap.
+type Count struct {
+	Index    string
+	From, To []byte
+	Cap      int64
+}
+
+// EntryID names an entry of a log: the revision that appended it, and its place
+// in that commit. IDs of one log grow. The zero value is before all entries.
+type EntryID struct {
+	Revision uint64
+	Seq      uint32
+}
+
+// Entry is one entry of a log.
+type Entry struct {
+	ID    EntryID
+	Value []byte
+}
+
+// LogRange asks for up to Limit entries of a log after After.
+type LogRange struct {
+	Log   string
+	After EntryID
+	Limit int
+}
+
+// Query is a set of reads that travel in one round trip. It is not a snapshot
+// across its parts; only what a commit guards is certain.
+type Query struct {
+	Keys     []string
+	Ranges   []Range
+	Counts   []Count
+	Counters []string
+	Logs     []LogRange
+}
+
+// Answer holds the results of a Query, each slice parallel to the query's.
+type Answer struct {
+	Records  []Record
+	Ranges   [][][]byte
+	Counts   []int64
+	Counters []int64
+	Logs     [][]Entry
+
+	Now      time.Time // the store's clock, µs precision, UTC
+	Identity string    // to be carried by commits based on this answer
+	Revision uint64    // the namespace's revision when it was read
+}
+
+// GuardKind says what a Guard compares.
+type GuardKind uint8
+
+// The guards of a commit.
+const (
+	// GuardVersion: the record Key has exactly Version (0: it is absent).
+	GuardVersion GuardKind = iota + 1
+	// GuardAtMost: counter Key plus N is ≤ Limit.
+	GuardAtMost
+	// GuardEmpty: index Key has no members.
+	GuardEmpty
+)
+
+// Guard is one condition of a commit. All guards are checked before the first
+// effect is applied.
+type Guard struct {
+	Kind    GuardKind
+	Key     string
+	Version uint64
+	N       int64
+	Limit   int64
+}
+
+// EffectKind says what an Effect does.
+type EffectKind uint8
+
+// The effects of a commit.
+const (
+	// EffectPut writes the record Key. With TTL > 0 the store may forget it
+	// that long after; a reader that cares checks the time in the value.
+	EffectPut EffectKind = iota + 1
+	// EffectDelete deletes the record Key; absent is fine.
+	EffectDelete
+	// EffectIndex adds Value as member to the index Key; present is fine.
+	EffectIndex
+	// EffectUnindex removes the member Value from the index Key; absent is fine.
+	EffectUnindex
+	// EffectAdd adds N to the counter Key. A counter that reaches 0 takes no
+	// space; an absent one reads 0.
+	EffectAdd
+	// EffectAppend appends Value to the log Key and keeps about the last Keep entries
+	// (never fewer; Keep must be > 0).
+	EffectAppend
+	// EffectDropLog deletes the log Key.
+	EffectDropLog
+	// EffectNotify sends Value to the watchers of the topic Key, as a hint.
+	EffectNotify
+)
+
+// Effect is one change of a commit; effects are applied in order.
+type Effect struct {
+	Kind  EffectKind
+	Key   string
+	Value []byte
+	N     int64
+	Keep  int64
+	TTL   time.Duration
+}
+
+// Commit is applied as a whole or not at all: if the store has the identity
+// and all guards hold, then all effects.
+type Commit struct {
+	Identity string
+	Guards   []Guard
+	Effects  []Effect
+}
+
+// Conflict values of a Result.
+const (
+	// NoConflict: the commit was applied.
+	NoConflict = -1
+	// ConflictIdentity: the store is not the one that was read.
+	ConflictIdentity = -2
+)
+
+// Result answers a Commit.
+type Result struct {
+	// Conflict is NoConflict, ConflictIdentity, or the index of the first
+	// guard that did not hold.
+	Conflict int
+	// Revision is the commit's own revision when it was applied: the version
+	// that every record it wrote has now.
+	Revision uint64
+	Now      time.Time // the store's clock at the commit
+	Identity string    // the store's identity now
+}
+
+// OK reports whether the commit was applied.
+func (r Result) OK() bool { return r.Conflict == NoConflict }
+
+// Notice is a hint that something happened. Lost says that notices may have
+// been missed (a broken connection): the watcher reads again.
+type Notice struct {
+	Topic string
+	Value []byte
+	Lost  bool
+}
+
+// Store is what the scheduler needs of a store. All methods are safe for
+// concurrent use and return promptly when ctx ends.
+type Store interface {
+	// Read answers all parts of the query in one round trip.
+	Read(ctx context.Context, q Query) (Answer, error)
+	// Commit applies c if its guards hold. A Go error means that the outcome
+	// is unknown (ErrUnavailable) or that nothing was written (all others).
+	Commit(ctx context.Context, c Commit) (Result, error)
+	// Allocate adds n to a counter and returns the first number of the block
+	// [first, first+n) and the store's identity. A block whose answer is lost
+	// stays unused: numbers may have gaps and are never given twice.
+	Allocate(ctx context.Context, counter string, n int64) (first int64, identity string, err error)
+	// Watch subscribes to topics and returns once the subscription holds: every
+	// notice sent after that is delivered, or a notice with Lost. The channel is closed when ctx
+	// ends or the store is closed. A slow reader loses notices and gets Lost.
+	Watch(ctx context.Context, topics ...string) (<-chan Notice, error)
+	// Describe says in one line what an acknowledgement is worth on this store
+	// (start-up prints it), after refusing a configuration that breaks the promises.
+	Describe(ctx context.Context) (string, error)
+	// Close ends the watches and frees the resources.
+	Close() error
+}
