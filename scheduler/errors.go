@@ -1,0 +1,37 @@
+package scheduler
+
+import "errors"
+
+// Refusals of transitions. Each is wrapped with words for the user; api maps
+// them to HTTP statuses and stable codes, the Python client to exceptions.
+var (
+	ErrNotFound       = errors.New("no such job")               // unknown, purged, or another user's
+	ErrStale          = errors.New("stale lease")               // the fence is not the current one: stop and throw away
+	ErrBusy           = errors.New("taken")                     // the job or a device was taken by somebody faster
+	ErrHold           = errors.New("held")                      // the hold-off after a change of store still runs
+	ErrStaleAgent     = errors.New("agent replaced")            // another process has this agent's name
+	ErrFinal          = errors.New("job has ended")             // a final state never changes
+	ErrNotFinal       = errors.New("job has not ended")         // only an ended job can be requeued
+	ErrCancelled      = errors.New("cancel requested")          // start refused: release it
+	ErrQuota          = errors.New("over quota")                // a limit of the user is reached
+	ErrUnsatisfiable  = errors.New("no host can ever run this") // with the closest that exists
+	ErrInvalid        = errors.New("invalid request")           // a field is wrong; see FieldError
+	ErrForbidden      = errors.New("not allowed")               // not this user's to do
+	ErrKeyReused      = errors.New("idempotency key reused")    // same key, other content
+	ErrUnknownHost    = errors.New("no such host")
+	ErrUnknownDevice  = errors.New("no such device")
+	ErrAgentTooLate   = errors.New("agent's lease time is over") // renew before claiming
+	ErrConflictRepeat = errors.New("too many conflicts")         // the store kept changing under this transition
+)
+
+// FieldError is a refusal of one field of a request.
+type FieldError struct {
+	Field  string // JSON name: "gpu_mem"
+	Detail string // in the user's words: what is wrong and what would be right
+}
+
+// Error gives field and detail.
+func (e *FieldError) Error() string { return e.Field + ": " + e.Detail }
+
+// Unwrap makes a FieldError an ErrInvalid.
+func (e *FieldError) Unwrap() error { return ErrInvalid }

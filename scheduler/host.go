@@ -1,0 +1,70 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/mlq-dev/mlq/gpu"
+)
+
+// Environment is a Python environment that a host offers.
+type Environment struct {
+	Name        string
+	Path        string // of the interpreter
+	Version     string // "3.11.7"
+	Cloudpickle string // its version, "" if missing
+	Torch       string // likewise
+	Numpy       string // likewise
+	// Problem says in one line why it cannot run jobs and which command mends
+	// it; "" if it can.
+	Problem string
+}
+
+// Inventory is what an agent last reported of its host.
+type Inventory struct {
+	Host         string // the agent's name, unique in the namespace
+	Version      string // of the agent's binary
+	BootID       string
+	Devices      []DeviceReport
+	Environments []Environment
+	Labels       map[string]string
+	Isolation    string // the level reached, in words
+	RunAs        string // "self", "submitter" or an account
+	Accounts     []string
+	Reported     time.Time
+}
+
+// DeviceReport is a device and what its agent says of it.
+type DeviceReport struct {
+	gpu.Device
+	State  gpu.State
+	Reason string // in words, "" when free
+	Since  time.Time
+	Used   int64 // bytes in use
+}
+
+// Host is an inventory with the agent's life signs and what an admin decided.
+type Host struct {
+	Inventory
+	Epoch      uint64
+	Renewed    time.Time // the last heartbeat
+	LeaseUntil time.Time // the store lets others have its leases after this
+	Drained    bool
+	DrainedBy  string // who, and why
+	// DrainedDevices: UUID → who and why.
+	DrainedDevices map[string]string
+}
+
+// Lease is an active job's hold on devices, as admins list it.
+type Lease struct {
+	Job        JobID
+	Name       string
+	User       string
+	Host       string
+	Devices    []string
+	Since      time.Time
+	Renewed    time.Time
+	LeaseUntil time.Time
+	EndsBy     time.Time // start + time limit; zero: none
+	State      State
+	Attempt    int
+}

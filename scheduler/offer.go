@@ -1,0 +1,85 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/mlq-dev/mlq/gpu"
+)
+
+// Offer is what an agent has: all its devices, the busy ones with the time at
+// which they are expected to be free.
+type Offer struct {
+	Host         string
+	Devices      []OfferedDevice
+	Labels       map[string]string
+	Environments []Environment
+	Accounts     []string // unix accounts that jobs may run as; nil: any
+	// RealElsewhere: some other host has a real GPU, so that stand-ins of this one must not be used for requests that fit there.
+	RealElsewhere bool
+	// WorkDirOK reports whether jobs may enter this path on the host.
+	WorkDirOK func(path, unix string) bool
+}
+
+// OfferedDevice is one device of an offer.
+type OfferedDevice struct {
+	gpu.Device
+	Free bool
+	// FreeBy is the expected end of the job on a busy device; zero: unknown.
+	FreeBy time.Time
+}
+
+// Entry is a waiting job as the view has it: the member of its class's index.
+type Entry struct {
+	Job      JobID
+	User     string
+	Class    string
+	Priority int
+	Rank     uint64
+	Devices  int
+	Since    time.Time
+}
+
+// View is what an agent sees of the queue: of each class that fits its offer
+// the first entries, never specs.
+type View struct {
+	Entries  []Entry
+	Held     map[string]int64 // devices that each user of the entries holds now
+	Now      time.Time
+	Identity string
+	Revision uint64
+}
+
+// Choice is what Pick decided.
+type Choice struct {
+	Kind    ChoiceKind
+	Job     JobID
+	Devices []string  // UUIDs
+	Until   time.Time // of a hold: look again then
+	Reason  string    // in words, of none
+	// Next are the further candidates of the same view, in order, for when somebody was faster.
+	Next []Choice
+}
+
+// ChoiceKind says what a Choice is.
+type ChoiceKind string
+
+// The kinds of choices.
+const (
+	ChoiceRun  ChoiceKind = "run"  // claim Job on Devices
+	ChoiceHold ChoiceKind = "hold" // keep Devices free for Job, which needs several
+	ChoiceNone ChoiceKind = "none" // nothing for this offer, for Reason
+)
+
+// Joined answers an agent that (re)joined.
+type Joined struct {
+	Epoch uint64     // of this agent process: carried by claims and renewals
+	Kill  []LeaseRef // leases that it runs and has no right to any more
+	Adopt []Job      // active jobs whose leases it goes on holding
+	Now   time.Time
+}
+
+// Renewed answers a renewal.
+type Renewed struct {
+	Answers []RenewAnswer
+	Now     time.Time
+}

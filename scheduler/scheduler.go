@@ -1,0 +1,137 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// Options of a Scheduler.
+type Options struct {
+	Timing Timing
+	Log    zerolog.Logger
+	// HighWater persists the highest job id that this process may have issued
+	// (a file in the data folder of serve); nil where no jobs are submitted.
+	HighWater HighWater
+}
+
+// HighWater keeps a number that only grows, across restarts and store losses.
+type HighWater interface {
+	Load() (JobID, error)
+	Raise(to JobID) error // durable when it returns
+}
+
+// Scheduler runs the transitions on a store: it reads, asks the pure
+// transition, commits, and starts over on a conflict. It has no state that
+// matters; any number of processes may have one on the same store.
+type Scheduler struct {
+	store store.Store
+	opts  Options
+}
+
+// Who acts: taken from the token, never from a request.
+type Who struct {
+	User  string
+	Unix  string
+	Admin bool
+	// Limits; 0 means none.
+	MaxQueued  int
+	MaxDevices int
+	MaxTimeout time.Duration
+	// DefaultTimeout holds where a submission names none.
+	DefaultTimeout time.Duration
+}
+
+// Submitted answers a submit.
+type Submitted struct {
+	IDs      []JobID
+	Replayed bool // the idempotency key was known: these are the ids of then
+}
+
+// Filter selects jobs for lists and bulk actions; zero fields select all.
+type Filter struct {
+	User   string
+	Name   string
+	States []State
+	Before JobID // cursor: ids below it
+	Limit  int
+}
+
+// WhyReason is one reason why a job waits, the most decisive first.
+type WhyReason struct {
+	Code string // stable: "devices-busy", "no-host", "after", "hold-off", …
+	Text string // in words
+}
+
+// Estimate of when a job starts: a range with its basis in words, or the zero range and why there is none.
+type Estimate struct {
+	Earliest, Latest time.Duration
+	Basis            string
+}
+
+// Why explains a waiting job.
+type Why struct {
+	Position     int  // from 1 in its class's order; 0: does not wait
+	PositionOver bool // the place is beyond 1,000
+	Reasons      []WhyReason
+	Estimate     Estimate
+}
+
+// Change hints that a job changed.
+type Change struct {
+	Job   JobID
+	State State
+	Lost  bool // changes may have been missed: read again
+}
+
+// Event is a fact appended when a state changed.
+type Event struct {
+	ID      store.EntryID
+	Job     JobID
+	User    string
+	Kind    string // the new state, or "released", "lost", "retry", "cancel_requested", …
+	Text    string // in words
+	At      time.Time
+	Attempt int
+}
+
+// Claimed answers a claim: the lease and what to run.
+type Claimed struct {
+	Job    Job
+	Spec   Spec
+	Fence  uint64
+	Replay bool
+}
+
+// ClaimRequest is an agent's choice.
+type ClaimRequest struct {
+	Host        string
+	Epoch       uint64
+	Job         JobID
+	Devices     []string
+	ClaimID     string
+	TokenSHA256 []byte
+	WorkDir     string
+}
+
+// RenewAnswer is what an agent learns of one of its leases.
+type RenewAnswer struct {
+	Ref    LeaseRef
+	Gone   bool   // not its lease any more: kill and throw away
+	Cancel bool   // stop it, with grace, and finish it as cancelled
+	Why    string // who cancelled, in words
+	Then   string // "requeue": release instead of finish (a revoke)
+}
+
+// Finish is how an attempt ended.
+type Finish struct {
+	Outcome  Outcome // succeeded, failed, timed_out or cancelled
+	Reason   Reason  // of a failure
+	Detail   string
+	ExitCode int
+	Signal   string
+	Result   Result
+	Inline   []byte // the envelope itself where Result.Inline
+}

@@ -1,0 +1,40 @@
+package scheduler
+
+import "time"
+
+// Timing holds the times of the protocol (docs/protocol.md). One knob, Scale,
+// divides all of them for tests.
+type Timing struct {
+	RenewEvery     time.Duration // heartbeat of an agent, ± 10 %
+	RenewTry       time.Duration // one try of it
+	Believe        time.Duration // the agent trusts its leases this long after sending a renew that succeeded
+	Warn           time.Duration // without success: warn
+	Term           time.Duration // … SIGTERM to the jobs
+	Kill           time.Duration // … SIGKILL
+	Empty          time.Duration // … the process trees must be gone
+	Expire         time.Duration // the store lets others have the leases
+	HoldOff        time.Duration // no old job is granted after the store's identity changed
+	ReapEvery      time.Duration
+	PromoteEvery   time.Duration
+	CheckEvery     time.Duration
+	PollMin        time.Duration // the agent's jittered poll of the queue
+	PollMax        time.Duration
+	IdempotencyTTL time.Duration
+	GangWait       time.Duration // a head for several devices that waited this long is held for
+	Avoid          time.Duration // first hold-off of a host that released a job, doubled each time
+	BackoffMin     time.Duration // of the user's retries
+	BackoffMax     time.Duration
+}
+
+// DefaultTiming is the protocol's table of numbers.
+func DefaultTiming() Timing {
+	return Timing{
+		RenewEvery: 5 * time.Second, RenewTry: 3 * time.Second,
+		Believe: 60 * time.Second, Warn: 15 * time.Second, Term: 40 * time.Second,
+		Kill: 50 * time.Second, Empty: 58 * time.Second, Expire: 75 * time.Second,
+		HoldOff: 75 * time.Second, ReapEvery: 2 * time.Second, PromoteEvery: time.Second,
+		CheckEvery: time.Minute, PollMin: time.Second, PollMax: 2 * time.Second,
+		IdempotencyTTL: 24 * time.Hour, GangWait: 10 * time.Minute, Avoid: 30 * time.Second,
+		BackoffMin: 10 * time.Second, BackoffMax: 10 * time.Minute,
+	}
+}
