@@ -1,0 +1,89 @@
+package envelope
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestRoundTrip(t *testing.T) {
+	big := bytes.Repeat([]byte{7}, 5000)
+	data, err := Encode(Header{Kind: KindCall, Function: "train", Python: "3.11.7"},
+		Part{"code", []byte("abc")}, Part{"args", nil}, Part{"b0", big}, Part{"b1", []byte("z")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := ParseAll(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Function != "train" || h.Python != "3.11.7" || len(h.Frames) != 4 {
+		t.Fatalf("header came back as %+v", h)
+	}
+	b0, _ := h.Frame("b0")
+	if b0.Offset%64 != 0 || !bytes.Equal(data[b0.Offset:b0.Offset+b0.Size], big) {
+		t.Errorf("b0 at %d: not aligned, or other bytes", b0.Offset)
+	}
+	b1, _ := h.Frame("b1")
+	if b1.Offset != b0.Offset+b0.Size || data[b1.Offset] != 'z' {
+		t.Errorf("b1 at %d, want right after b0", b1.Offset)
+	}
+	if _, ok := h.Frame("nothing"); ok {
+		t.Error("a frame that is not there was found")
+	}
+}
+
+func TestUnknownHeaderFieldsAreIgnored(t *testing.T) {
+	if _, err := ParseAll(raw(`{"kind":"call","frames":[],"news":1}`)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	whole, err := Encode(Header{Kind: KindResult, Value: ValueText}, Part{"view", []byte("hello")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	huge := append([]byte(magic), 0xff, 0xff, 0xff, 0x7f)
+	many := `{"kind":"call","frames":[` + strings.Repeat(`["a",0],`, MaxFrames) + `["a",0]]}`
+	for name, data := range map[string][]byte{
+		"nothing":         nil,
+		"other magic":     []byte("PK\x03\x04aaaaaaaa"),
+		"huge header":     huge,
+		"cut in header":   whole[:20],
+		"cut in frames":   whole[:len(whole)-1],
+		"trailing":        append(bytes.Clone(whole), 0),
+		"not JSON":        raw(`{"kind":`),
+		"other kind":      raw(`{"kind":"pickle","frames":[]}`),
+		"negative frame":  raw(`{"kind":"call","frames":[["a",-1]]}`),
+		"huge frame":      raw(`{"kind":"call","frames":[["a",9007199254740993],["b",9007199254740993]]}`),
+		"frame of 3":      raw(`{"kind":"call","frames":["a"]}`),
+		"too many frames": raw(many),
+	} {
+		if _, err := ParseAll(data); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: got %v, want ErrInvalid", name, err)
+		}
+	}
+}
+
+func raw(header string) []byte {
+	out := binary.LittleEndian.AppendUint32([]byte(magic), uint32(len(header)))
+	return append(out, header...)
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(raw(`{"kind":"call","frames":[["a",3]]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		h, err := Parse(data)
+		if err != nil {
+			return
+		}
+		for _, fr := range h.Frames {
+			if fr.Offset < prefix || fr.Offset+fr.Size > h.Size || h.Size > int64(len(data)) {
+				t.Fatalf("frame %+v lies outside of %d bytes", fr, len(data))
+			}
+		}
+	})
+}
