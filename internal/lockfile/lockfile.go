@@ -1,0 +1,89 @@
+// Package lockfile holds a kernel lock on a file, as `flock` does: exclusive,
+// and gone with the last process that has it open, however that one ended.
+//
+// The lock belongs to the open file, not to a process. An agent takes it,
+// hands the descriptor to a slot and closes its own: the lock stays until the
+// slot closes too. Nobody may therefore unlock it explicitly (that would end
+// it for all holders), and a lock file is never removed (a second file of the
+// same name would be a second lock).
+package lockfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrLocked: somebody else holds the lock.
+var ErrLocked = errors.New("locked by another process")
+
+// Shared is the folder in which all agents and tools of a host keep their
+// device locks, so that they see each other's.
+const Shared = "/run/lock/mlq"
+
+// Lock is a held lock.
+type Lock struct{ file *os.File }
+
+// Acquire takes the lock of the file at path, which is made where it does not
+// exist. It does not wait: ErrLocked when somebody has it.
+func Acquire(path string) (*Lock, error) {
+	f, err := open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open lock: %w", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return &Lock{file: f}, nil
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrLocked
+	}
+	return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+}
+
+// open never creates a file that is there: in a sticky folder that all may
+// write, the kernel refuses O_CREAT on somebody else's (fs.protected_regular).
+func open(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	return os.OpenFile(path, os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
+}
+
+// File is the locked file, to be handed to another process. It stays the
+// Lock's to close.
+func (l *Lock) File() *os.File { return l.file }
+
+// Close gives up this holder's share of the lock; it is free when every
+// process that was handed the file has closed it too.
+func (l *Lock) Close() error { return l.file.Close() }
+
+// Dir is the folder for device locks: Shared where it can be made and
+// written, else private, which then is made.
+func Dir(private string) (string, error) {
+	if usable(Shared) {
+		return Shared, nil
+	}
+	if err := os.MkdirAll(private, 0o700); err != nil {
+		return "", fmt.Errorf("folder for locks: %w", err)
+	}
+	return private, nil
+}
+
+// usable makes the shared folder as /run/lock itself is: sticky, for all.
+func usable(dir string) bool {
+	if err := os.Mkdir(dir, 0o777); err == nil {
+		if os.Chmod(dir, 0o777|fs.ModeSticky) != nil {
+			return false
+		}
+	}
+	return unix.Access(dir, unix.W_OK|unix.X_OK) == nil
+}
+
+// Path is the lock file of the device with this UUID in the folder dir.
+func Path(dir, uuid string) string { return filepath.Join(dir, uuid+".lock") }
