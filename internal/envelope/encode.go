@@ -44,4 +44,3 @@ func assemble(h Header, text []byte, parts []Part) []byte {
 	}
 	return out
 }
-

@@ -1,0 +1,265 @@
+// Package blob keeps payloads, results and logs in one folder that every
+// server of a namespace shares.
+//
+// A blob is named by the SHA-256 of its bytes and never changes: it is written
+// to a temporary file, hashed on the way, synced, renamed into place, and then
+// its folder is synced, so that a name that exists has all its bytes, also
+// after a power cut. A log is a file per attempt that grows. Nothing that a
+// caller sends becomes a path: digests and numbers are checked first, and every
+// file is opened through os.Root, which no symbolic link leads out of.
+//
+//	identity          names the folder; the store knows it too
+//	blobs/ab/ab12…    content
+//	logs/53.1         output of attempt 1 of job 53
+//	tmp/              uploads under way
+package blob
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Sentinels of a folder.
+var (
+	ErrNotFound = errors.New("no such blob")
+	// ErrDigest: the bytes are not those that the name promises; nothing was kept.
+	ErrDigest = errors.New("the content has another SHA-256")
+	// ErrTooLarge: more bytes than allowed; nothing was kept.
+	ErrTooLarge = errors.New("the content is too large")
+	// ErrGap: a piece of a log does not join what is there.
+	ErrGap = errors.New("the log does not reach that offset yet")
+	// ErrName: not a SHA-256 in hexadecimal digits.
+	ErrName = errors.New("not a SHA-256")
+)
+
+const copyBuffer = 256 << 10
+
+// Folder is a folder of blobs. Safe for concurrent use, also by several
+// processes and, on a file system that renames atomically, several machines.
+type Folder struct {
+	root     *os.Root
+	path     string
+	identity string
+	statfs   func(path string) (Space, error)
+}
+
+// Open opens or makes a folder of blobs.
+func Open(path string) (*Folder, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open blobs: %w", err)
+	}
+	if err := os.MkdirAll(abs, 0o700); err != nil {
+		return nil, fmt.Errorf("open blobs: %w", err)
+	}
+	root, err := os.OpenRoot(abs)
+	if err != nil {
+		return nil, fmt.Errorf("open blobs: %w", err)
+	}
+	f := &Folder{root: root, path: abs, statfs: statfs}
+	if err := f.prepare(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open blobs in %s: %w", abs, err), root.Close())
+	}
+	return f, nil
+}
+
+func (f *Folder) prepare() error {
+	for _, dir := range []string{"blobs", "logs", "tmp"} {
+		if err := f.root.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	var err error
+	f.identity, err = f.readIdentity()
+	return err
+}
+
+// readIdentity reads the folder's name, or gives it one. Of two processes that
+// do so at once, the one that links first wins.
+func (f *Folder) readIdentity() (string, error) {
+	text, err := f.root.ReadFile("identity")
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := f.makeIdentity(); err != nil {
+			return "", err
+		}
+		text, err = f.root.ReadFile("identity")
+	}
+	if err != nil {
+		return "", err
+	}
+	identity := strings.TrimSpace(string(text))
+	if len(identity) < 16 {
+		return "", errors.New("the file identity is damaged; restore it from a backup of the folder")
+	}
+	return identity, nil
+}
+
+func (f *Folder) makeIdentity() error {
+	return f.write(strings.NewReader(rand.Text()+"\n"), -1, nil, func(temp string) error {
+		err := f.root.Link(temp, "identity")
+		if errors.Is(err, fs.ErrExist) {
+			err = nil
+		}
+		return errors.Join(err, f.root.Remove(temp), f.syncDir("."))
+	})
+}
+
+// Identity names the folder: random, made with it.
+func (f *Folder) Identity() string { return f.identity }
+
+// Path is the folder's absolute path.
+func (f *Folder) Path() string { return f.path }
+
+// Close frees the folder's descriptor.
+func (f *Folder) Close() error { return f.root.Close() }
+
+// Put keeps what r delivers under the name sum, at most limit bytes, and
+// returns how many they were. It reads r to its end also when the blob is
+// there already. Errors: ErrName, ErrDigest, ErrTooLarge, those of r and of the disk.
+func (f *Folder) Put(sum string, r io.Reader, limit int64) (int64, error) {
+	if !isDigest(sum) {
+		return 0, ErrName
+	}
+	hash := sha256.New()
+	counted := &counter{r: r}
+	err := f.write(counted, limit, hash, func(temp string) error {
+		if hex.EncodeToString(hash.Sum(nil)) != sum {
+			return errors.Join(ErrDigest, f.root.Remove(temp))
+		}
+		return f.install(temp, sum)
+	})
+	return counted.n, err
+}
+
+// PutBytes keeps data and returns its name.
+func (f *Folder) PutBytes(data []byte) (string, error) {
+	sum := Sum(data)
+	if f.Has(sum) {
+		return sum, nil
+	}
+	return sum, f.write(bytes.NewReader(data), -1, nil, func(temp string) error { return f.install(temp, sum) })
+}
+
+// Sum is the name of data.
+func Sum(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// write copies r to a temporary file, syncs it, and hands its name to done.
+func (f *Folder) write(r io.Reader, limit int64, hash hash.Hash, done func(temp string) error) error {
+	temp := "tmp/" + rand.Text()
+	file, err := f.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("write a blob: %w", err)
+	}
+	err = copySync(file, r, limit, hash)
+	if err != nil {
+		return errors.Join(err, f.root.Remove(temp))
+	}
+	return done(temp)
+}
+
+func copySync(file *os.File, r io.Reader, limit int64, hash hash.Hash) error {
+	if limit >= 0 {
+		r = &limited{r: r, left: limit}
+	}
+	var w io.Writer = plainWriter{file}
+	if hash != nil {
+		w = io.MultiWriter(w, hash)
+	}
+	if _, err := io.CopyBuffer(w, r, make([]byte, copyBuffer)); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	if err := file.Sync(); err != nil {
+		return errors.Join(fmt.Errorf("sync a blob: %w", err), file.Close())
+	}
+	return file.Close()
+}
+
+// install moves a complete file to its name.
+func (f *Folder) install(temp, sum string) error {
+	dir := "blobs/" + sum[:2]
+	if err := f.root.Mkdir(dir, 0o700); err == nil {
+		if err := f.syncDir("blobs"); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("keep a blob: %w", err)
+	}
+	if err := f.root.Rename(temp, dir+"/"+sum); err != nil {
+		return fmt.Errorf("keep a blob: %w", err)
+	}
+	return f.syncDir(dir)
+}
+
+func (f *Folder) syncDir(dir string) error {
+	d, err := f.root.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Open opens a blob for reading. Errors: ErrName, ErrNotFound.
+func (f *Folder) Open(sum string) (*os.File, int64, error) {
+	if !isDigest(sum) {
+		return nil, 0, ErrName
+	}
+	return f.open("blobs/" + sum[:2] + "/" + sum)
+}
+
+func (f *Folder) open(name string) (*os.File, int64, error) {
+	file, err := f.root.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, ErrNotFound
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("open a blob: %w", err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("open a blob: %w", err), file.Close())
+	}
+	return file, info.Size(), nil
+}
+
+// ReadAll reads a blob of at most limit bytes into memory.
+func (f *Folder) ReadAll(sum string, limit int64) ([]byte, error) {
+	file, size, err := f.Open(sum)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // only read
+	if size > limit {
+		return nil, ErrTooLarge
+	}
+	data := make([]byte, size)
+	if _, err := io.ReadFull(file, data); err != nil {
+		return nil, fmt.Errorf("read a blob: %w", err)
+	}
+	return data, nil
+}
+
+// Has reports whether a blob is there.
+func (f *Folder) Has(sum string) bool {
+	if !isDigest(sum) {
+		return false
+	}
+	_, err := f.root.Stat("blobs/" + sum[:2] + "/" + sum)
+	return err == nil
+}
+
+func isDigest(sum string) bool {
+	return len(sum) == 64 && strings.Trim(sum, "0123456789abcdef") == ""
+}

@@ -1,0 +1,286 @@
+package submission
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mlq-dev/mlq/internal/envelope"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// TestEveryRequestField fails for a field that is read into nothing.
+func TestEveryRequestField(t *testing.T) {
+	two, ten := 2, 10*time.Second
+	want := map[string]struct {
+		value string
+		then  scheduler.Request
+	}{
+		"gpus":          {`2`, scheduler.Request{GPUs: &two}},
+		"gpu_mem":       {`"16GiB"`, scheduler.Request{GPUMem: 16 << 30}},
+		"gpu_type":      {`"H100"`, scheduler.Request{GPUType: "H100"}},
+		"min_cc":        {`"8.6"`, scheduler.Request{MinCC: 86}},
+		"host":          {`"node7"`, scheduler.Request{Host: "node7"}},
+		"labels":        {`{"disk":"nvme"}`, scheduler.Request{Labels: map[string]string{"disk": "nvme"}}},
+		"python":        {`"3.11"`, scheduler.Request{Python: "3.11"}},
+		"workdir":       {`"/data/ana"`, scheduler.Request{WorkDir: "/data/ana"}},
+		"env_vars":      {`{"SEED":"7"}`, scheduler.Request{EnvVars: map[string]string{"SEED": "7"}}},
+		"name":          {`"ablation"`, scheduler.Request{Name: "ablation"}},
+		"priority":      {`-3`, scheduler.Request{Priority: -3}},
+		"timeout":       {`"2h"`, scheduler.Request{Timeout: 2 * time.Hour}},
+		"queue_timeout": {`90`, scheduler.Request{QueueTimeout: 90 * time.Second}},
+		"retries":       {`4`, scheduler.Request{Retries: 4}},
+		"grace":         {`"10s"`, scheduler.Request{Grace: &ten}},
+		"run_at":        {`"2026-11-24T09:00:00+01:00"`, scheduler.Request{RunAt: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)}},
+		"after":         {`[3,5]`, scheduler.Request{After: []scheduler.JobID{3, 5}}},
+		"on_partition":  {`"keep"`, scheduler.Request{OnPartition: "keep"}},
+		"result_ttl":    {`"7d"`, scheduler.Request{ResultTTL: 7 * 24 * time.Hour}},
+		"key":           {`"nightly-1"`, scheduler.Request{Key: "nightly-1"}},
+	}
+	for _, name := range RequestFieldNames() {
+		c, ok := want[name]
+		if !ok {
+			t.Errorf("%s: no case", name)
+			continue
+		}
+		fromJSON, err := Parse(scheduler.MediaJSON, []byte(`{"msg":1,"`+name+`":`+c.value+`}`))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !reflect.DeepEqual(fromJSON.Request, c.then) {
+			t.Errorf("%s in JSON: got %+v, want %+v", name, fromJSON.Request, c.then)
+		}
+		fromEnvelope, err := Parse(scheduler.MediaEnvelope, call(t, `{"`+name+`":`+c.value+`}`))
+		if err != nil || !reflect.DeepEqual(fromEnvelope.Request, c.then) {
+			t.Errorf("%s in an envelope: got %+v, %v", name, fromEnvelope, err)
+		}
+	}
+}
+
+func call(t *testing.T, request string) []byte {
+	t.Helper()
+	data, err := envelope.Encode(envelope.Header{
+		Kind: envelope.KindCall, Function: "train", Python: "3.11.7", Request: []byte(request),
+	}, envelope.Part{Name: "code", Data: []byte("c")}, envelope.Part{Name: "args", Data: []byte("a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestWhatRuns(t *testing.T) {
+	sha := strings.Repeat("a1", 32)
+	for _, c := range []struct {
+		body, function, version string
+		call                    Call
+	}{
+		{`{"msg":{"arg1":6}}`, "", "", Call{Kind: KindMessage, Msg: []byte(`{"arg1":6}`)}},
+		{`{"msg":null,"functions":["a","b"]}`, "b", "", Call{Kind: KindMessage, Msg: []byte(`null`), Functions: []string{"a", "b"}}},
+		{`{"source":"def f(m): ...","function":"f","msg":1}`, "f", "", Call{Kind: KindSource, Source: "def f(m): ...", Function: "f", Msg: []byte("1")}},
+		{`{"command":["/usr/bin/nvidia-smi","-L"],"cwd":"/tmp"}`, "nvidia-smi", "", Call{Kind: KindCommand, Command: []string{"/usr/bin/nvidia-smi", "-L"}, Cwd: "/tmp"}},
+		{`{"call":{"sha256":"` + sha + `","size":9000,"function":"g","python":"3.12.1"}}`, "g", "3.12", Call{Kind: KindUploaded, Ref: Ref{Media: envelope.Media, SHA256: sha, Size: 9000}}},
+	} {
+		p, err := Parse(scheduler.MediaJSON, []byte(c.body))
+		if err != nil {
+			t.Errorf("%s: %v", c.body, err)
+			continue
+		}
+		if !reflect.DeepEqual(p.Call, c.call) || p.Function != c.function || p.PythonVersion != c.version {
+			t.Errorf("%s: got %+v", c.body, p)
+		}
+		if string(p.Body) != c.body || p.Media != scheduler.MediaJSON {
+			t.Errorf("%s: the body was not kept as it was", c.body)
+		}
+	}
+}
+
+func TestEnvelopeCall(t *testing.T) {
+	body := call(t, `{"gpus":1,"callback":"https://example.org/done"}`)
+	p, err := Parse(scheduler.MediaEnvelope, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Function != "train" || p.PythonVersion != "3.11" || p.Call.Kind != KindEnvelope || p.Callback != "https://example.org/done" {
+		t.Errorf("got %+v", p)
+	}
+}
+
+func TestRefRoundTrip(t *testing.T) {
+	ref := Ref{Media: scheduler.MediaJSON, SHA256: strings.Repeat("0", 64), Size: 12}
+	body, err := EncodeRef(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Parse(MediaRef, body)
+	if err != nil || p.Call.Kind != KindRef || p.Call.Ref != ref {
+		t.Fatalf("got %+v, %v", p, err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	manyLabels := `{"msg":1,"labels":{"l0":""`
+	for i := range 1000 {
+		manyLabels += `,"x` + strings.Repeat("y", i%50) + string(rune('a'+i%26)) + strings.Repeat("z", i/50) + `":""`
+	}
+	manyLabels += `}}`
+	for _, c := range []struct {
+		name, body string
+		code       Code
+		pointer    string
+	}{
+		{"not JSON", `{"msg":`, CodeBadJSON, "/msg"},
+		{"trailing data", `{"msg":1} {"msg":2}`, CodeBadJSON, ""},
+		{"null", `null`, CodeBadJSON, ""},
+		{"list", `[{"msg":1}]`, CodeBadJSON, ""},
+		{"deep", `{"msg":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`, CodeBadJSON, "/msg" + strings.Repeat("/0", 31)},
+		{"unknown field", `{"msg":1,"gpu_count":2}`, CodeUnknownField, "/gpu_count"},
+		{"other case", `{"Msg":1}`, CodeUnknownField, "/Msg"},
+		{"duplicate", `{"msg":1,"msg":2}`, CodeDuplicateField, "/msg"},
+		{"duplicate in msg", `{"msg":{"a":1,"a":2}}`, CodeDuplicateField, "/msg/a"},
+		{"nothing to run", `{"gpus":1}`, CodeInvalidField, ""},
+		{"two things to run", `{"msg":1,"command":["ls"]}`, CodeInvalidField, "/msg"},
+		{"source without function", `{"source":"x"}`, CodeInvalidField, "/function"},
+		{"empty command", `{"command":[]}`, CodeInvalidField, "/command"},
+		{"NUL in a command", `{"command":["a\u0000b"]}`, CodeInvalidField, "/command"},
+		{"NaN", `{"msg":1,"timeout":NaN}`, CodeInvalidField, "/timeout"},
+		{"1e309", `{"msg":1,"timeout":1e309}`, CodeInvalidField, "/timeout"},
+		{"negative", `{"msg":1,"gpus":-1}`, CodeInvalidField, "/gpus"},
+		{"float for int", `{"msg":1,"gpus":1.0}`, CodeInvalidField, "/gpus"},
+		{"text for int", `{"msg":1,"gpus":"1"}`, CodeInvalidField, "/gpus"},
+		{"null for int", `{"msg":1,"gpus":null}`, CodeInvalidField, "/gpus"},
+		{"2^63", `{"msg":1,"retries":9223372036854775808}`, CodeInvalidField, "/retries"},
+		{"2^63 job", `{"msg":1,"after":9223372036854775808}`, CodeInvalidField, "/after"},
+		{"timeout 0", `{"msg":1,"timeout":0}`, CodeInvalidField, "/timeout"},
+		{"timeout in words", `{"msg":1,"timeout":"soon"}`, CodeInvalidField, "/timeout"},
+		{"negative timeout", `{"msg":1,"timeout":"-2h"}`, CodeInvalidField, "/timeout"},
+		{"endless timeout", `{"msg":1,"timeout":"99999999h"}`, CodeInvalidField, "/timeout"},
+		{"memory of nothing", `{"msg":1,"gpu_mem":"GB"}`, CodeInvalidField, "/gpu_mem"},
+		{"memory as float", `{"msg":1,"gpu_mem":1e9}`, CodeInvalidField, "/gpu_mem"},
+		{"hex memory", `{"msg":1,"gpu_mem":"0x10GB"}`, CodeInvalidField, "/gpu_mem"},
+		{"cc", `{"msg":1,"min_cc":"8.65"}`, CodeInvalidField, "/min_cc"},
+		{"run_at without zone", `{"msg":1,"run_at":"2026-11-24T08:00:00"}`, CodeInvalidField, "/run_at"},
+		{"name with newline", `{"msg":1,"name":"a\nb"}`, CodeInvalidField, "/name"},
+		{"name with ANSI", `{"msg":1,"name":"\u001b[31mred"}`, CodeInvalidField, "/name"},
+		{"name with RTL override", `{"msg":1,"name":"a\u202Eb"}`, CodeInvalidField, "/name"},
+		{"name with half a surrogate", `{"msg":1,"name":"\ud800"}`, CodeInvalidField, "/name"},
+		{"long name", `{"msg":1,"name":"` + strings.Repeat("n", 129) + `"}`, CodeInvalidField, "/name"},
+		{"empty name", `{"msg":1,"name":""}`, CodeInvalidField, "/name"},
+		{"invalid UTF-8", "{\"msg\":1,\"name\":\"\xff\"}", CodeBadJSON, "/name"},
+		{"label with control", `{"msg":1,"labels":{"a":"b\u0007"}}`, CodeInvalidField, "/labels/a"},
+		{"1000 labels", manyLabels, CodeInvalidField, "/labels"},
+		{"1 MB of env", `{"msg":1,"env_vars":{"A":"` + strings.Repeat("a", 1<<20) + `"}}`, CodeInvalidField, "/env_vars"},
+		{"env null", `{"msg":1,"env_vars":{"A":null}}`, CodeInvalidField, "/env_vars/A"},
+		{"env name", `{"msg":1,"env_vars":{"A=B":"c"}}`, CodeInvalidField, "/env_vars/A=B"},
+		{"env NUL", `{"msg":1,"env_vars":{"A":"b\u0000"}}`, CodeInvalidField, "/env_vars/A"},
+		{"LD_PRELOAD", `{"msg":1,"env_vars":{"LD_PRELOAD":"x"}}`, CodeReservedEnv, "/env_vars/LD_PRELOAD"},
+		{"PATH", `{"msg":1,"env_vars":{"PATH":"x"}}`, CodeReservedEnv, "/env_vars/PATH"},
+		{"PYTHONPATH", `{"msg":1,"env_vars":{"PYTHONPATH":"x"}}`, CodeReservedEnv, "/env_vars/PYTHONPATH"},
+		{"CUDA_VISIBLE_DEVICES", `{"msg":1,"env_vars":{"CUDA_VISIBLE_DEVICES":"0"}}`, CodeReservedEnv, "/env_vars/CUDA_VISIBLE_DEVICES"},
+		{"NVIDIA_*", `{"msg":1,"env_vars":{"NVIDIA_VISIBLE_DEVICES":"0"}}`, CodeReservedEnv, "/env_vars/NVIDIA_VISIBLE_DEVICES"},
+		{"MLQ_*", `{"msg":1,"env_vars":{"MLQ_TOKEN":"0"}}`, CodeReservedEnv, "/env_vars/MLQ_TOKEN"},
+		{"workdir with ..", `{"msg":1,"workdir":"/data/../etc"}`, CodeInvalidField, "/workdir"},
+		{"relative workdir", `{"msg":1,"workdir":"data"}`, CodeInvalidField, "/workdir"},
+		{"on_partition", `{"msg":1,"on_partition":"pray"}`, CodeInvalidField, "/on_partition"},
+		{"callback to a file", `{"msg":1,"callback":"file:///etc/passwd"}`, CodeInvalidField, "/callback"},
+		{"callback with password", `{"msg":1,"callback":"http://a:b@c/"}`, CodeInvalidField, "/callback"},
+		{"fields above 64 KiB", `{"command":["` + strings.Repeat("a", 65<<10) + `"]}`, CodeTooLarge, ""},
+		{"call with a digest in capitals", `{"call":{"sha256":"` + strings.Repeat("A", 64) + `","size":1,"function":"f","python":"3.11.1"}}`, CodeInvalidField, "/call/sha256"},
+		{"call without python", `{"call":{"sha256":"` + strings.Repeat("a", 64) + `","size":1,"function":"f"}}`, CodeInvalidField, "/call/python"},
+		{"call with more", `{"call":{"url":"x"}}`, CodeUnknownField, "/call/url"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse(scheduler.MediaJSON, []byte(c.body))
+			wantError(t, err, c.code, c.pointer)
+		})
+	}
+}
+
+func wantError(t *testing.T, err error, code Code, pointer string) {
+	t.Helper()
+	var e *Error
+	if !errors.As(err, &e) {
+		t.Fatalf("accepted, or another error: %v", err)
+	}
+	if e.Code != code || e.Pointer != pointer {
+		t.Errorf("got %s at %q (%s), want %s at %q", e.Code, e.Pointer, e.Detail, code, pointer)
+	}
+}
+
+func TestEnvelopeRefusals(t *testing.T) {
+	good := call(t, `{}`)
+	result, err := envelope.Encode(envelope.Header{Kind: envelope.KindResult})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noPython, err := envelope.Encode(envelope.Header{Kind: envelope.KindCall, Function: "f"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name    string
+		body    []byte
+		code    Code
+		pointer string
+	}{
+		{"truncated", good[:len(good)-1], CodeBadEnvelope, ""},
+		{"trailing", append(good[:len(good):len(good)], 'x'), CodeBadEnvelope, ""},
+		{"a result", result, CodeBadEnvelope, ""},
+		{"without python", noPython, CodeInvalidField, "/python"},
+		{"request is a list", call(t, `[]`), CodeBadJSON, "/request"},
+		{"request field", call(t, `{"gpus":"two"}`), CodeInvalidField, "/request/gpus"},
+		{"no request field", call(t, `{"msg":1}`), CodeUnknownField, "/request/msg"},
+	} {
+		_, err := Parse(scheduler.MediaEnvelope, c.body)
+		t.Run(c.name, func(t *testing.T) { wantError(t, err, c.code, c.pointer) })
+	}
+}
+
+func TestOtherMedia(t *testing.T) {
+	_, err := Parse("text/html", []byte("x"))
+	wantError(t, err, CodeMediaType, "")
+}
+
+func TestNearest(t *testing.T) {
+	for name, want := range map[string]string{"Msg": "msg", "gpu": "gpus", "timeuot": "timeout", "zzzzzz": ""} {
+		if got := nearest(name); got != want {
+			t.Errorf("nearest(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestUnits(t *testing.T) {
+	for text, want := range map[string]int64{"40GB": 40e9, "16GiB": 16 << 30, "1.5 gib": 3 << 29, "1024": 1024, "80mb": 80e6} {
+		if got, err := ParseBytes(text); err != nil || got != want {
+			t.Errorf("ParseBytes(%q) = %d, %v; want %d", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]time.Duration{"90s": 90 * time.Second, "1h30m": 90 * time.Minute, "2d": 48 * time.Hour, "0.5": time.Second / 2} {
+		if got, err := ParseDuration(text); err != nil || got != want {
+			t.Errorf("ParseDuration(%q) = %s, %v; want %s", text, got, err, want)
+		}
+	}
+}
+
+func TestMembers(t *testing.T) {
+	members, err := Members([]byte(`{"jobs":[{"msg":1},{"msg":2}]}`))
+	if err != nil || len(members) != 2 || string(members[1]) != `{"msg":2}` {
+		t.Fatalf("got %q, %v", members, err)
+	}
+	for _, bad := range []string{`{"jobs":1}`, `{"jobs":[],"x":1}`, `{}`} {
+		if _, err := Members([]byte(bad)); err == nil {
+			t.Errorf("%s was accepted", bad)
+		}
+	}
+}
+
+func BenchmarkParseMessage(b *testing.B) {
+	body := []byte(`{"msg":{"arg1":6,"arg2":3},"gpus":1,"name":"bench"}`)
+	for b.Loop() {
+		if _, err := Parse(scheduler.MediaJSON, body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
