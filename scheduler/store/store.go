@@ -7,6 +7,10 @@
 // hold. Two implementations, redisstore and localstore, pass one contract
 // suite (storetest) and a differential run.
 //
+// A key names one thing for ever: a record, an index, a counter or a log. A
+// commit that uses it as another is refused (ErrInvalid). All keys are the
+// store's own bytes; an index member may be any bytes, also none.
+//
 // # Versions
 //
 // The namespace has one revision counter. Every commit that is applied takes
@@ -29,7 +33,9 @@
 // to a log or notifies must therefore hold a guard that its own effects
 // falsify: a guarded record that it also puts or deletes. The store refuses
 // one that does not (ErrUnsafeRepeat), so a repeat can only answer conflict.
-// Puts, deletes, index and unindex alone are idempotent and need no guard.
+// Puts, deletes, index, unindex and dropping a log are idempotent alone and need
+// no guard. A put with a TTL does not falsify a guard of absence: once the store
+// has forgotten the record, the repeat would be applied.
 //
 // # Time
 //
@@ -47,10 +53,16 @@ import (
 // Limits that every implementation enforces with ErrTooLarge, so that a caller that
 // works on one store works on the other.
 const (
-	MaxKeyBytes    = 1024     // of a key, an index member, a topic
-	MaxValueBytes  = 64 << 20 // of one record or log entry
-	MaxCommitItems = 20_000   // guards and effects of one commit
+	MaxKeyBytes    = 1024      // of a key, an index member, a topic
+	MaxValueBytes  = 64 << 20  // of one record, log entry or notice
+	MaxCommitBytes = 128 << 20 // of one commit's keys and values together
+	MaxCommitItems = 20_000    // guards and effects of one commit
+	MaxCounter     = 1 << 52   // of a counter's magnitude: Lua's numbers are doubles
 )
+
+// RevisionKey is where a store on Redis keeps the namespace's revision. No
+// commit may name it.
+const RevisionKey = "live:rev"
 
 // Sentinels of the stores. Anything else that a store returns is wrapped in
 // ErrUnavailable when the outcome is unknown or the store cannot be reached.
@@ -63,8 +75,11 @@ var (
 	// ErrUnsafeRepeat: the commit adds, appends or notifies without a guard
 	// that its own effects falsify. A programming error.
 	ErrUnsafeRepeat = errors.New("commit is not safe to repeat")
-	// ErrTooLarge: a key, value or commit is above the limits.
+	// ErrTooLarge: a key, value, counter or commit is above the limits.
 	ErrTooLarge = errors.New("commit above the store's limits")
+	// ErrInvalid: the commit makes no sense: an unknown kind, an empty key, a
+	// log without Keep, a key used as two kinds. A programming error.
+	ErrInvalid = errors.New("malformed commit")
 	// ErrClosed: the store was closed by this process.
 	ErrClosed = errors.New("store closed")
 )
@@ -75,7 +90,7 @@ type Record struct {
 	Version uint64
 }
 
-// Range asks for up to Limit members of an index that are ≥ From and, where
+// Range asks for up to Limit members (none if Limit ≤ 0) of an index that are ≥ From and, where
 // To is not nil, < To, in memcmp order (descending if Reverse: those < From
 // when From is not nil, and ≥ To where To is not nil, from the highest).
 type Range struct {
@@ -95,7 +110,7 @@ type Count struct {
 }
 
 // EntryID names an entry of a log: the revision that appended it, and its place
-// in that commit. IDs of one log grow. The zero value is before all entries.
+// among that commit's appends, from 0. IDs of one log grow. The zero value is before all entries.
 type EntryID struct {
 	Revision uint64
 	Seq      uint32
@@ -107,7 +122,7 @@ type Entry struct {
 	Value []byte
 }
 
-// LogRange asks for up to Limit entries of a log after After.
+// LogRange asks for up to Limit entries of a log after After (none if Limit ≤ 0).
 type LogRange struct {
 	Log   string
 	After EntryID
@@ -177,8 +192,8 @@ const (
 	// EffectAdd adds N to the counter Key. A counter that reaches 0 takes no
 	// space; an absent one reads 0.
 	EffectAdd
-	// EffectAppend appends Value to the log Key and keeps about the last Keep entries
-	// (never fewer; Keep must be > 0).
+	// EffectAppend appends Value to the log Key and keeps the last Keep entries
+	// (Keep must be > 0).
 	EffectAppend
 	// EffectDropLog deletes the log Key.
 	EffectDropLog
@@ -202,6 +217,11 @@ type Commit struct {
 	Identity string
 	Guards   []Guard
 	Effects  []Effect
+
+	// Freeing says that this commit ends or frees something (finish, release,
+	// reap, cancel, purge), so that a Redis at its memory limit applies it
+	// nevertheless. Without it a full store answers ErrFull.
+	Freeing bool
 }
 
 // Conflict values of a Result.
@@ -228,7 +248,8 @@ type Result struct {
 func (r Result) OK() bool { return r.Conflict == NoConflict }
 
 // Notice is a hint that something happened. Lost says that notices may have
-// been missed (a broken connection): the watcher reads again.
+// been missed (a broken connection, a slow reader): the watcher reads again
+// whatever it watches; Topic is then empty.
 type Notice struct {
 	Topic string
 	Value []byte
@@ -243,9 +264,10 @@ type Store interface {
 	// Commit applies c if its guards hold. A Go error means that the outcome
 	// is unknown (ErrUnavailable) or that nothing was written (all others).
 	Commit(ctx context.Context, c Commit) (Result, error)
-	// Allocate adds n to a counter and returns the first number of the block
-	// [first, first+n) and the store's identity. A block whose answer is lost
-	// stays unused: numbers may have gaps and are never given twice.
+	// Allocate adds n > 0 to a counter and returns the first number of the block
+	// [first, first+n) and the store's identity; the counter is then the block's
+	// last number, so an absent one gives 1. A block whose answer is lost stays
+	// unused: numbers may have gaps and are never given twice.
 	Allocate(ctx context.Context, counter string, n int64) (first int64, identity string, err error)
 	// Watch subscribes to topics and returns once the subscription holds: every
 	// notice sent after that is delivered, or a notice with Lost. The channel is closed when ctx

@@ -1,0 +1,27 @@
+package redistest
+
+import (
+	"sync/atomic"
+	"testing"
+)
+
+var nextNamespace atomic.Int64
+
+// Kill ends the server at once, as a power cut would.
+func (s *Server) Kill(t testing.TB) { s.do(t, "kill", "keeper: kill") }
+
+// Restart starts it again, on the same port and with what its folder holds.
+func (s *Server) Restart(t testing.TB) { s.do(t, "start", s.ready) }
+
+// Pause stops the server in the middle of whatever it does (SIGSTOP).
+func (s *Server) Pause(t testing.TB) { s.do(t, "pause", "keeper: pause") }
+
+// Resume lets a paused server go on.
+func (s *Server) Resume(t testing.TB) { s.do(t, "resume", "keeper: resume") }
+
+func (s *Server) do(t testing.TB, command, want string) {
+	t.Helper()
+	if err := s.keeper.tell(command, want); err != nil {
+		t.Fatal(err)
+	}
+}

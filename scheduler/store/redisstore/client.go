@@ -1,0 +1,52 @@
+package redisstore
+
+import (
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// patience is how long one answer may take. The callers' contexts end earlier.
+const patience = 3 * time.Second
+
+// client makes the connection pool. MaxRetries -1 is what keeps go-redis from
+// repeating a command whose answer was lost.
+func (t target) client() *redis.Client {
+	if t.master != "" {
+		return redis.NewFailoverClient(t.failover())
+	}
+	return redis.NewClient(&redis.Options{
+		Network:               t.network,
+		Addr:                  t.addrs[0],
+		Username:              t.user,
+		Password:              t.password,
+		DB:                    t.db,
+		TLSConfig:             t.tls,
+		Protocol:              2,
+		MaxRetries:            -1,
+		DialerRetries:         1,
+		DialTimeout:           patience,
+		ReadTimeout:           patience,
+		WriteTimeout:          patience,
+		ContextTimeoutEnabled: true,
+		DisableIdentity:       true,
+	})
+}
+
+func (t target) failover() *redis.FailoverOptions {
+	return &redis.FailoverOptions{
+		MasterName:            t.master,
+		SentinelAddrs:         t.addrs,
+		Username:              t.user,
+		Password:              t.password,
+		DB:                    t.db,
+		Protocol:              2,
+		MaxRetries:            -1,
+		DialerRetries:         1,
+		DialTimeout:           patience,
+		ReadTimeout:           patience,
+		WriteTimeout:          patience,
+		ContextTimeoutEnabled: true,
+		DisableIdentity:       true,
+	}
+}

@@ -1,0 +1,161 @@
+package redisstore
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// ErrConfig: the store's URL, or the configuration of the server behind it, is
+// one that MLQ must not run on. Trying again does not help.
+var ErrConfig = errors.New("store configuration")
+
+const (
+	defaultNamespace = "mlq"
+	defaultPort      = "6379"
+	sentinelPort     = "26379"
+)
+
+var namespacePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+
+// target is what a store URL says.
+type target struct {
+	network   string   // tcp or unix
+	addrs     []string // of the server, or of the sentinels
+	master    string   // its name at the sentinels; empty without them
+	tls       *tls.Config
+	user      string
+	password  string
+	db        int
+	namespace string
+}
+
+// parse reads a store URL. Its errors never repeat the URL, nor what net/url
+// says of it: both may hold a piece of the password.
+func parse(raw string) (target, error) {
+	scheme, _, _ := strings.Cut(raw, "://")
+	read := map[string]func(*url.URL) (target, error){
+		"redis":          server,
+		"rediss":         secureServer,
+		"unix":           socket,
+		"redis+sentinel": sentinels,
+	}[scheme]
+	if read == nil {
+		return target{}, refuse("a store on Redis is redis://, rediss://, unix:// or redis+sentinel://")
+	}
+	// net/url refuses several hosts where one has a port; we split them below.
+	hosts, single := splitHosts(raw)
+	u, err := url.Parse(single)
+	if err != nil {
+		return target{}, refuse("the %s:// URL cannot be read (special characters of a password are written as %%XX)", scheme)
+	}
+	u.Host = hosts
+	t, err := read(u)
+	if err != nil {
+		return target{}, err
+	}
+	return t.with(u)
+}
+
+// splitHosts takes the authority's hosts out of a URL.
+func splitHosts(raw string) (hosts, without string) {
+	scheme, rest, _ := strings.Cut(raw, "://")
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	begin := strings.LastIndex(rest[:end], "@") + 1
+	return rest[begin:end], scheme + "://" + rest[:begin] + rest[end:]
+}
+
+// with adds what all kinds of URLs have.
+func (t target) with(u *url.URL) (target, error) {
+	t.user = u.User.Username()
+	t.password, _ = u.User.Password()
+	t.namespace = defaultNamespace
+	for name, values := range u.Query() {
+		switch {
+		case name == "namespace":
+			t.namespace = values[0]
+		case name == "db" && t.network == "unix": // read by socket
+		default:
+			return target{}, refuse("unknown option %q in the store's URL", name)
+		}
+	}
+	if !namespacePattern.MatchString(t.namespace) {
+		return target{}, refuse("namespace %q: up to 63 of a-z, 0-9, _ and -, beginning with a letter or digit", t.namespace)
+	}
+	return t, nil
+}
+
+func server(u *url.URL) (target, error) {
+	if u.Host == "" || strings.Contains(u.Host, ",") {
+		return target{}, refuse("redis:// names one host (several are redis+sentinel://)")
+	}
+	db, err := number(strings.TrimPrefix(u.Path, "/"))
+	return target{network: "tcp", addrs: []string{withPort(u.Host, defaultPort)}, db: db}, err
+}
+
+func secureServer(u *url.URL) (target, error) {
+	t, err := server(u)
+	t.tls = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: u.Hostname()}
+	return t, err
+}
+
+func socket(u *url.URL) (target, error) {
+	if u.Host != "" || u.Path == "" {
+		return target{}, refuse("unix:// names the path of a socket: unix:///run/redis.sock")
+	}
+	db, err := number(u.Query().Get("db"))
+	return target{network: "unix", addrs: []string{u.Path}, db: db}, err
+}
+
+func sentinels(u *url.URL) (target, error) {
+	master, rest, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	if u.Host == "" || master == "" {
+		return target{}, refuse("redis+sentinel:// names sentinels and a master: redis+sentinel://host:26379,host:26379/MASTER/0")
+	}
+	t := target{network: "tcp", master: master}
+	for host := range strings.SplitSeq(u.Host, ",") {
+		t.addrs = append(t.addrs, withPort(host, sentinelPort))
+	}
+	db, err := number(rest)
+	t.db = db
+	return t, err
+}
+
+// number reads the number of a database; none is 0.
+func number(s string) (int, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil {
+		return 0, refuse("database %q is not a number", s)
+	}
+	return int(n), nil
+}
+
+func withPort(host, port string) string {
+	if strings.LastIndex(host, ":") > strings.LastIndex(host, "]") {
+		return host
+	}
+	return host + ":" + port
+}
+
+// String names the target without its credentials.
+func (t target) String() string {
+	where := strings.Join(t.addrs, ",")
+	if t.master != "" {
+		where = t.master + " at sentinel " + where
+	}
+	return fmt.Sprintf("redis %s, database %d, namespace %s", where, t.db, t.namespace)
+}
+
+func refuse(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,67 @@
+package redisstore
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// records reads strings VERSION:BYTES. What is nothing of the kind names
+// something else, so there is no such record.
+func records(values []any) []store.Record {
+	if len(values) == 0 {
+		return nil
+	}
+	out := make([]store.Record, len(values))
+	for i, v := range values {
+		s, _ := v.(string)
+		version, value, isRecord := strings.Cut(s, ":")
+		if n, err := strconv.ParseUint(version, 10, 64); isRecord && err == nil {
+			out[i] = store.Record{Value: []byte(value), Version: n}
+		}
+	}
+	return out
+}
+
+// counters reads integers; an absent one is 0.
+func counters(values []any) []int64 {
+	if len(values) == 0 {
+		return nil
+	}
+	out := make([]int64, len(values))
+	for i, v := range values {
+		s, _ := v.(string)
+		out[i], _ = strconv.ParseInt(s, 10, 64)
+	}
+	return out
+}
+
+func entries(messages []redis.XMessage) ([]store.Entry, error) {
+	var out []store.Entry
+	for _, m := range messages {
+		id, err := entryID(m.ID)
+		if err != nil {
+			return nil, err
+		}
+		value, _ := m.Values["v"].(string)
+		out = append(out, store.Entry{ID: id, Value: []byte(value)})
+	}
+	return out, nil
+}
+
+func entryID(s string) (id store.EntryID, err error) {
+	revision, seq, _ := strings.Cut(s, "-")
+	if id.Revision, err = strconv.ParseUint(revision, 10, 64); err != nil {
+		return id, fmt.Errorf("log entry %q: %w", s, err)
+	}
+	n, err := strconv.ParseUint(seq, 10, 32)
+	if err != nil {
+		return id, fmt.Errorf("log entry %q: %w", s, err)
+	}
+	id.Seq = uint32(n)
+	return id, nil
+}
