@@ -1,0 +1,97 @@
+package slot
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// CallKind says what a call runs.
+type CallKind string
+
+// The kinds of calls.
+const (
+	CallEnvelope CallKind = "envelope" // parts: the envelope
+	CallMessage  CallKind = "message"  // parts: one pickled function per name, then the message as JSON
+	CallSource   CallKind = "source"   // parts: the Python source, then the message as JSON
+	CallCommand  CallKind = "command"  // parts: the argument list as a JSON list of strings
+)
+
+// callAlign is where the parts start in a call's file, so that the frames of
+// an envelope lie as aligned in memory as they do in it.
+const callAlign = 4096
+
+// CallHeader is the first line of a call's file; docs/slot.md has the format.
+type CallHeader struct {
+	Kind  CallKind `json:"kind"`
+	Parts []int64  `json:"parts"` // sizes in bytes
+
+	Names    []string `json:"names,omitempty"`    // message: the functions, in order
+	Function string   `json:"function,omitempty"` // source: which function to call
+	Filename string   `json:"filename,omitempty"` // source: for tracebacks
+	// NoMessage: source is called without an argument.
+	NoMessage bool   `json:"no_message,omitempty"`
+	Cwd       string `json:"cwd,omitempty"` // command: where to run it, if it exists and may be entered
+	// FullMessage is what mlq.context().full_message shows beside msg: id,
+	// timestamp, worker, functions, retries and so on.
+	FullMessage json.RawMessage `json:"full_message,omitempty"`
+}
+
+// CallFile lays a call out in a sealed memory file, to be handed to Go. A body
+// that is already in a file does not pass through here: see CallPrefix.
+func CallFile(h CallHeader, parts ...[]byte) (*os.File, error) {
+	h.Parts = make([]int64, len(parts))
+	for i, p := range parts {
+		h.Parts[i] = int64(len(p))
+	}
+	prefix, err := CallPrefix(h)
+	if err != nil {
+		return nil, err
+	}
+	return sealed(append([][]byte{prefix}, parts...))
+}
+
+// CallPrefix is what stands before the parts in a call's file: the header in
+// one line, padded with spaces. The agent writes it first and streams a large
+// body behind it.
+func CallPrefix(h CallHeader) ([]byte, error) {
+	line, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("encode a call's header: %w", err)
+	}
+	pad := callAlign - (len(line)+1)%callAlign
+	line = append(line, bytes.Repeat([]byte{' '}, pad%callAlign)...)
+	return append(line, '\n'), nil
+}
+
+// sealed puts the pieces into a memory file that nobody can change any more,
+// the job included.
+func sealed(pieces [][]byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate("mlq-call", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, fmt.Errorf("memory file for a call: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "mlq-call")
+	if err := writeAll(f, pieces); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("write a call: %w", err)
+	}
+	seals := unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE | unix.F_SEAL_SEAL
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("seal a call: %w", err)
+	}
+	return f, nil
+}
+
+func writeAll(f *os.File, pieces [][]byte) error {
+	for _, p := range pieces {
+		if _, err := f.Write(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
