@@ -1,0 +1,130 @@
+# One door to everything: `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PORT    ?= 5001
+ONCE    ?=
+PREFIX  ?= /usr/local
+GO      ?= go
+PYTHON  ?= python3
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+LINT_VERSION := v2.15.0
+VENV         := .venv
+VPY          := $(VENV)/bin/python
+LINT         := .tools/golangci-lint-$(LINT_VERSION)
+LDFLAGS      := -s -w -X main.version=$(VERSION)
+CLIENT       := client/python
+# Folders of Python code that ruff and mypy look at.
+PY_CODE      := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench)
+PY_TYPED     := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench)
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: need-go ## Build bin/mlq (no C compiler needed)
+	@CGO_ENABLED=0 scripts/online.sh $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mlq ./cmd/mlq
+
+.PHONY: run
+run: build $(VENV)/.client ## Start MLQ on this machine and train a model on it (PORT=5001, ONCE=1 stops after the result)
+	@MLQ_DATA=.run exec bin/mlq dev --listen 127.0.0.1:$(PORT) $(if $(ONCE),--once) -- $(VPY) examples/quickstart/train.py
+
+.PHONY: test
+test: need-go need-test build $(VENV)/.dev ## Run all tests: Go with the race detector, Python, end to end
+	@scripts/online.sh $(GO) mod download
+	@$(PYTHON) scripts/gotest.py $(GO) test -race -timeout 15m ./...
+	@$(PYTHON) scripts/pytest.py $(VPY) $(CLIENT)/tests
+
+.PHONY: check
+check: need-go $(LINT) $(VENV)/.dev ## Lint, format, types, links and OpenAPI, as CI does
+	@echo "check: go build without a C compiler"
+	@CGO_ENABLED=0 scripts/online.sh $(GO) build ./...
+	@echo "check: golangci-lint"
+	@$(LINT) run ./...
+	@echo "check: gofumpt"
+	@$(LINT) fmt --diff ./...
+	@echo "check: ruff"
+	@$(VPY) -m ruff check --quiet $(PY_CODE)
+	@$(VPY) -m ruff format --quiet --check $(PY_CODE)
+	@echo "check: mypy --strict"
+	@$(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml $(PY_TYPED)
+	@echo "check: links"
+	@$(PYTHON) scripts/links.py
+	@echo "check: OpenAPI"
+	@$(GO) test -count=1 -run 'OpenAPI' ./api/...
+
+.PHONY: format
+format: need-go $(LINT) $(VENV)/.dev ## Format Go and Python
+	@$(LINT) fmt ./...
+	@$(VPY) -m ruff check --quiet --fix $(PY_CODE)
+	@$(VPY) -m ruff format --quiet $(PY_CODE)
+
+.PHONY: bench
+bench: build $(VENV)/.dev ## Measure, beside the peers that it is measured against
+	@if [ -x bench/run ]; then exec bench/run; else scripts/not-yet.sh bench "the benchmarks"; fi
+
+.PHONY: notebooks
+notebooks: ## Execute the notebooks against a real server (not here yet)
+	@scripts/not-yet.sh notebooks "the worked notebooks"
+
+.PHONY: test-gpu
+test-gpu: ## Tests that need a real GPU (not here yet)
+	@scripts/not-yet.sh test-gpu "the NVML provider and its tests"
+
+.PHONY: install
+install: build ## Install bin/mlq under PREFIX (/usr/local)
+	@install -D -m 0755 bin/mlq $(DESTDIR)$(PREFIX)/bin/mlq
+	@echo "installed $(DESTDIR)$(PREFIX)/bin/mlq"
+
+.PHONY: uninstall
+uninstall: ## Remove what install put there; data stays
+	@rm -f $(DESTDIR)$(PREFIX)/bin/mlq
+	@echo "removed $(DESTDIR)$(PREFIX)/bin/mlq"
+
+.PHONY: dist
+dist: need-go $(VENV)/.dev ## Binaries for Linux (amd64, arm64) and the Python package, in dist/
+	@rm -rf dist && mkdir -p dist
+	@for arch in amd64 arm64; do \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/mlq-linux-$$arch ./cmd/mlq; \
+	done
+	@scripts/online.sh $(VPY) -m pip wheel --quiet --no-deps --wheel-dir dist ./$(CLIENT)
+	@cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS
+
+.PHONY: clean
+clean: ## Remove what was built; .run (the data of make run) stays
+	@rm -rf bin dist $(VENV) .tools $(CLIENT)/build
+
+# What the targets above stand on.
+
+.PHONY: need-go
+need-go:
+	@scripts/need.sh go "$(GO)"
+
+.PHONY: need-test
+need-test:
+	@scripts/need.sh test
+
+$(VENV)/bin/python:
+	@scripts/need.sh python "$(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.client: $(VENV)/bin/python $(CLIENT)/pyproject.toml
+	@echo "make: installing the Python client into $(VENV)"
+	@scripts/online.sh $(VPY) -m pip install --quiet --disable-pip-version-check --retries 2 -e ./$(CLIENT)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python $(CLIENT)/pyproject.toml
+	@echo "make: installing the Python client and its development tools into $(VENV)"
+	@scripts/online.sh $(VPY) -m pip install --quiet --disable-pip-version-check --retries 2 -e './$(CLIENT)[test,check]'
+	@touch $@ $(VENV)/.client
+
+$(LINT):
+	@echo "make: building golangci-lint $(LINT_VERSION) into .tools (one to three minutes)"
+	@mkdir -p .tools
+	@GOFLAGS= GOBIN=$(CURDIR)/.tools scripts/online.sh $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv .tools/golangci-lint $@

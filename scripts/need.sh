@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Says in one line what this machine lacks and what mends it.
+#   need.sh go GO        Go 1.21 or newer, which fetches the toolchain of go.mod
+#   need.sh python PY    Python 3.9 or newer that can make virtual environments
+#   need.sh test         redis-server and a C compiler; root has them installed
+set -euo pipefail
+
+die() { echo "make: $*" >&2; exit 2; }
+
+need_go() {
+  local go=$1 found
+  command -v "$go" >/dev/null || die "Go is not installed; install Go 1.21 or newer from https://go.dev/dl and put its bin folder on PATH"
+  # Outside the module, so that an old Go tells its own version.
+  found=$(cd / && GOTOOLCHAIN=local "$go" env GOVERSION 2>/dev/null | sed -E 's/^go//')
+  at_least "$found" 1 21 || die "Go $found is too old; install Go 1.21 or newer from https://go.dev/dl (it fetches the toolchain that go.mod names)"
+  if ! "$go" env GOVERSION >/dev/null 2>&1; then
+    die "Go $found could not fetch the toolchain that go.mod names; connect this machine (or set GOPROXY to a mirror), and leave GOTOOLCHAIN at auto"
+  fi
+}
+
+need_python() {
+  local py=$1 found
+  command -v "$py" >/dev/null || die "Python is not installed; run: apt-get install python3 python3-venv"
+  found=$("$py" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  at_least "$found" 3 9 || die "Python $found is too old; install Python 3.9 or newer and run: make PYTHON=python3.x"
+  "$py" -c 'import venv, ensurepip' 2>/dev/null || die "Python $found cannot make virtual environments; run: apt-get install python3-venv"
+}
+
+# at_least VERSION MAJOR MINOR
+at_least() {
+  [[ $1 =~ ^([0-9]+)\.([0-9]+) ]] || return 1
+  ((BASH_REMATCH[1] > $2 || (BASH_REMATCH[1] == $2 && BASH_REMATCH[2] >= $3)))
+}
+
+need_test() {
+  local packages=()
+  command -v redis-server >/dev/null || packages+=(redis-server)
+  command -v "${CC:-gcc}" >/dev/null || packages+=(gcc libc6-dev)
+  if ((${#packages[@]} == 0)); then return; fi
+  if ((EUID != 0)); then
+    die "the tests need ${packages[*]}; run: sudo apt-get install ${packages[*]}"
+  fi
+  command -v apt-get >/dev/null || die "the tests need ${packages[*]}; install them from your system's packages"
+  echo "make: the tests need ${packages[*]}; installing from the system's packages"
+  export DEBIAN_FRONTEND=noninteractive
+  # A package that starts its service is told not to: the tests start their own servers.
+  export RUNLEVEL=1
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >/dev/null ||
+    die "apt-get could not install ${packages[*]}; connect this machine, or install them by hand"
+}
+
+case ${1-} in
+  go) need_go "$2" ;;
+  python) need_python "$2" ;;
+  test) need_test ;;
+  *) die "need.sh: go, python or test" ;;
+esac
