@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+
+	"github.com/mlq-dev/mlq/bench/internal/report"
+	"github.com/mlq-dev/mlq/bench/internal/stand"
+)
+
+// turnover measures T8: how long a device is idle between two queued jobs, by
+// the jobs' records and by the jobs' own clock.
+func (b *bench) turnover(ctx context.Context) error {
+	for rep := range b.reps {
+		if err := b.turnoverOnce(ctx, rep+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) turnoverOnce(ctx context.Context, rep int) error {
+	var gaps struct {
+		Records  []float64 `json:"records_ms"`
+		Function []float64 `json:"function_ms"`
+	}
+	if err := b.onMLQ(ctx, &gaps, "turnover.py"); err != nil {
+		return err
+	}
+	s := report.Sample{Figure: "T8", Metric: "end of a job to start of the next", Unit: "ms", Subject: report.MLQ, Rep: rep}
+	if err := b.percentiles(s, gaps.Records); err != nil {
+		return err
+	}
+	s.Metric = "last line of a function to first line of the next"
+	return b.percentiles(s, gaps.Function)
+}
+
+// onMLQ runs a driver on a fresh Redis, server and agent.
+func (b *bench) onMLQ(ctx context.Context, into any, driver string, args ...string) error {
+	r, err := stand.StartRedis(ctx, b.out)
+	if err != nil {
+		return err
+	}
+	defer r.Stop()
+	s, err := b.mlq(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer s.Stop()
+	return b.py.Run(ctx, into, s.Env(), b.py.Driver(driver, args...))
+}

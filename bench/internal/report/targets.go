@@ -1,0 +1,52 @@
+package report
+
+// Target is a promise about one metric: of MLQ alone, or as a ratio to a peer
+// in the same run.
+type Target struct {
+	Figure  string
+	Metric  string
+	Subject string // whose: "mlq" or a variant of it
+	Peer    string // the median to divide by; "": the value itself is compared
+	Limit   float64
+	AtLeast bool // the limit is a floor, not a ceiling
+	Stretch bool // hoped for, not promised
+}
+
+// Names of subjects.
+const (
+	MLQ       = "mlq"
+	MLQHTTP   = "mlq, source over HTTP"
+	RQ        = "rq, fork per job"
+	Celery    = "celery, prefork"
+	ChiScript = "chi + one script"
+)
+
+// Smallest is the subject that the others of T5 are divided by.
+const Smallest = "1,000 queued, 1 user"
+
+// Targets are all promises that this benchmark checks, in order.
+var Targets = []Target{
+	{Figure: "T1", Metric: "submit to result, p50", Subject: MLQ, Peer: RQ, Limit: 0.4},
+	{Figure: "T1", Metric: "submit to result, p99", Subject: MLQ, Peer: RQ, Limit: 1},
+	{Figure: "T1", Metric: "submit to result, p50", Subject: MLQ, Peer: Celery, Limit: 1, Stretch: true},
+	{Figure: "T2", Metric: "submit to start, p50", Subject: MLQ, Peer: Celery, Limit: 1.5},
+	{Figure: "T3", Metric: "enqueue, 64 connections", Subject: MLQ, Peer: ChiScript, Limit: 0.55, AtLeast: true},
+	{Figure: "T3", Metric: "enqueue, 64 connections", Subject: MLQ, Limit: 15_000, AtLeast: true}, // 10 × the predecessor
+	{Figure: "T4", Metric: "10,000 jobs in one call", Subject: MLQ, Limit: 30_000, AtLeast: true},
+	{Figure: "T4", Metric: "10,000 jobs in one call", Subject: MLQ, Limit: 60_000, AtLeast: true, Stretch: true},
+	{Figure: "T5", Metric: "submit, p50", Subject: "100,000 queued, 1 user", Peer: Smallest, Limit: 1.2},
+	{Figure: "T5", Metric: "submit, p50", Subject: "100,000 queued, 1,000 users", Peer: Smallest, Limit: 1.2},
+	{Figure: "T5", Metric: "claim, p50", Subject: "100,000 queued, 1 user", Peer: Smallest, Limit: 1.2},
+	{Figure: "T5", Metric: "claim, p50", Subject: "100,000 queued, 1,000 users", Peer: Smallest, Limit: 1.2},
+	{Figure: "T6", Metric: "Redis memory per queued job", Subject: MLQ, Limit: 600},
+	{Figure: "T8", Metric: "end of a job to start of the next, p50", Subject: MLQ, Limit: 50},
+	{Figure: "T10", Metric: "cancel to tree gone, minus grace", Subject: MLQ, Limit: 1_000},
+}
+
+// Met reports whether a value, or a ratio where there is a peer, keeps the promise.
+func (t Target) Met(value float64) bool {
+	if t.AtLeast {
+		return value >= t.Limit
+	}
+	return value <= t.Limit
+}

@@ -1,0 +1,91 @@
+package stand
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Server is one `mlq serve` on a Redis of the benchmark.
+type Server struct {
+	Addr  string // host:port
+	Token string // the first admin's
+	redis *Redis
+	bin   string
+	proc  *Process
+	agent *Process // nil: none
+}
+
+// Serve starts a server and waits until it is ready.
+func Serve(ctx context.Context, bin string, r *Redis) (*Server, error) {
+	port, err := FreePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Addr: net.JoinHostPort("127.0.0.1", port), redis: r, bin: bin}
+	data := filepath.Join(r.dir, "serve")
+	s.proc, err = Start(ctx, r.dir, "mlq-serve", nil, bin, "serve", "--store", r.URL(), "--listen", s.Addr, "--data", data)
+	if err != nil {
+		return nil, err
+	}
+	if s.proc, err = started(ctx, s.proc, func() error { return get(ctx, s.URL()+"/readyz", "", http.StatusOK) }); err != nil {
+		return nil, err
+	}
+	token, err := os.ReadFile(filepath.Join(data, "admin.token"))
+	if err != nil {
+		s.Stop()
+		return nil, err
+	}
+	s.Token = strings.TrimSpace(string(token))
+	return s, nil
+}
+
+// URL is where the server answers.
+func (s *Server) URL() string { return "http://" + s.Addr }
+
+// Env is what a client needs to find the server.
+func (s *Server) Env() []string { return []string{"MLQ_URL=" + s.URL(), "MLQ_TOKEN=" + s.Token} }
+
+// Agent starts an agent with one CPU slot, and waits until the slot is offered.
+func (s *Server) Agent(ctx context.Context, py *Python) error {
+	tokenFile := filepath.Join(s.redis.dir, "serve", "admin.token")
+	p, err := Start(ctx, s.redis.dir, "mlq-agent", nil, s.bin, "agent", "--store", s.redis.URL(), "--server", s.URL(),
+		"--token-file", tokenFile, "--data", filepath.Join(s.redis.dir, "agent"), "--name", "bench", "--gpus", "cpu:1", "--python", py.Path)
+	if err != nil {
+		return err
+	}
+	s.agent, err = started(ctx, p, func() error { return get(ctx, s.URL()+"/hosts/bench", s.Token, http.StatusOK) })
+	return err
+}
+
+// Stop ends the agent, then the server.
+func (s *Server) Stop() {
+	if s.agent != nil {
+		s.agent.Stop()
+	}
+	s.proc.Stop()
+}
+
+// get asks for a page and wants the given status.
+func get(ctx context.Context, url, token string, status int) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }() // the status is all that counts
+	if resp.StatusCode != status {
+		return fmt.Errorf("GET %s: %s", url, resp.Status)
+	}
+	return nil
+}
