@@ -47,7 +47,8 @@ func (b *bench) enqueueFloor(ctx context.Context, body []byte, rep int) error {
 		return err
 	}
 	defer p.Stop()
-	return b.flood(ctx, report.ChiScript, rep, load.Plan{Addr: addr, Request: post(addr, "", body)})
+	spenders := []spender{{"server", p.CPU}, {"Redis", r.CPU}}
+	return b.flood(ctx, report.ChiScript, rep, load.Plan{Addr: addr, Request: post(addr, "", body)}, spenders)
 }
 
 func (b *bench) enqueueMLQ(ctx context.Context, body []byte, rep int) error {
@@ -61,21 +62,23 @@ func (b *bench) enqueueMLQ(ctx context.Context, body []byte, rep int) error {
 		return err
 	}
 	defer s.Stop()
-	return b.flood(ctx, report.MLQ, rep, load.Plan{Addr: s.Addr, Request: post(s.Addr, s.Token, body)})
+	spenders := []spender{{"server", s.CPU}, {"Redis", r.CPU}}
+	return b.flood(ctx, report.MLQ, rep, load.Plan{Addr: s.Addr, Request: post(s.Addr, s.Token, body)}, spenders)
 }
 
 // flood sends a plan's request from all connections, a second to warm up and then for the record.
-func (b *bench) flood(ctx context.Context, subject string, rep int, plan load.Plan) error {
+func (b *bench) flood(ctx context.Context, subject string, rep int, plan load.Plan, spenders []spender) error {
 	plan.Status, plan.Connections, plan.Duration = http.StatusCreated, connections, time.Second
 	if _, err := load.Run(ctx, plan); err != nil {
 		return err
 	}
 	plan.Duration = enqueueTime
-	out, err := load.Run(ctx, plan)
+	s := report.Sample{Figure: "T3", Subject: subject, Rep: rep}
+	out, err := b.spent(spenders, func() (load.Outcome, error) { return load.Run(ctx, plan) }, s)
 	if err != nil {
 		return err
 	}
-	s := report.Sample{Figure: "T3", Metric: "enqueue, 64 connections", Unit: "/s", Subject: subject, Rep: rep, N: out.Requests, Value: out.PerSecond()}
+	s.Metric, s.Unit, s.N, s.Value = "enqueue, 64 connections", "/s", out.Requests, out.PerSecond()
 	if err := b.add(s); err != nil {
 		return err
 	}
@@ -97,4 +100,37 @@ func call(payload int) ([]byte, error) {
 		return nil, fmt.Errorf("make a call: %w", err)
 	}
 	return body, nil
+}
+
+// spender is a process whose time on a core is known.
+type spender struct {
+	name string
+	cpu  func() (time.Duration, error)
+}
+
+// spent runs do and adds what each process spent per request of it.
+func (b *bench) spent(spenders []spender, do func() (load.Outcome, error), s report.Sample) (load.Outcome, error) {
+	before := make([]time.Duration, len(spenders))
+	for i, p := range spenders {
+		var err error
+		if before[i], err = p.cpu(); err != nil {
+			return load.Outcome{}, err
+		}
+	}
+	out, err := do()
+	if err != nil {
+		return out, err
+	}
+	for i, p := range spenders {
+		after, err := p.cpu()
+		if err != nil {
+			return out, err
+		}
+		s.Metric, s.Unit, s.N = "core time per enqueue, "+p.name, "µs", out.Requests
+		s.Value = float64((after - before[i]).Microseconds()) / float64(out.Requests)
+		if err := b.add(s); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }
