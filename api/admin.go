@@ -1,0 +1,275 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// listLeases answers GET /leases.
+func (s *Server) listLeases(c *call) error {
+	leases, err := s.scheduler.Leases(c.ctx())
+	if err != nil {
+		return err
+	}
+	list := make([]Lease, len(leases))
+	for i, l := range leases {
+		list[i] = wireLease(l)
+	}
+	return s.write(c, http.StatusOK, map[string][]Lease{"leases": list})
+}
+
+// revokeLease answers DELETE /leases/{job}?then=cancel|requeue&reason=. The
+// user is told who and why.
+func (s *Server) revokeLease(c *call) error {
+	id, err := c.jobID("job")
+	if err != nil {
+		return err
+	}
+	q := c.r.URL.Query()
+	then := q.Get("then")
+	if then == "" {
+		then = "cancel"
+	}
+	if then != "cancel" && then != "requeue" {
+		return refuse(CodeBadRequest, "then: want cancel or requeue")
+	}
+	why, err := reasonParam(c)
+	if err != nil {
+		return err
+	}
+	if err := s.scheduler.Revoke(c.ctx(), id, then, why); err != nil {
+		return err
+	}
+	return s.write(c, http.StatusOK, map[string]any{"job": id, "then": then})
+}
+
+// reasonParam is who acts, and the ?reason= that they gave.
+func reasonParam(c *call) (string, error) {
+	reason := c.r.URL.Query().Get("reason")
+	if reason == "" {
+		return c.who.User, nil
+	}
+	if !plainText(reason) {
+		return "", refuse(CodeBadRequest, "reason: want at most 200 printable characters")
+	}
+	return c.who.User + ": " + reason, nil
+}
+
+func plainText(text string) bool {
+	return len(text) <= 200 && !slices.ContainsFunc([]rune(text), func(r rune) bool {
+		return r < ' ' || r == 0x7f || r == 0xfffd || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069
+	})
+}
+
+// Host is a machine with devices, as its agent last reported it.
+type Host struct {
+	Host           string            `json:"host"`
+	Version        string            `json:"version"`
+	State          string            `json:"state"` // "ok", "drained" or "lost"
+	DrainedBy      string            `json:"drained_by,omitempty"`
+	Renewed        time.Time         `json:"renewed"`
+	LeaseUntil     time.Time         `json:"lease_until"`
+	Reported       time.Time         `json:"reported"`
+	Labels         map[string]string `json:"labels,omitempty"`
+	Isolation      string            `json:"isolation,omitempty"`
+	RunAs          string            `json:"run_as,omitempty"`
+	Environments   []Environment     `json:"environments"`
+	Devices        []Device          `json:"devices"`
+	DrainedDevices map[string]string `json:"drained_devices,omitempty"`
+}
+
+// Environment is a Python environment of a host.
+type Environment struct {
+	Name        string `json:"name"`
+	Path        string `json:"path"`
+	Version     string `json:"version"`
+	Cloudpickle string `json:"cloudpickle,omitempty"`
+	Torch       string `json:"torch,omitempty"`
+	Numpy       string `json:"numpy,omitempty"`
+	Problem     string `json:"problem,omitempty"`
+}
+
+// Device is a device, and who has it. Everybody sees who, since when and until
+// when; names, arguments, logs and results are their owner's.
+type Device struct {
+	UUID      string          `json:"uuid"`
+	Host      string          `json:"host"`
+	Index     int             `json:"index"`
+	Kind      gpu.Kind        `json:"kind"`
+	Model     string          `json:"model"`
+	Memory    int64           `json:"memory"` // bytes
+	MinCC     int             `json:"compute_capability,omitempty"`
+	State     gpu.State       `json:"state"`
+	Reason    string          `json:"reason,omitempty"`
+	Since     time.Time       `json:"since,omitzero"`
+	Used      int64           `json:"used"` // bytes
+	User      string          `json:"user,omitempty"`
+	UserSince time.Time       `json:"user_since,omitzero"`
+	EndsBy    time.Time       `json:"ends_by,omitzero"`
+	Job       scheduler.JobID `json:"job,omitempty"` // of one's own
+}
+
+// listHosts answers GET /hosts.
+func (s *Server) listHosts(c *call) error {
+	hosts, err := s.hosts(c)
+	if err != nil {
+		return err
+	}
+	return s.write(c, http.StatusOK, map[string][]Host{"hosts": hosts})
+}
+
+// listGPUs answers GET /gpus: the devices of all hosts.
+func (s *Server) listGPUs(c *call) error {
+	hosts, err := s.hosts(c)
+	if err != nil {
+		return err
+	}
+	devices := []Device{}
+	for _, h := range hosts {
+		devices = append(devices, h.Devices...)
+	}
+	return s.write(c, http.StatusOK, map[string][]Device{"gpus": devices})
+}
+
+func (s *Server) hosts(c *call) ([]Host, error) {
+	hosts, err := s.scheduler.Hosts(c.ctx())
+	if err != nil {
+		return nil, err
+	}
+	leases, err := s.scheduler.Leases(c.ctx())
+	if err != nil {
+		return nil, err
+	}
+	holders := make(map[string]*scheduler.Lease)
+	for i := range leases {
+		for _, uuid := range leases[i].Devices {
+			holders[uuid] = &leases[i]
+		}
+	}
+	list := make([]Host, len(hosts))
+	for i := range hosts {
+		list[i] = c.wireHost(&hosts[i], holders)
+	}
+	return list, nil
+}
+
+func (c *call) wireHost(h *scheduler.Host, holders map[string]*scheduler.Lease) Host {
+	w := Host{
+		Host: h.Host, Version: h.Version, State: hostState(h), DrainedBy: h.DrainedBy, Renewed: h.Renewed,
+		LeaseUntil: h.LeaseUntil, Reported: h.Reported, Labels: h.Labels, Isolation: h.Isolation, RunAs: h.RunAs,
+		Environments: make([]Environment, len(h.Environments)), Devices: make([]Device, len(h.Devices)),
+		DrainedDevices: h.DrainedDevices,
+	}
+	for i, e := range h.Environments {
+		w.Environments[i] = Environment(e)
+	}
+	for i := range h.Devices {
+		w.Devices[i] = c.wireDevice(h, &h.Devices[i], holders[h.Devices[i].UUID])
+	}
+	return w
+}
+
+func hostState(h *scheduler.Host) string {
+	switch {
+	case h.Drained:
+		return "drained"
+	case !h.LeaseUntil.IsZero() && time.Now().After(h.LeaseUntil):
+		return "lost"
+	}
+	return "ok"
+}
+
+func (c *call) wireDevice(h *scheduler.Host, d *scheduler.DeviceReport, lease *scheduler.Lease) Device {
+	w := Device{
+		UUID: d.UUID, Host: h.Host, Index: d.Index, Kind: d.Kind, Model: d.Model, Memory: d.Memory,
+		MinCC: d.ComputeCapability, State: d.State, Reason: d.Reason, Since: d.Since, Used: d.Used,
+	}
+	if by, ok := h.DrainedDevices[d.UUID]; ok && w.State == gpu.Free {
+		w.State, w.Reason = gpu.Drained, by
+	}
+	if lease == nil {
+		return w
+	}
+	w.State, w.User, w.UserSince, w.EndsBy = gpu.Leased, lease.User, lease.Since, lease.EndsBy
+	if c.sees(lease.User) {
+		w.Job = lease.Job
+	}
+	return w
+}
+
+// drain answers POST /hosts/{host}/drain and /undrain.
+func drain(on bool) handler {
+	return func(s *Server, c *call) error { return s.drain(c, c.param("host"), "", on) }
+}
+
+// drainDevice answers POST /gpus/{uuid}/drain and /undrain.
+func drainDevice(on bool) handler {
+	return func(s *Server, c *call) error {
+		uuid := c.param("uuid")
+		hosts, err := s.scheduler.Hosts(c.ctx())
+		if err != nil {
+			return err
+		}
+		for _, h := range hosts {
+			if slices.ContainsFunc(h.Devices, func(d scheduler.DeviceReport) bool { return d.UUID == uuid }) {
+				return s.drain(c, h.Host, uuid, on)
+			}
+		}
+		return scheduler.ErrUnknownDevice
+	}
+}
+
+func (s *Server) drain(c *call, host, device string, on bool) error {
+	why, err := reasonParam(c)
+	if err != nil {
+		return err
+	}
+	if err := s.scheduler.Drain(c.ctx(), host, device, why, on); err != nil {
+		return err
+	}
+	body := map[string]any{"host": host, "drained": on}
+	if device != "" {
+		body["device"] = device
+	}
+	return s.write(c, http.StatusOK, body)
+}
+
+// Waiting is a place in the queue as everybody sees it.
+type Waiting struct {
+	Place    int             `json:"place"` // from 1
+	User     string          `json:"user"`
+	Since    time.Time       `json:"since"`
+	Priority int             `json:"priority"`
+	GPUs     int             `json:"gpus"`
+	Class    string          `json:"class"`          // what kind of devices
+	Job      scheduler.JobID `json:"job,omitempty"`  // of one's own
+	Name     string          `json:"name,omitempty"` // likewise
+}
+
+// queueMost is how many places GET /queue shows.
+const queueMost = 1000
+
+// listQueue answers GET /queue?limit=: who waits for what, in order.
+func (s *Server) listQueue(c *call) error {
+	limit, err := number(c.r.URL.Query().Get("limit"), pageMost, "limit")
+	if err != nil {
+		return err
+	}
+	jobs, err := s.scheduler.Queue(c.ctx(), int(min(limit, queueMost)))
+	if err != nil {
+		return err
+	}
+	list := make([]Waiting, len(jobs))
+	for i := range jobs {
+		j := &jobs[i]
+		list[i] = Waiting{Place: i + 1, User: j.User, Since: j.QueuedAt, Priority: j.Priority, GPUs: j.Devices, Class: j.Class}
+		if c.sees(j.User) {
+			list[i].Job, list[i].Name = j.ID, j.Name
+		}
+	}
+	return s.write(c, http.StatusOK, map[string][]Waiting{"queue": list})
+}

@@ -1,0 +1,130 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// BlobWritten answers an upload.
+type BlobWritten struct {
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+}
+
+// putBlob answers PUT /blobs/{sha256}: the body is hashed while it is written,
+// and kept only if it is what the name says.
+func (s *Server) putBlob(c *call) error {
+	sum := c.param("sha256")
+	if !submission.IsSHA256(sum) {
+		return noSuchBlob()
+	}
+	if c.r.ContentLength > s.opts.MaxBlob {
+		return refuse(CodeTooLarge, fmt.Sprintf("more than %d bytes (--max-blob)", s.opts.MaxBlob))
+	}
+	if err := s.disk.writable(); err != nil {
+		return err
+	}
+	n, err := s.opts.Blobs.Put(sum, c.r.Body, s.opts.MaxBlob)
+	if errors.Is(err, blob.ErrTooLarge) {
+		return refuse(CodeTooLarge, fmt.Sprintf("more than %d bytes (--max-blob)", s.opts.MaxBlob))
+	}
+	if err != nil {
+		return readError(err)
+	}
+	return s.write(c, http.StatusCreated, BlobWritten{SHA256: sum, Size: n})
+}
+
+// getBlob answers GET /blobs/{sha256} for agents: payloads and functions.
+func (s *Server) getBlob(c *call) error {
+	sum := c.param("sha256")
+	file, size, err := s.opts.Blobs.Open(sum)
+	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrName) {
+		return noSuchBlob()
+	}
+	if err != nil {
+		return err
+	}
+	return s.serveContent(c, fileContent(file, 0, size), served{media: mediaBytes, filename: sum, etag: sum})
+}
+
+func noSuchBlob() error {
+	return refuse(CodeNotFound, "no such blob; its name is the SHA-256 of its bytes in lower-case hexadecimal digits")
+}
+
+const blobsKey = "spec:blobs"
+
+// blobFolder is the record of which folder holds the namespace's blobs.
+type blobFolder struct {
+	Identity string `json:"identity"`
+	Host     string `json:"host"`
+	Path     string `json:"path"`
+}
+
+// CheckBlobs ties a folder of blobs to the store, at the start of a server. A
+// second server with another folder would answer 404 for half of the results: it is refused.
+func CheckBlobs(ctx context.Context, st store.Store, folder *blob.Folder) error {
+	for {
+		answer, err := st.Read(ctx, store.Query{Keys: []string{blobsKey}})
+		if err != nil {
+			return fmt.Errorf("check the blobs: %w", err)
+		}
+		if answer.Records[0].Version != 0 {
+			return sameFolder(answer.Records[0].Value, folder)
+		}
+		commit, err := claimFolder(answer, folder)
+		if err != nil {
+			return err
+		}
+		result, err := st.Commit(ctx, commit)
+		if err != nil {
+			return fmt.Errorf("check the blobs: %w", err)
+		}
+		if result.OK() {
+			return nil
+		}
+	}
+}
+
+func claimFolder(answer store.Answer, folder *blob.Folder) (store.Commit, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return store.Commit{}, fmt.Errorf("check the blobs: %w", err)
+	}
+	text, err := json.Marshal(blobFolder{Identity: folder.Identity(), Host: host, Path: folder.Path()})
+	if err != nil {
+		return store.Commit{}, fmt.Errorf("check the blobs: %w", err)
+	}
+	return store.Commit{
+		Identity: answer.Identity,
+		Guards:   []store.Guard{store.Absent(blobsKey)},
+		Effects:  []store.Effect{store.Put(blobsKey, text)},
+	}, nil
+}
+
+func sameFolder(text []byte, folder *blob.Folder) error {
+	var first blobFolder
+	if err := json.Unmarshal(text, &first); err != nil {
+		return fmt.Errorf("check the blobs: %w", err)
+	}
+	if first.Identity == folder.Identity() {
+		return nil
+	}
+	return fmt.Errorf("the blobs of this store lie in %s on host %s, not in %s; give every server that same folder with --blobs (a shared file system)",
+		first.Path, first.Host, folder.Path())
+}
+
+// readyStatus is the status of /readyz.
+func readyStatus(problems []string) int {
+	if len(problems) > 0 {
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusOK
+}

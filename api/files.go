@@ -1,0 +1,90 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// manifest reads what lay in a job's out/; a job without files has an empty one.
+func (s *Server) manifest(job *scheduler.Job) (blob.Manifest, error) {
+	if job.Result.Files == "" {
+		return blob.Manifest{Files: []blob.File{}}, nil
+	}
+	text, err := s.opts.Blobs.ReadAll(job.Result.Files, blob.MaxManifest)
+	if errors.Is(err, blob.ErrNotFound) {
+		return blob.Manifest{}, resultGone(job)
+	}
+	if err != nil {
+		return blob.Manifest{}, err
+	}
+	return blob.ParseManifest(text)
+}
+
+// listFiles answers GET /jobs/{id}/files.
+func (s *Server) listFiles(c *call) error {
+	job, err := s.pathJob(c)
+	if err != nil {
+		return err
+	}
+	m, err := s.manifest(&job)
+	if err != nil {
+		return err
+	}
+	return s.write(c, http.StatusOK, m)
+}
+
+// getFile answers GET /jobs/{id}/files/NAME. The name is looked up in the
+// manifest; it never becomes a path.
+func (s *Server) getFile(c *call) error {
+	job, err := s.pathJob(c)
+	if err != nil {
+		return err
+	}
+	name, err := url.PathUnescape(c.param("*"))
+	if err != nil || !blob.CleanName(name) {
+		return noSuchFile()
+	}
+	m, err := s.manifest(&job)
+	if err != nil {
+		return err
+	}
+	entry, ok := m.Find(name)
+	if !ok {
+		return noSuchFile()
+	}
+	file, size, err := s.opts.Blobs.Open(entry.SHA256)
+	if errors.Is(err, blob.ErrNotFound) {
+		return resultGone(&job)
+	}
+	if err != nil {
+		return err
+	}
+	return s.serveContent(c, fileContent(file, 0, size), fileAs(name, entry.SHA256))
+}
+
+func noSuchFile() error { return refuse(CodeNotFound, "the job has no such file") }
+
+// fileAs decides how a file is shown, by its ending alone.
+func fileAs(name, sum string) served {
+	ext := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
+	if media, ok := extensions[ext]; ok {
+		return served{media: media, etag: sum}
+	}
+	return served{media: mediaBytes, filename: headerName(path.Base(name)), etag: sum}
+}
+
+// headerName is a file's name fit for a header.
+func headerName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || r == '"' || r == '\\' || r == '%' {
+			return '_'
+		}
+		return r
+	}, name)
+}

@@ -1,0 +1,122 @@
+package api
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// guard decides before anything else whether a request was meant for this
+// server at all. A web page in a user's browser can reach a server on
+// loopback; it can neither choose the Host header of a name that it does not
+// own, nor hide its Origin.
+type guard struct {
+	hosts   map[string]bool
+	origins []string
+	dev     bool
+}
+
+func newGuard(o Options) guard {
+	g := guard{hosts: map[string]bool{"localhost": true}, origins: o.Origins, dev: o.Dev}
+	for _, h := range o.Hosts {
+		g.hosts[strings.ToLower(h)] = true
+	}
+	if o.PublicURL != nil {
+		g.hosts[strings.ToLower(o.PublicURL.Hostname())] = true
+		g.origins = append(slices.Clone(o.Origins), o.PublicURL.Scheme+"://"+o.PublicURL.Host)
+	}
+	return g
+}
+
+// admit checks host, origin, encoding and token of a request.
+func (s *Server) admit(c *call) error {
+	if err := s.guard.check(c.r); err != nil {
+		return err
+	}
+	return s.authenticate(c)
+}
+
+func (g guard) check(r *http.Request) error {
+	if !g.host(r) {
+		return refuse(CodeWrongHost, "the Host header names another server; use --public-url to add a name")
+	}
+	if !g.origin(r) {
+		return refuse(CodeForeignOrigin, "the request comes from another origin; use --allow-origin to allow it")
+	}
+	if len(r.Header["Content-Encoding"]) > 0 {
+		return refuse(CodeEncoding, "send the body as it is, without Content-Encoding")
+	}
+	if tokenInQuery(r.URL.RawQuery) {
+		return refuse(CodeTokenInURL, "send the token in the header Authorization: Bearer …, and revoke this one: URLs end up in logs")
+	}
+	return nil
+}
+
+// host: a listed name, a loopback address, or the very address that the
+// connection came to. An address cannot be re-bound to another machine.
+func (g guard) host(r *http.Request) bool {
+	name := hostname(r.Host)
+	if g.hosts[strings.ToLower(name)] {
+		return true
+	}
+	ip, err := netip.ParseAddr(name)
+	if err != nil {
+		return false
+	}
+	return ip.Unmap().IsLoopback() || ip.Unmap() == localIP(r)
+}
+
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+}
+
+func localIP(r *http.Request) netip.Addr {
+	addr, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return addr.AddrPort().Addr().Unmap()
+}
+
+// origin: none (not a browser), the server's own, or an allowed one. Where a
+// browser sends no Origin it sends Sec-Fetch-Site.
+func (g guard) origin(r *http.Request) bool {
+	origins := r.Header["Origin"]
+	if len(origins) == 0 {
+		site := r.Header.Get("Sec-Fetch-Site")
+		return site == "" || site == "none" || site == "same-origin"
+	}
+	if len(origins) > 1 {
+		return false
+	}
+	return slices.Contains(g.origins, origins[0]) || sameOrigin(origins[0], r)
+}
+
+func sameOrigin(origin string, r *http.Request) bool {
+	u, err := url.Parse(origin)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && strings.EqualFold(u.Host, r.Host)
+}
+
+// tokenInQuery looks for credentials where they do not belong.
+func tokenInQuery(query string) bool {
+	if query == "" {
+		return false
+	}
+	if strings.Contains(query, "mlq_") {
+		return true
+	}
+	for part := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		switch strings.ToLower(name) {
+		case "token", "access_token", "auth_token", "authorization":
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,63 @@
+package api
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// healthz answers that the process is there: ok, as the predecessor says.
+func (s *Server) healthz(c *call) error {
+	c.Header().Set("Mlq-Version", s.opts.Version)
+	return c.text(http.StatusOK, "ok")
+}
+
+// Ready is the answer of /readyz.
+type Ready struct {
+	Ready    bool     `json:"ready"`
+	Version  string   `json:"version"`
+	Problems []string `json:"problems"` // why it takes no work
+	Warnings []string `json:"warnings"` // what an admin should look at
+}
+
+// readyz answers whether jobs can be submitted and results be fetched now.
+func (s *Server) readyz(c *call) error {
+	ctx, cancel := context.WithTimeout(c.ctx(), 2*time.Second)
+	defer cancel()
+	ready := Ready{Version: s.opts.Version, Problems: []string{}, Warnings: []string{}}
+	if err := s.scheduler.Ready(ctx); err != nil {
+		ready.Problems = append(ready.Problems, "store: "+err.Error())
+	}
+	s.judgeDisk(&ready)
+	ready.Ready = len(ready.Problems) == 0
+	status := readyStatus(ready.Problems)
+	if !ready.Ready {
+		c.Header().Set("Retry-After", "2")
+	}
+	return s.write(c, status, ready)
+}
+
+func (s *Server) judgeDisk(ready *Ready) {
+	free, err := s.disk.percent()
+	switch {
+	case err != nil:
+		ready.Problems = append(ready.Problems, "blobs: "+err.Error())
+	case free < diskFull:
+		ready.Problems = append(ready.Problems, fmt.Sprintf("disk-full: %.1f %% of the disk of the blobs is free", free))
+	case free < diskWarn:
+		ready.Warnings = append(ready.Warnings, fmt.Sprintf("disk: %.1f %% of the disk of the blobs is free", free))
+	}
+}
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// openAPI answers with the contract.
+func (s *Server) openAPI(c *call) error {
+	c.Header().Set("Content-Type", "application/yaml")
+	c.WriteHeader(http.StatusOK)
+	c.send(openAPI)
+	return nil
+}

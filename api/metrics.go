@@ -1,0 +1,137 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// observer takes one latency.
+type observer = prometheus.Observer
+
+// metrics are what the server counts itself, and what it asks at a scrape.
+type metrics struct {
+	latencies *prometheus.HistogramVec
+	requests  *prometheus.CounterVec
+	unrouted  prometheus.Observer
+	handler   http.Handler
+}
+
+var latencyBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+func newMetrics(reg *prometheus.Registry, s *Server) *metrics {
+	m := &metrics{
+		latencies: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "mlq_http_request_seconds", Help: "Time to answer, by route.", Buckets: latencyBuckets,
+		}, []string{"method", "route"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "mlq_http_responses_total", Help: "Answers by status.",
+		}, []string{"code"}),
+		handler: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}),
+	}
+	m.unrouted = m.latencies.WithLabelValues("", "unrouted")
+	reg.MustRegister(m.latencies, m.requests, &queueCollector{s: s})
+	return m
+}
+
+// latency resolves a route's histogram once, not per request.
+func (m *metrics) latency(method, route string) observer {
+	return m.latencies.WithLabelValues(method, route)
+}
+
+func (m *metrics) observe(c *call, took time.Duration) {
+	o := m.unrouted
+	if c.route != nil {
+		o = c.route.latency
+	}
+	o.Observe(took.Seconds())
+	m.requests.WithLabelValues(statusText(c.status)).Inc()
+}
+
+func statusText(status int) string {
+	switch status {
+	case http.StatusOK:
+		return "200"
+	case http.StatusCreated:
+		return "201"
+	}
+	return strconv.Itoa(status)
+}
+
+// getMetrics answers GET /metrics.
+func (s *Server) getMetrics(c *call) error {
+	s.metrics.handler.ServeHTTP(c, c.r)
+	return nil
+}
+
+var (
+	jobsDesc   = prometheus.NewDesc("mlq_jobs", "Jobs by state.", []string{"state"}, nil)
+	leasesDesc = prometheus.NewDesc("mlq_leases", "Leases by host.", []string{"host"}, nil)
+	hostsDesc  = prometheus.NewDesc("mlq_hosts", "Hosts by state.", []string{"state"}, nil)
+	diskDesc   = prometheus.NewDesc("mlq_blobs_disk_free_percent", "Free part of the disk of the blobs.", nil, nil)
+	storeDesc  = prometheus.NewDesc("mlq_store_up", "1 when the store answered this scrape.", nil, nil)
+)
+
+// queueCollector asks the store at a scrape: nothing is counted twice, and
+// every server tells the same.
+type queueCollector struct{ s *Server }
+
+// Describe names the metrics.
+func (q *queueCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{jobsDesc, leasesDesc, hostsDesc, diskDesc, storeDesc} {
+		ch <- d
+	}
+}
+
+// Collect asks. Without a store the other metrics still come.
+func (q *queueCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	up := 1.0
+	if err := q.collectStore(ctx, ch); err != nil {
+		up = 0
+		q.s.log.Warn().Err(err).Msg("metrics without the store")
+	}
+	ch <- prometheus.MustNewConstMetric(storeDesc, prometheus.GaugeValue, up)
+	if free, err := q.s.disk.percent(); err == nil {
+		ch <- prometheus.MustNewConstMetric(diskDesc, prometheus.GaugeValue, free)
+	}
+}
+
+func (q *queueCollector) collectStore(ctx context.Context, ch chan<- prometheus.Metric) error {
+	counts, err := q.s.scheduler.JobCount(ctx)
+	if err != nil {
+		return err
+	}
+	leases, err := q.s.scheduler.Leases(ctx)
+	if err != nil {
+		return err
+	}
+	hosts, err := q.s.scheduler.Hosts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, state := range states {
+		ch <- prometheus.MustNewConstMetric(jobsDesc, prometheus.GaugeValue, float64(counts[state]), string(state))
+	}
+	tally(ch, leasesDesc, leases, func(l scheduler.Lease) string { return l.Host })
+	tally(ch, hostsDesc, hosts, func(h scheduler.Host) string { return hostState(&h) })
+	return nil
+}
+
+// tally counts by a label.
+func tally[T any](ch chan<- prometheus.Metric, desc *prometheus.Desc, all []T, label func(T) string) {
+	counts := make(map[string]int)
+	for _, one := range all {
+		counts[label(one)]++
+	}
+	for name, n := range counts {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n), name)
+	}
+}

@@ -1,0 +1,102 @@
+package api
+
+import (
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// Options of a Server. The zero value of a limit means its default.
+type Options struct {
+	Scheduler *scheduler.Scheduler
+	Store     store.Store // for tokens and listener functions
+	Tokens    *auth.Tokens
+	Blobs     *blob.Folder
+	Log       zerolog.Logger
+	Version   string
+	// Metrics is what /metrics shows; nil: a registry of the server's own.
+	Metrics *prometheus.Registry
+
+	// Dev: the user Owner on this machine needs no token over loopback.
+	Dev   bool
+	Owner Owner
+
+	// PublicURL is how users name the service: an allowed Host, and the base of links. nil: none.
+	PublicURL *url.URL
+	// Hosts are further names that the server answers to, beside loopback
+	// and the address that a connection came to.
+	Hosts []string
+	// Origins are web pages' origins that may send requests ("https://lab.example.org").
+	Origins []string
+
+	MaxBody          int64         // bytes of a body that is read into memory; 64 MiB
+	MaxBlob          int64         // bytes of an upload; 8 GiB
+	MaxLog           int64         // bytes of one attempt's log; 17 MiB
+	MaxConnections   int           // at once from one address; 1024
+	MaxQueued        int           // waiting jobs of one user; 100,000
+	SubmitRate       float64       // submits per second of one user; 0: no limit
+	SubmitBurst      int           // of them at once; 1000
+	DefaultTimeout   time.Duration // of jobs that name none; 0: none
+	MaxTimeout       time.Duration // of any job; 0: none
+	MinBytesPerSec   int64         // of a body, or it is given up; 16 KiB
+	SlowGrace        time.Duration // before that counts; 5 s
+	HeaderTimeout    time.Duration // 5 s
+	IdleTimeout      time.Duration // 60 s
+	MaxWait          time.Duration // of ?wait=; 30 s
+	SafetyReread     time.Duration // a waiting request reads again after this, in case a notice was lost; 5 s
+	FunctionsRefresh time.Duration // listener functions are believed this long; 2 s
+}
+
+// Owner is who may use a dev server without a token.
+type Owner struct {
+	UID  int
+	Name string
+}
+
+func (o Options) check() error {
+	switch {
+	case o.Scheduler == nil, o.Store == nil, o.Tokens == nil, o.Blobs == nil:
+		return errors.New("api: Scheduler, Store, Tokens and Blobs are needed")
+	case o.PublicURL != nil && o.PublicURL.Host == "":
+		return errors.New("api: the public URL has no host")
+	}
+	return nil
+}
+
+func (o Options) withDefaults() Options {
+	fill(&o.MaxBody, 64<<20)
+	fill(&o.MaxBlob, 8<<30)
+	fill(&o.MaxLog, 17<<20)
+	fill(&o.MaxConnections, 1024)
+	fill(&o.MaxQueued, 100_000)
+	fill(&o.SubmitBurst, 1000)
+	fill(&o.MinBytesPerSec, 16<<10)
+	fill(&o.SlowGrace, 5*time.Second)
+	fill(&o.HeaderTimeout, 5*time.Second)
+	fill(&o.IdleTimeout, 60*time.Second)
+	fill(&o.MaxWait, 30*time.Second)
+	fill(&o.SafetyReread, 5*time.Second)
+	fill(&o.FunctionsRefresh, 2*time.Second)
+	if o.Version == "" {
+		o.Version = "unknown"
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	return o
+}
+
+func fill[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,71 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// pace makes the body of a request fail with os.ErrDeadlineExceeded when it
+// comes more slowly than the limit, so that a slow sender cannot hold a
+// connection for ever.
+func (s *Server) pace(c *call) {
+	if c.r.Body == nil || c.r.ContentLength == 0 {
+		return
+	}
+	c.r.Body = &pacedBody{
+		body: c.r.Body, conn: http.NewResponseController(c.ResponseWriter),
+		start: time.Now(), grace: s.opts.SlowGrace, perSecond: s.opts.MinBytesPerSec,
+	}
+}
+
+// pacedBody moves the connection's read deadline on with what has arrived.
+type pacedBody struct {
+	body      io.ReadCloser
+	conn      *http.ResponseController
+	start     time.Time
+	grace     time.Duration
+	perSecond int64
+	n         int64
+	ended     bool
+}
+
+// Read reads with the deadline of what has arrived so far.
+func (b *pacedBody) Read(p []byte) (int, error) {
+	earned := time.Duration(float64(b.n) / float64(b.perSecond) * float64(time.Second))
+	if err := b.deadline(b.start.Add(b.grace + earned)); err != nil {
+		return 0, err
+	}
+	n, err := b.body.Read(p)
+	b.n += int64(n)
+	if err != nil {
+		b.end()
+	}
+	return n, err
+}
+
+// Close closes the body and lifts the deadline.
+func (b *pacedBody) Close() error {
+	b.end()
+	return b.body.Close()
+}
+
+// end lifts the deadline: it would otherwise end a handler that waits long
+// after its body has come.
+func (b *pacedBody) end() {
+	if !b.ended {
+		b.ended = true
+		_ = b.deadline(time.Time{}) //nolint:errcheck // the connection is gone then
+	}
+}
+
+// deadline sets the read deadline where the connection has one (a recorder in
+// a test has none).
+func (b *pacedBody) deadline(at time.Time) error {
+	err := b.conn.SetReadDeadline(at)
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
+}

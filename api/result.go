@@ -1,0 +1,204 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/envelope"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// getResult answers GET /jobs/{id}/result and /result.EXT.
+func (s *Server) getResult(c *call) error {
+	ext := c.param("ext")
+	if ext != "" && extensions[ext] == "" && !downloads[ext] {
+		return refuse(CodeNotFound, "no such ending; take the result without one")
+	}
+	job, err := s.ended(c)
+	if err != nil {
+		return err
+	}
+	wantsEnvelope := ext == "" && strings.Contains(c.r.Header.Get("Accept"), envelope.Media)
+	if job.State != scheduler.Succeeded {
+		return s.unsuccessful(c, &job, wantsEnvelope)
+	}
+	r, err := s.openResult(c, &job)
+	if err != nil {
+		return err
+	}
+	if wantsEnvelope {
+		return s.serveContent(c, r.whole(), served{media: envelope.Media, etag: job.Result.SHA256})
+	}
+	return s.serveView(c, &job, r, ext)
+}
+
+// ended waits as long as was asked for, and refuses a job that goes on.
+func (s *Server) ended(c *call) (scheduler.Job, error) {
+	id, err := c.jobID("id")
+	if err != nil {
+		return scheduler.Job{}, err
+	}
+	wait, err := s.waitParam(c)
+	if err != nil {
+		return scheduler.Job{}, err
+	}
+	job, err := s.awaitEnd(c, id, wait)
+	if err == nil && !job.State.Final() {
+		e := refuse(CodeNotFinished, "the job is "+string(job.State)+"; ?wait=30s waits here for its end")
+		e.Job, e.State = id, job.State
+		err = e
+	}
+	return job, err
+}
+
+// resultFile is the envelope of a result, in memory or in a file.
+type resultFile struct {
+	header *envelope.Header
+	data   []byte
+	blob   *os.File
+}
+
+// Close closes the file.
+func (r *resultFile) Close() error {
+	if r.blob == nil {
+		return nil
+	}
+	return r.blob.Close()
+}
+
+func (r *resultFile) whole() content { return r.part(0, r.header.Size) }
+
+func (r *resultFile) part(offset, size int64) content {
+	if r.blob != nil {
+		return fileContent(r.blob, offset, size)
+	}
+	return content{ReadSeeker: bytes.NewReader(r.data[offset : offset+size]), size: size, close: r.Close}
+}
+
+// openResult finds the envelope of a job: in the store, or among the blobs.
+func (s *Server) openResult(c *call, job *scheduler.Job) (*resultFile, error) {
+	if job.Result.SHA256 == "" {
+		return nil, resultGone(job)
+	}
+	if job.Result.Inline {
+		data, err := s.scheduler.InlineResult(c.ctx(), job.ID)
+		if errors.Is(err, scheduler.ErrNotFound) {
+			return nil, resultGone(job)
+		}
+		if err != nil {
+			return nil, err
+		}
+		h, err := envelope.ParseAll(data)
+		return &resultFile{header: h, data: data}, err
+	}
+	return s.openBlobResult(job)
+}
+
+func (s *Server) openBlobResult(job *scheduler.Job) (*resultFile, error) {
+	file, size, err := s.opts.Blobs.Open(job.Result.SHA256)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil, resultGone(job)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h, err := envelope.ReadHeader(file)
+	if err == nil && h.Size != size {
+		err = fmt.Errorf("result of job %d: %d bytes, its header says %d", job.ID, size, h.Size)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return &resultFile{header: h, blob: file}, nil
+}
+
+func resultGone(job *scheduler.Job) error {
+	e := refuse(CodeResultGone, "the result is not kept any more")
+	e.Job, e.State = job.ID, job.State
+	return e
+}
+
+// serveView sends the value as the caller can use it.
+func (s *Server) serveView(c *call, job *scheduler.Job, r *resultFile, ext string) error {
+	view, ok := r.header.Frame("view")
+	if !ok {
+		return errors.Join(fmt.Errorf("result of job %d: its envelope has no view", job.ID), r.Close())
+	}
+	as := served{etag: job.Result.SHA256}
+	switch {
+	case ext != "" && extensions[ext] != "":
+		as.media = extensions[ext]
+	case ext != "":
+		as.media, as.filename = mediaBytes, "job-"+strconv.FormatInt(int64(job.ID), 10)+"."+ext
+	case r.header.Value == envelope.ValueText:
+		as.media = "text/plain; charset=utf-8"
+	case r.header.Value == envelope.ValueBytes:
+		as.media, as.filename = mediaBytes, "job-"+strconv.FormatInt(int64(job.ID), 10)+".bin"
+	default:
+		as.media = "application/json"
+	}
+	c.Header().Set("MLQ-Value", r.header.Value)
+	return s.serveContent(c, r.part(view.Offset, view.Size), as)
+}
+
+// unsuccessful answers for a job that has no result.
+func (s *Server) unsuccessful(c *call, job *scheduler.Job, wantsEnvelope bool) error {
+	if job.State == scheduler.Cancelled {
+		e := refuse(CodeJobCancelled, "the job was cancelled"+by(job.CancelBy))
+		e.Job, e.State = job.ID, job.State
+		return e
+	}
+	e := refuse(CodeJobFailed, string(job.Reason)+": "+job.Detail)
+	e.Job, e.State, e.Reason = job.ID, job.State, job.Reason
+	r, err := s.openResult(c, job)
+	if errors.As(err, new(*Error)) {
+		return e // it left no error envelope
+	}
+	if err != nil {
+		return err
+	}
+	if wantsEnvelope {
+		return s.sendError(c, r)
+	}
+	h := r.header
+	e.Remote = &RemoteError{Type: h.Type, Message: h.Message, Traceback: h.Traceback, Module: h.Module}
+	return errors.Join(e, r.Close())
+}
+
+func by(who string) string {
+	if who == "" {
+		return ""
+	}
+	return " by " + who
+}
+
+// sendError sends the envelope of an exception to who asked for envelopes: the
+// status is that of the problem, the body has the exception itself.
+func (s *Server) sendError(c *call, r *resultFile) error {
+	body := r.whole()
+	h := c.Header()
+	h.Set("Content-Type", envelope.Media)
+	h.Set("Content-Length", strconv.FormatInt(body.size, 10))
+	c.WriteHeader(statusOf(CodeJobFailed))
+	_, err := io.Copy(c, body)
+	return errors.Join(err, body.close())
+}
+
+// getShortResult answers GET /jobs/{id}/short_result with text.
+func (s *Server) getShortResult(c *call) error {
+	job, err := s.ended(c)
+	if err != nil {
+		return err
+	}
+	if job.State != scheduler.Succeeded {
+		return s.unsuccessful(c, &job, false)
+	}
+	return c.text(http.StatusOK, job.Result.Short)
+}

@@ -1,0 +1,150 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/mlq-dev/mlq/api/auth"
+)
+
+// route is one row of the table of routes.
+type route struct {
+	method  string
+	pattern string
+	// roles that may use it; nil: everybody, without a token. An admin may
+	// use every one.
+	roles  []auth.Role
+	handle handler
+
+	latency observer // set when the router is built
+}
+
+// The groups of roles.
+var (
+	anyone   []auth.Role
+	users    = []auth.Role{auth.RoleUser, auth.RoleAttempt}
+	agents   = []auth.Role{auth.RoleAgent}
+	both     = []auth.Role{auth.RoleUser, auth.RoleAttempt, auth.RoleAgent}
+	people   = []auth.Role{auth.RoleUser, auth.RoleAgent}
+	counts   = []auth.Role{auth.RoleUser, auth.RoleAttempt, auth.RoleMetrics}
+	metering = []auth.Role{auth.RoleMetrics}
+	admins   = []auth.Role{auth.RoleAdmin}
+)
+
+// routes is the whole interface; openapi.yaml describes the same (TestOpenAPIMatchesRoutes).
+func routes() []route {
+	return []route{
+		{method: "POST", pattern: "/jobs", roles: users, handle: (*Server).submit},
+		{method: "POST", pattern: "/jobs/batch", roles: users, handle: (*Server).submitBatch},
+		{method: "GET", pattern: "/jobs", roles: users, handle: (*Server).listJobs},
+		{method: "DELETE", pattern: "/jobs", roles: users, handle: (*Server).cancelJobs},
+		{method: "GET", pattern: "/jobs/count", roles: counts, handle: (*Server).countJobs},
+		{method: "POST", pattern: "/jobs/requeue", roles: users, handle: (*Server).requeueJobs},
+		{method: "GET", pattern: "/jobs/{id}", roles: users, handle: (*Server).getJob},
+		{method: "DELETE", pattern: "/jobs/{id}", roles: users, handle: (*Server).cancelJob},
+		{method: "GET", pattern: "/jobs/{id}/progress", roles: users, handle: (*Server).getProgress},
+		{method: "GET", pattern: "/jobs/{id}/result", roles: users, handle: (*Server).getResult},
+		{method: "GET", pattern: "/jobs/{id}/result.{ext}", roles: users, handle: (*Server).getResult},
+		{method: "GET", pattern: "/jobs/{id}/short_result", roles: users, handle: (*Server).getShortResult},
+		{method: "GET", pattern: "/jobs/{id}/files", roles: users, handle: (*Server).listFiles},
+		{method: "GET", pattern: "/jobs/{id}/files/*", roles: users, handle: (*Server).getFile},
+		{method: "GET", pattern: "/jobs/{id}/logs", roles: users, handle: (*Server).getLogs},
+		{method: "GET", pattern: "/jobs/{id}/events", roles: users, handle: (*Server).jobEvents},
+		{method: "POST", pattern: "/jobs/{id}/requeue", roles: users, handle: (*Server).requeueJob},
+		{method: "GET", pattern: "/jobs/{id}/why", roles: users, handle: (*Server).whyJob},
+		{method: "PUT", pattern: "/jobs/{id}/attempts/{n}/log", roles: agents, handle: (*Server).putLog},
+		{method: "GET", pattern: "/events", roles: users, handle: (*Server).allEvents},
+		{method: "GET", pattern: "/consumer", roles: both, handle: (*Server).listFunctions},
+		{method: "POST", pattern: "/consumer", roles: users, handle: (*Server).putFunction},
+		{method: "DELETE", pattern: "/consumer", roles: users, handle: (*Server).deleteFunction},
+		{method: "GET", pattern: "/leases", roles: admins, handle: (*Server).listLeases},
+		{method: "DELETE", pattern: "/leases/{job}", roles: admins, handle: (*Server).revokeLease},
+		{method: "GET", pattern: "/hosts", roles: people, handle: (*Server).listHosts},
+		{method: "POST", pattern: "/hosts/{host}/drain", roles: admins, handle: drain(true)},
+		{method: "POST", pattern: "/hosts/{host}/undrain", roles: admins, handle: drain(false)},
+		{method: "GET", pattern: "/gpus", roles: people, handle: (*Server).listGPUs},
+		{method: "POST", pattern: "/gpus/{uuid}/drain", roles: admins, handle: drainDevice(true)},
+		{method: "POST", pattern: "/gpus/{uuid}/undrain", roles: admins, handle: drainDevice(false)},
+		{method: "GET", pattern: "/queue", roles: people, handle: (*Server).listQueue},
+		{method: "PUT", pattern: "/blobs/{sha256}", roles: both, handle: (*Server).putBlob},
+		{method: "GET", pattern: "/blobs/{sha256}", roles: agents, handle: (*Server).getBlob},
+		{method: "GET", pattern: "/users", roles: admins, handle: (*Server).listUsers},
+		{method: "GET", pattern: "/tokens", roles: admins, handle: (*Server).listTokens},
+		{method: "POST", pattern: "/tokens", roles: admins, handle: (*Server).createToken},
+		{method: "DELETE", pattern: "/tokens/{id}", roles: admins, handle: (*Server).revokeToken},
+		{method: "GET", pattern: "/metrics", roles: metering, handle: (*Server).getMetrics},
+		{method: "GET", pattern: "/healthz", roles: anyone, handle: (*Server).healthz},
+		{method: "GET", pattern: "/readyz", roles: anyone, handle: (*Server).readyz},
+		{method: "GET", pattern: "/openapi.yaml", roles: anyone, handle: (*Server).openAPI},
+	}
+}
+
+// public reports whether a path needs no token.
+func public(path string) bool {
+	return path == "/healthz" || path == "/readyz" || path == "/openapi.yaml"
+}
+
+// router builds the routes. HEAD is GET without the body.
+func (s *Server) router() *chi.Mux {
+	mux := chi.NewRouter()
+	table := routes()
+	for i := range table {
+		rt := &table[i]
+		rt.latency = s.metrics.latency(rt.method, rt.pattern)
+		mux.MethodFunc(rt.method, rt.pattern, s.serve(rt))
+		if rt.method == http.MethodGet {
+			mux.Head(rt.pattern, s.serve(rt))
+		}
+	}
+	mux.NotFound(func(w http.ResponseWriter, _ *http.Request) {
+		s.fail(w.(*call), refuse(CodeNotFound, "no such path; GET /openapi.yaml lists all"))
+	})
+	mux.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) { s.notAllowed(w.(*call)) })
+	return mux
+}
+
+// serve checks the roles of a route, then runs its handler.
+func (s *Server) serve(rt *route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		c := w.(*call) //nolint:forcetypeassert // ServeHTTP hands on nothing else
+		c.r, c.route = r, rt
+		if !rt.allows(c.who.Role) {
+			s.fail(c, refuse(CodeForbidden, "this needs a token of the role "+rt.wants()))
+			return
+		}
+		if err := rt.handle(s, c); err != nil {
+			s.fail(c, err)
+		}
+	}
+}
+
+func (rt *route) allows(role auth.Role) bool {
+	return rt.roles == nil || role == auth.RoleAdmin || slices.Contains(rt.roles, role)
+}
+
+func (rt *route) wants() string {
+	for _, role := range rt.roles {
+		if role != auth.RoleAttempt {
+			return string(role)
+		}
+	}
+	return string(auth.RoleAdmin)
+}
+
+// notAllowed answers 405 and says which methods there are.
+func (s *Server) notAllowed(c *call) {
+	var allowed []string
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE"} {
+		if s.mux.Match(chi.NewRouteContext(), method, c.r.URL.Path) {
+			allowed = append(allowed, method)
+		}
+	}
+	c.Header().Set("Allow", strings.Join(allowed, ", "))
+	s.fail(c, refuse(CodeMethod, "this path takes "+strings.Join(allowed, ", ")))
+}
+
+// param is a part of the path, as the router found it.
+func (c *call) param(name string) string { return chi.URLParam(c.r, name) }

@@ -1,0 +1,128 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// content is something large that is served: part of a file or of memory.
+type content struct {
+	io.ReadSeeker
+	file   *os.File // nil: in memory
+	offset int64    // where it begins in the file
+	size   int64
+	close  func() error
+}
+
+func fileContent(file *os.File, offset, size int64) content {
+	return content{
+		ReadSeeker: io.NewSectionReader(file, offset, size), file: file, offset: offset, size: size, close: file.Close,
+	}
+}
+
+// served says how content is shown.
+type served struct {
+	media    string
+	filename string // of an attachment; "" is shown inline
+	etag     string // a digest, "" if none
+}
+
+// sandbox: what a job made never runs in the reader's origin, has no origin of
+// its own, and loads nothing.
+const sandbox = "sandbox; default-src 'none'; frame-ancestors 'none'"
+
+// serveContent sends content with the headers that make it harmless. At most one
+// range is served. Full bodies go from the file to the connection without a copy in between.
+func (s *Server) serveContent(c *call, body content, as served) error {
+	defer func() {
+		if err := body.close(); err != nil {
+			s.log.Debug().Str("request", c.id).Err(err).Msg("close a file")
+		}
+	}()
+	if strings.Contains(c.r.Header.Get("Range"), ",") {
+		return refuse(CodeRange, "at most one range")
+	}
+	h := c.Header()
+	h.Set("Content-Type", as.media)
+	h.Set("Content-Security-Policy", sandbox)
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	if as.filename != "" {
+		h.Set("Content-Disposition", `attachment; filename="`+as.filename+`"`)
+	}
+	if as.etag != "" {
+		h.Set("ETag", `"`+as.etag+`"`)
+	}
+	if conditional(c.r) || body.file == nil {
+		return serveRange(c, body)
+	}
+	return c.sendFile(body)
+}
+
+// conditional: ranges and preconditions are left to net/http.
+func conditional(r *http.Request) bool {
+	for _, name := range []string{"Range", "If-Range", "If-None-Match", "If-Match"} {
+		if r.Header.Get(name) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// serveRange lets net/http answer; its plain-text 416 becomes a problem.
+func serveRange(c *call, body content) error {
+	if text := c.r.Header.Get("Range"); text != "" && !satisfiable(text, body.size) {
+		c.Header().Set("Content-Range", "bytes */"+strconv.FormatInt(body.size, 10))
+		return refuse(CodeRange, "the range lies outside of the "+strconv.FormatInt(body.size, 10)+" bytes")
+	}
+	http.ServeContent(c, c.r, "", time.Time{}, body)
+	return nil
+}
+
+// satisfiable: "bytes=A-B", "bytes=A-" or "bytes=-N" within size.
+func satisfiable(text string, size int64) bool {
+	spec, ok := strings.CutPrefix(text, "bytes=")
+	first, last, dash := strings.Cut(strings.TrimSpace(spec), "-")
+	if !ok || !dash {
+		return false
+	}
+	if first == "" {
+		n, err := strconv.ParseUint(last, 10, 62)
+		return err == nil && n > 0 && size > 0
+	}
+	start, err := strconv.ParseUint(first, 10, 62)
+	if err != nil || int64(start) >= size {
+		return false
+	}
+	if last == "" {
+		return true
+	}
+	end, err := strconv.ParseUint(last, 10, 62)
+	return err == nil && end >= start
+}
+
+// sendFile sends all of a part of a file (sendfile on plain connections).
+func (c *call) sendFile(body content) error {
+	if _, err := body.file.Seek(body.offset, io.SeekStart); err != nil {
+		return err
+	}
+	h := c.Header()
+	h["Accept-Ranges"] = []string{"bytes"}
+	h["Content-Length"] = []string{strconv.FormatInt(body.size, 10)}
+	c.WriteHeader(http.StatusOK)
+	if c.r.Method == http.MethodHead {
+		return nil
+	}
+	_, err := io.CopyN(c.ResponseWriter, body.file, body.size)
+	if errors.Is(err, io.EOF) {
+		panic(http.ErrAbortHandler) // shorter than promised: the reader must not take it as whole
+	}
+	return err
+}

@@ -1,0 +1,120 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/internal/strictjson"
+	"github.com/mlq-dev/mlq/internal/submission"
+)
+
+// Token is a token without its secret.
+type Token struct {
+	ID      string    `json:"id"`
+	User    string    `json:"user"`
+	Role    auth.Role `json:"role"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"`
+	Text    string    `json:"token,omitempty"` // once, where it was made
+}
+
+// User is a user and their limits.
+type User struct {
+	Name       string    `json:"name"`
+	Unix       string    `json:"unix,omitempty"`
+	Created    time.Time `json:"created"`
+	MaxQueued  int       `json:"max_queued,omitempty"`
+	MaxDevices int       `json:"max_devices,omitempty"`
+}
+
+func wireToken(t auth.Token) Token {
+	return Token{ID: t.ID, User: t.User, Role: t.Role, Created: t.Created, Expires: t.Expires}
+}
+
+// listTokens answers GET /tokens.
+func (s *Server) listTokens(c *call) error {
+	tokens, err := s.opts.Tokens.List(c.ctx())
+	if err != nil {
+		return err
+	}
+	list := make([]Token, len(tokens))
+	for i, t := range tokens {
+		list[i] = wireToken(t)
+	}
+	return s.write(c, http.StatusOK, map[string][]Token{"tokens": list})
+}
+
+// listUsers answers GET /users.
+func (s *Server) listUsers(c *call) error {
+	users, err := s.opts.Tokens.Users(c.ctx())
+	if err != nil {
+		return err
+	}
+	list := make([]User, len(users))
+	for i, u := range users {
+		list[i] = User{Name: u.Name, Unix: u.Unix, Created: u.Created, MaxQueued: u.MaxQueued, MaxDevices: u.MaxDevices}
+	}
+	return s.write(c, http.StatusOK, map[string][]User{"users": list})
+}
+
+// createToken answers POST /tokens {user, role, unix, expires}.
+func (s *Server) createToken(c *call) error {
+	wanted, err := s.wantedToken(c)
+	if err != nil {
+		return err
+	}
+	text, kept, err := s.opts.Tokens.Create(c.ctx(), wanted)
+	if err != nil {
+		return err
+	}
+	s.log.Info().Str("by", c.who.User).Str("user", kept.User).Str("role", string(kept.Role)).Str("token", kept.ID).Msg("token made")
+	w := wireToken(kept)
+	w.Text = text
+	return s.write(c, http.StatusCreated, w)
+}
+
+func (s *Server) wantedToken(c *call) (auth.Wanted, error) {
+	wanted := auth.Wanted{Role: auth.RoleUser}
+	body, err := s.readBody(c)
+	if err != nil {
+		return wanted, err
+	}
+	fields, err := strictjson.Object(body, 2)
+	if err != nil {
+		return wanted, refuse(Code(submission.CodeBadJSON), err.Error())
+	}
+	for _, f := range fields {
+		var text string
+		if err := json.Unmarshal(f.Raw, &text); err != nil {
+			return wanted, refuseField(CodeInvalidField, "/"+f.Name, "want a text")
+		}
+		switch f.Name {
+		case "user":
+			wanted.User = text
+		case "role":
+			wanted.Role = auth.Role(text)
+		case "unix":
+			wanted.Unix = text
+		case "expires":
+			if wanted.Expires, err = submission.ParseDuration(text); err != nil || wanted.Expires == 0 {
+				return wanted, refuseField(CodeInvalidField, "/expires", `want a text as "90d" or "12h"`)
+			}
+		default:
+			return wanted, refuseField(Code(submission.CodeUnknownField), "/"+f.Name, "no such field; there are user, role, unix, expires")
+		}
+	}
+	return wanted, nil
+}
+
+// revokeToken answers DELETE /tokens/{id}.
+func (s *Server) revokeToken(c *call) error {
+	id := c.param("id")
+	if err := s.opts.Tokens.Revoke(c.ctx(), id); err != nil {
+		return err
+	}
+	s.log.Info().Str("by", c.who.User).Str("token", id).Msg("token revoked")
+	c.WriteHeader(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,62 @@
+package api
+
+import (
+	"strings"
+	"time"
+
+	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// waitParam reads ?wait=: absent is 0, more than the server's limit is the limit.
+func (s *Server) waitParam(c *call) (time.Duration, error) {
+	if c.r.URL.RawQuery == "" || !strings.Contains(c.r.URL.RawQuery, "wait") {
+		return 0, nil
+	}
+	text := c.r.URL.Query().Get("wait")
+	if text == "" {
+		return 0, nil
+	}
+	d, err := submission.ParseDuration(text)
+	if err != nil {
+		return 0, refuse(CodeBadRequest, `wait: want seconds, or a text as "30s"`)
+	}
+	return min(d, s.opts.MaxWait), nil
+}
+
+// awaitEnd returns the job as soon as it has ended, or as it is after d.
+func (s *Server) awaitEnd(c *call, id scheduler.JobID, d time.Duration) (scheduler.Job, error) {
+	if d <= 0 {
+		return s.visible(c, id)
+	}
+	wake, stop := s.hub.wait(id, true)
+	defer stop()
+	deadline := time.NewTimer(d)
+	defer deadline.Stop()
+	for {
+		job, err := s.visible(c, id)
+		if err != nil || job.State.Final() {
+			return job, err
+		}
+		if !s.sleep(c, wake, deadline.C) {
+			return s.visible(c, id)
+		}
+	}
+}
+
+// sleep returns true when it is time to read again, and false when there is
+// no more to wait for.
+func (s *Server) sleep(c *call, wake <-chan struct{}, deadline <-chan time.Time) bool {
+	again := time.NewTimer(s.opts.SafetyReread)
+	defer again.Stop()
+	select {
+	case <-wake:
+		return true
+	case <-again.C:
+		return true
+	case <-deadline:
+	case <-c.ctx().Done():
+	case <-s.stopping:
+	}
+	return false
+}

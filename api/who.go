@@ -1,0 +1,104 @@
+package api
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"strings"
+
+	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/internal/token"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// authenticate says who asks. It runs before routing, so that no route can be
+// without it; only the public paths need nobody.
+func (s *Server) authenticate(c *call) error {
+	header := c.r.Header["Authorization"]
+	if len(header) == 0 {
+		if who, ok := s.owner(c); ok {
+			c.who = who
+			return nil
+		}
+		if public(c.r.URL.Path) {
+			return nil
+		}
+		return unauthorized()
+	}
+	text, ok := bearer(header)
+	if !ok {
+		return unauthorized()
+	}
+	who, err := s.identify(c.ctx(), text)
+	if errors.Is(err, auth.ErrUnauthorized) {
+		return unauthorized()
+	}
+	c.who = who
+	return err
+}
+
+// unauthorized is the same answer whatever was wrong with the token.
+func unauthorized() error {
+	return refuse(CodeUnauthorized, "send Authorization: Bearer TOKEN; an admin makes one with mlq token create")
+}
+
+func bearer(header []string) (string, bool) {
+	const scheme = "bearer "
+	if len(header) != 1 || len(header[0]) < len(scheme) || !strings.EqualFold(header[0][:len(scheme)], scheme) {
+		return "", false
+	}
+	return strings.TrimSpace(header[0][len(scheme):]), true
+}
+
+func (s *Server) identify(ctx context.Context, text string) (auth.Identity, error) {
+	if job, n, secret, ok := token.ParseAttempt(text); ok {
+		return s.identifyAttempt(ctx, scheduler.JobID(job), n, secret)
+	}
+	return s.opts.Tokens.Check(ctx, text)
+}
+
+// identifyAttempt: the token of an attempt is good while its lease is, and
+// acts as the job's user.
+func (s *Server) identifyAttempt(ctx context.Context, id scheduler.JobID, n int, secret string) (auth.Identity, error) {
+	job, err := s.scheduler.Job(ctx, id)
+	if errors.Is(err, scheduler.ErrNotFound) {
+		return auth.Identity{}, auth.ErrUnauthorized
+	}
+	if err != nil {
+		return auth.Identity{}, err
+	}
+	a := job.Attempt()
+	hash := token.Hash(secret)
+	if !job.State.Active() || a == nil || a.N != n || subtle.ConstantTimeCompare(hash[:], a.TokenSHA256) != 1 {
+		return auth.Identity{}, auth.ErrUnauthorized
+	}
+	return auth.Identity{
+		User: job.User, Unix: job.Unix, Role: auth.RoleAttempt, Token: "attempt", Job: int64(id), Attempt: n,
+	}, nil
+}
+
+// owner: in dev, whoever started the server needs no token; any other user of
+// the machine does.
+func (s *Server) owner(c *call) (auth.Identity, bool) {
+	if !s.opts.Dev || !peerIs(c.r, s.opts.Owner.UID) {
+		return auth.Identity{}, false
+	}
+	return auth.Identity{User: s.opts.Owner.Name, Unix: s.opts.Owner.Name, Role: auth.RoleAdmin, Token: "owner"}, true
+}
+
+// submitter is what the scheduler is told of who asks.
+func (s *Server) submitter(c *call) scheduler.Who {
+	who := scheduler.Who{
+		User: c.who.User, Unix: c.who.Unix, Admin: c.who.Role == auth.RoleAdmin,
+		MaxQueued: c.who.MaxQueued, MaxDevices: c.who.MaxDevices, MaxTimeout: c.who.MaxTimeout,
+		DefaultTimeout: s.opts.DefaultTimeout,
+	}
+	fill(&who.MaxQueued, s.opts.MaxQueued)
+	fill(&who.MaxTimeout, s.opts.MaxTimeout)
+	return who
+}
+
+// sees reports whether who asks may see a job of that user.
+func (c *call) sees(user string) bool {
+	return c.who.Role == auth.RoleAdmin || c.who.User == user
+}

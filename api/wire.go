@@ -1,0 +1,226 @@
+package api
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// Job is a job as JSON shows it: the predecessor's names first, with times in
+// Unix seconds, then ours.
+type Job struct {
+	ID                 scheduler.JobID `json:"id"`
+	Timestamp          float64         `json:"timestamp"`
+	Worker             *string         `json:"worker"` // "host/device"
+	ProcessingStarted  *float64        `json:"processing_started"`
+	ProcessingFinished *float64        `json:"processing_finished"`
+	Progress           json.RawMessage `json:"progress"`
+	ShortResult        *string         `json:"short_result"`
+	Result             json.RawMessage `json:"result,omitempty"` // small values only; /result has every one
+	Callback           *string         `json:"callback"`
+	Retries            int             `json:"retries"` // so far
+	Functions          []string        `json:"functions"`
+	Msg                json.RawMessage `json:"msg"`
+
+	State     scheduler.State  `json:"state"`
+	Reason    scheduler.Reason `json:"reason,omitempty"`
+	Detail    string           `json:"detail,omitempty"`
+	User      string           `json:"user"`
+	Name      string           `json:"name,omitempty"`
+	Function  string           `json:"function,omitempty"`
+	Priority  int              `json:"priority"`
+	GPUs      int              `json:"gpus"`
+	Class     string           `json:"class,omitempty"`
+	Submitted time.Time        `json:"submitted"`
+	QueuedAt  time.Time        `json:"queued_at,omitzero"`
+	NotBefore time.Time        `json:"not_before,omitzero"`
+	ExpiresAt time.Time        `json:"expires_at,omitzero"`
+	EndedAt   time.Time        `json:"ended_at,omitzero"`
+
+	TimeoutSeconds  float64           `json:"timeout_s,omitempty"`
+	RetriesLeft     int               `json:"retries_left"`
+	Losses          int               `json:"losses,omitempty"`
+	Releases        int               `json:"releases,omitempty"`
+	After           []scheduler.JobID `json:"after,omitempty"`
+	CancelRequested bool              `json:"cancel_requested,omitempty"`
+	CancelBy        string            `json:"cancel_by,omitempty"`
+	RequeueOf       scheduler.JobID   `json:"requeue_of,omitempty"`
+	RequeuedAs      scheduler.JobID   `json:"requeued_as,omitempty"`
+	LogBytes        int64             `json:"log_bytes"`
+	Lease           *Lease            `json:"lease,omitempty"`
+	Attempts        []Attempt         `json:"attempts"`
+	ResultInfo      *ResultInfo       `json:"result_info,omitempty"`
+	Position        int               `json:"position,omitempty"` // of a queued job, from 1
+	PositionOver    bool              `json:"position_over,omitempty"`
+	// EnvVars are names; the values are shown to nobody.
+	EnvVars []string `json:"env_vars,omitempty"`
+}
+
+// Attempt is one try to run a job.
+type Attempt struct {
+	N        int               `json:"n"`
+	Fence    uint64            `json:"fence,string"`
+	Host     string            `json:"host"`
+	Devices  []string          `json:"devices"`
+	Claimed  time.Time         `json:"claimed"`
+	Started  time.Time         `json:"started,omitzero"`
+	Ended    time.Time         `json:"ended,omitzero"`
+	Outcome  scheduler.Outcome `json:"outcome,omitempty"`
+	Cause    string            `json:"cause,omitempty"`
+	ExitCode int               `json:"exit_code"`
+	Signal   string            `json:"signal,omitempty"`
+	WorkDir  string            `json:"workdir,omitempty"`
+}
+
+// ResultInfo describes a result without its bytes.
+type ResultInfo struct {
+	SHA256    string `json:"sha256"` // of the envelope
+	Size      int64  `json:"size"`   // bytes of the envelope
+	FileCount int    `json:"file_count"`
+}
+
+// Lease is the right of a job to its devices.
+type Lease struct {
+	Job        scheduler.JobID `json:"job"`
+	Name       string          `json:"name,omitempty"`
+	User       string          `json:"user"`
+	Host       string          `json:"host"`
+	Devices    []string        `json:"devices"`
+	Since      time.Time       `json:"since"`
+	Renewed    time.Time       `json:"renewed,omitzero"`
+	LeaseUntil time.Time       `json:"lease_until,omitzero"`
+	EndsBy     time.Time       `json:"ends_by,omitzero"` // start + time limit
+	State      scheduler.State `json:"state"`
+	Attempt    int             `json:"attempt"`
+}
+
+// wireJob shows what a job's record says.
+func wireJob(j *scheduler.Job) Job {
+	w := Job{
+		ID: j.ID, Timestamp: seconds(j.Submitted), Progress: progressJSON(j), Retries: j.Failures + j.Losses,
+		Functions: []string{}, Msg: json.RawMessage("null"),
+		State: j.State, Reason: j.Reason, Detail: j.Detail, User: j.User, Name: j.Name, Priority: j.Priority,
+		GPUs: j.Devices, Class: j.Class, Submitted: j.Submitted, QueuedAt: j.QueuedAt, NotBefore: j.NotBefore,
+		ExpiresAt: j.ExpiresAt, EndedAt: j.EndedAt, TimeoutSeconds: j.Timeout.Seconds(), RetriesLeft: j.Retries,
+		Losses: j.Losses, Releases: j.Releases, After: j.After, CancelRequested: j.CancelRequested, CancelBy: j.CancelBy,
+		RequeueOf: j.RequeueOf, RequeuedAs: j.RequeuedAs, LogBytes: j.LogBytes, Attempts: wireAttempts(j.Attempts),
+	}
+	if a := j.Attempt(); a != nil {
+		w.attempt(j, a)
+	}
+	if j.State == scheduler.Succeeded {
+		w.ShortResult = &j.Result.Short
+	}
+	if j.Result.SHA256 != "" || j.Result.FileCount > 0 {
+		w.ResultInfo = &ResultInfo{SHA256: j.Result.SHA256, Size: j.Result.Size, FileCount: j.Result.FileCount}
+	}
+	if j.State.Final() {
+		w.ProcessingFinished = secondsPtr(j.EndedAt)
+	}
+	return w
+}
+
+// attempt fills in what the last attempt says.
+func (w *Job) attempt(j *scheduler.Job, a *scheduler.Attempt) {
+	worker := a.Host
+	if len(a.Devices) > 0 {
+		worker += "/" + a.Devices[0]
+	}
+	w.Worker = &worker
+	w.ProcessingStarted = secondsPtr(a.Started)
+	if j.State.Active() {
+		w.Lease = &Lease{
+			Job: j.ID, Name: j.Name, User: j.User, Host: a.Host, Devices: a.Devices, Since: a.Claimed,
+			EndsBy: endsBy(a.Started, j.Timeout), State: j.State, Attempt: a.N,
+		}
+	}
+}
+
+func wireAttempts(attempts []scheduler.Attempt) []Attempt {
+	all := make([]Attempt, len(attempts))
+	for i, a := range attempts {
+		all[i] = Attempt{
+			N: a.N, Fence: a.Fence, Host: a.Host, Devices: a.Devices, Claimed: a.Claimed, Started: a.Started,
+			Ended: a.Ended, Outcome: a.Outcome, Cause: a.Cause, ExitCode: a.ExitCode, Signal: a.Signal, WorkDir: a.WorkDir,
+		}
+	}
+	return all
+}
+
+func wireLease(l scheduler.Lease) Lease {
+	return Lease{
+		Job: l.Job, Name: l.Name, User: l.User, Host: l.Host, Devices: l.Devices, Since: l.Since,
+		Renewed: l.Renewed, LeaseUntil: l.LeaseUntil, EndsBy: l.EndsBy, State: l.State, Attempt: l.Attempt,
+	}
+}
+
+func endsBy(started time.Time, limit time.Duration) time.Time {
+	if started.IsZero() || limit <= 0 {
+		return time.Time{}
+	}
+	return started.Add(limit)
+}
+
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMicro()) / 1e6
+}
+
+func secondsPtr(t time.Time) *float64 {
+	if t.IsZero() {
+		return nil
+	}
+	s := seconds(t)
+	return &s
+}
+
+// The predecessor's words for progress.
+const (
+	progressQueued    = "[queued; not started]"
+	progressStarted   = "[started]"
+	progressFailed    = "[failed]"
+	progressCompleted = "[completed]"
+	progressCancelled = "[cancelled]"
+)
+
+// progressWord is "" where the function's own report counts.
+func progressWord(j *scheduler.Job) string {
+	switch j.State {
+	case scheduler.Succeeded:
+		return progressCompleted
+	case scheduler.Failed:
+		return progressFailed
+	case scheduler.Cancelled:
+		return progressCancelled
+	case scheduler.Running:
+		if j.Progress != "" {
+			return ""
+		}
+		return progressStarted
+	}
+	return progressQueued
+}
+
+func progressJSON(j *scheduler.Job) json.RawMessage {
+	if word := progressWord(j); word != "" {
+		return json.RawMessage(`"` + word + `"`)
+	}
+	return json.RawMessage(j.Progress)
+}
+
+// progressText is the progress as text: a reported text as it is, any other
+// value as JSON.
+func progressText(j *scheduler.Job) string {
+	if word := progressWord(j); word != "" {
+		return word
+	}
+	var text string
+	if strings.HasPrefix(j.Progress, `"`) && json.Unmarshal([]byte(j.Progress), &text) == nil {
+		return text
+	}
+	return j.Progress
+}
