@@ -21,6 +21,7 @@ var (
 	ErrUnknownHost    = errors.New("no such host")
 	ErrUnknownDevice  = errors.New("no such device")
 	ErrAgentTooLate   = errors.New("agent's lease time is over") // renew before claiming
+	ErrRejoin         = errors.New("store lost this agent")      // join again, then go on
 	ErrConflictRepeat = errors.New("too many conflicts")         // the store kept changing under this transition
 )
 

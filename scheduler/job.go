@@ -110,20 +110,25 @@ type Job struct {
 	Reason   Reason // of a failed job
 	Detail   string // one line in words: the exception, the signal, who cancelled
 	User     string
+	Unix     string // the user's account on hosts, "" if none
 	Name     string // given by the user, or the function's
 	Class    string // the canonical placement request (Request.Class)
+	Shared   bool   // waits in the index that the classes beyond maxClasses share
 	Priority int    // −10…10, higher first
 	Devices  int    // how many devices it holds when it runs
 	Rank     uint64 // place in the fair order of its class (queue.go)
-	Epoch    uint64 // of the store when it was queued: an older one waits out a hold-off
+	Epoch    uint64 // of the store when it was submitted: an older one waits out a hold-off
+	// MaxDevices is the user's limit of devices held at once, as of the submit; 0: none.
+	MaxDevices int
 
 	Submitted time.Time
 	QueuedAt  time.Time // last time that it entered the queue
 	NotBefore time.Time // of a scheduled job: run_at or the end of a backoff
-	ExpiresAt time.Time // queue timeout; zero: none
+	ExpiresAt time.Time // QueueTimeout after QueuedAt; zero: none
 	EndedAt   time.Time
 
 	Timeout         time.Duration // of one attempt; 0: none
+	QueueTimeout    time.Duration // how long it may stand in the queue; 0: for ever
 	Grace           time.Duration // between SIGTERM and SIGKILL
 	Retries         int           // the user's, left
 	Failures        int           // the user's, so far (backoff)
@@ -132,7 +137,8 @@ type Job struct {
 	KeepOnPartition bool          // on_partition=keep
 	ResultTTL       time.Duration // 0: for ever
 	After           []JobID
-	HasDependents   bool // some job names it in after
+	Pending         []JobID // of After: those that have not succeeded yet
+	HasDependents   bool    // some job names it in after
 	// Avoid: hosts that released it, and until when they are not offered it again.
 	Avoid map[string]time.Time
 

@@ -14,7 +14,8 @@ type Offer struct {
 	Labels       map[string]string
 	Environments []Environment
 	Accounts     []string // unix accounts that jobs may run as; nil: any
-	// RealElsewhere: some other host has a real GPU, so that stand-ins of this one must not be used for requests that fit there.
+	// RealElsewhere: some other host has a real GPU, so that stand-ins of this
+	// one are not used. The View knows it; set it only to forbid stand-ins.
 	RealElsewhere bool
 	// WorkDirOK reports whether jobs may enter this path on the host.
 	WorkDirOK func(path, unix string) bool
@@ -32,21 +33,32 @@ type OfferedDevice struct {
 type Entry struct {
 	Job      JobID
 	User     string
+	Unix     string // the user's account on hosts, "" if none
 	Class    string
 	Priority int
 	Rank     uint64
 	Devices  int
 	Since    time.Time
+	// MaxDevices is the user's limit of devices held at once; 0: none.
+	MaxDevices int
+	Timeout    time.Duration // of one attempt, in whole seconds; 0: none
 }
 
 // View is what an agent sees of the queue: of each class that fits its offer
 // the first entries, never specs.
 type View struct {
-	Entries  []Entry
-	Held     map[string]int64 // devices that each user of the entries holds now
-	Now      time.Time
-	Identity string
-	Revision uint64
+	Entries []Entry
+	Held    map[string]int64 // devices that each user of the entries holds now
+	// Drained says who closed this host and why, "" if nobody; DrainedDevices likewise by UUID.
+	Drained        string
+	DrainedDevices map[string]string
+	RealElsewhere  bool          // some other host has a device that is no CPU slot
+	OnHold         int           // entries left out while the hold-off runs
+	GangWait       time.Duration // Timing.GangWait
+	Idle           int64         // hosts that have a free device and found nothing to do
+	Now            time.Time
+	Identity       string
+	Revision       uint64
 }
 
 // Choice is what Pick decided.
@@ -54,6 +66,8 @@ type Choice struct {
 	Kind    ChoiceKind
 	Job     JobID
 	Devices []string  // UUIDs
+	User    string    // of the job
+	Held    int64     // devices that the user held in the view: to be handed on in the ClaimRequest
 	Until   time.Time // of a hold: look again then
 	Reason  string    // in words, of none
 	// Next are the further candidates of the same view, in order, for when somebody was faster.

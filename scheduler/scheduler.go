@@ -24,11 +24,16 @@ type HighWater interface {
 }
 
 // Scheduler runs the transitions on a store: it reads, asks the pure
-// transition, commits, and starts over on a conflict. It has no state that
-// matters; any number of processes may have one on the same store.
+// transition, commits, and starts over on a conflict. Beside a block of ids it
+// has only memories that save a read; any number of processes may have one on the same store.
 type Scheduler struct {
 	store store.Store
 	opts  Options
+
+	ids     ids     // the block that this process hands out
+	flight  flight  // submits under way
+	classes classes // memories that save a read
+	fleet   fleet
 }
 
 // Who acts: taken from the token, never from a request.
@@ -114,6 +119,11 @@ type ClaimRequest struct {
 	ClaimID     string
 	TokenSHA256 []byte
 	WorkDir     string
+	// Held, where FairHeld is set, is what the view said that the job's user
+	// holds: a claim that finds more is refused with ErrBusy, so that two
+	// agents at the same moment cannot both favour the same user.
+	Held     int64
+	FairHeld bool
 }
 
 // RenewAnswer is what an agent learns of one of its leases.

@@ -1,6 +1,10 @@
 package scheduler
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // Timing holds the times of the protocol (docs/protocol.md). One knob, Scale,
 // divides all of them for tests.
@@ -37,4 +41,47 @@ func DefaultTiming() Timing {
 		IdempotencyTTL: 24 * time.Hour, GangWait: 10 * time.Minute, Avoid: 30 * time.Second,
 		BackoffMin: 10 * time.Second, BackoffMax: 10 * time.Minute,
 	}
+}
+
+// Scale divides all times by n, for tests that run a life in a second.
+func (t Timing) Scale(n int) Timing {
+	for _, d := range t.all() {
+		*d /= time.Duration(n)
+	}
+	return t
+}
+
+func (t *Timing) all() []*time.Duration {
+	return []*time.Duration{
+		&t.RenewEvery, &t.RenewTry, &t.Believe, &t.Warn, &t.Term, &t.Kill, &t.Empty, &t.Expire, &t.HoldOff,
+		&t.ReapEvery, &t.PromoteEvery, &t.CheckEvery, &t.PollMin, &t.PollMax, &t.IdempotencyTTL, &t.GangWait,
+		&t.Avoid, &t.BackoffMin, &t.BackoffMax,
+	}
+}
+
+// Validate checks the relations on which the promises rest: an agent has
+// stopped all it runs before it ceases to believe, and ceases to believe
+// before the store lets others have its leases.
+func (t Timing) Validate() error {
+	for _, d := range t.all() {
+		if *d <= 0 {
+			return errors.New("every time must be above 0")
+		}
+	}
+	order := []struct {
+		name string
+		d    time.Duration
+	}{
+		{"RenewEvery", t.RenewEvery}, {"Warn", t.Warn}, {"Term", t.Term}, {"Kill", t.Kill},
+		{"Empty", t.Empty}, {"Believe", t.Believe}, {"Expire", t.Expire},
+	}
+	for i := 1; i < len(order); i++ {
+		if order[i-1].d >= order[i].d {
+			return fmt.Errorf("%s (%s) must be below %s (%s)", order[i-1].name, order[i-1].d, order[i].name, order[i].d)
+		}
+	}
+	if t.HoldOff < t.Expire {
+		return fmt.Errorf("HoldOff (%s) must not be below Expire (%s)", t.HoldOff, t.Expire)
+	}
+	return nil
 }

@@ -1,0 +1,202 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// Claim gives the agent the lease of a job on devices of its host, with what
+// is to be run. A repeat with the same ClaimID gets the same lease (Replay).
+// The lease lives as long as the agent's heartbeat: the agent anchors its
+// belief at its last renewal, not at the claim.
+//
+// Refusals: ErrBusy (somebody was faster, the host is drained or avoided, or
+// the user holds enough), ErrHold, ErrStaleAgent, ErrAgentTooLate, ErrRejoin,
+// ErrFinal, ErrNotFound. After ErrBusy the next candidate of the same view is worth a try.
+func (s *Scheduler) Claim(ctx context.Context, c ClaimRequest) (Claimed, error) {
+	t := transition[Claimed]{name: "claim", patient: true, query: claimQuery(c)}
+	t.decide = func(f *facts) (plan[Claimed], error) { return decideClaim(f, c, s.opts.Timing) }
+	return run(ctx, s, t)
+}
+
+func claimQuery(c ClaimRequest) store.Query {
+	keys := []string{
+		keyJob(c.Job), keySpec(c.Job), keyEpoch, keyAgent(c.Host), keyBeat(c.Host), keyDrain(c.Host),
+	}
+	for _, uuid := range c.Devices {
+		keys = append(keys, keyDevice(uuid))
+	}
+	return store.Query{Keys: keys}
+}
+
+func decideClaim(f *facts, c ClaimRequest, t Timing) (plan[Claimed], error) {
+	job, err := f.job(c.Job)
+	if err != nil {
+		return plan[Claimed]{}, err
+	}
+	spec, err := decodeSpec(job.ID, f.record(keySpec(job.ID)).Value)
+	if err != nil {
+		return plan[Claimed]{}, err
+	}
+	if p, known, err := replayClaim(job, spec, c); known {
+		return p, err
+	}
+	if err := mayClaim(f, &job, c, t); err != nil {
+		return plan[Claimed]{}, err
+	}
+	var p plan[Claimed]
+	if err := p.guardAgent(f, c.Host, c.Epoch); err != nil {
+		return p, err
+	}
+	p.guard(store.At(keyDrain(c.Host), f.record(keyDrain(c.Host)).Version))
+	p.guardHeld(&job, c)
+	fence, err := p.takeDevices(f, &job, c)
+	if err != nil {
+		return p, err
+	}
+	after := job.next()
+	after.lease(c, fence, f.Now)
+	p.change(&job, &after)
+	p.tell(&after, string(Leased), c.Host, f.Now)
+	p.value = Claimed{Job: after, Spec: spec, Fence: fence}
+	return p, nil
+}
+
+// replayClaim recognises a claim that was already granted.
+func replayClaim(job Job, spec Spec, c ClaimRequest) (p plan[Claimed], known bool, err error) {
+	i := slices.IndexFunc(job.Attempts, func(a Attempt) bool { return a.ClaimID == c.ClaimID && a.Host == c.Host })
+	if i < 0 {
+		return p, false, nil
+	}
+	fence := job.Attempts[i].Fence
+	if _, err := job.leaseOf(fence); err != nil {
+		return p, true, err
+	}
+	p.value = Claimed{Job: job, Spec: spec, Fence: fence, Replay: true}
+	return p, true, nil
+}
+
+// mayClaim checks all that does not concern the devices.
+func mayClaim(f *facts, job *Job, c ClaimRequest, t Timing) error {
+	epoch, err := f.epoch()
+	if err != nil {
+		return err
+	}
+	if until, held := epoch.holds(job.Epoch, f.Now); held {
+		return fmt.Errorf("%w: job %d is older than the store's last change and may still run elsewhere until %s", ErrHold, job.ID, until.Format(time.TimeOnly))
+	}
+	switch {
+	case job.State.Final():
+		return fmt.Errorf("%w: job %d is %s", ErrFinal, job.ID, job.State)
+	case job.State != Queued:
+		return fmt.Errorf("%w: job %d is %s", ErrBusy, job.ID, job.State)
+	case f.Now.Before(job.Avoid[c.Host]):
+		return fmt.Errorf("%w: %s released job %d and is avoided until %s", ErrBusy, c.Host, job.ID, job.Avoid[c.Host].Format(time.TimeOnly))
+	case len(c.Devices) != job.Devices:
+		return &FieldError{"devices", fmt.Sprintf("%d given, job %d runs on %d", len(c.Devices), job.ID, job.Devices)}
+	}
+	if err := checkBeat(f, c.Host, t); err != nil {
+		return err
+	}
+	return checkDrain(f, c)
+}
+
+// checkBeat refuses an agent whose leases are about to end: a new one would
+// end with them.
+func checkBeat(f *facts, host string, t Timing) error {
+	var beat beatRecord
+	if _, err := f.load(keyBeat(host), &beat); err != nil {
+		return err
+	}
+	if age := f.Now.Sub(unstamp(beat.At)); age >= t.Term {
+		return fmt.Errorf("%w: %s last renewed %s ago", ErrAgentTooLate, host, age.Round(time.Second))
+	}
+	return nil
+}
+
+func checkDrain(f *facts, c ClaimRequest) error {
+	var drain drainRecord
+	if _, err := f.load(keyDrain(c.Host), &drain); err != nil {
+		return err
+	}
+	if drain.By != "" {
+		return fmt.Errorf("%w: %s is drained: %s", ErrBusy, c.Host, drain.By)
+	}
+	for _, uuid := range c.Devices {
+		if by := drain.Devices[uuid]; by != "" {
+			return fmt.Errorf("%w: device %s is drained: %s", ErrBusy, uuid, by)
+		}
+	}
+	return nil
+}
+
+// guardAgent refuses an agent process that is not, or guards that it is, the
+// current one of its name.
+func (d *draft) guardAgent(f *facts, host string, epoch uint64) error {
+	var a agentRecord
+	version, err := f.load(keyAgent(host), &a)
+	switch {
+	case err != nil:
+		return err
+	case a.Epoch > epoch:
+		return fmt.Errorf("%w: a newer process runs as %s", ErrStaleAgent, host)
+	case a.Epoch < epoch:
+		return fmt.Errorf("%w: %s", ErrRejoin, host)
+	}
+	d.guard(store.At(keyAgent(host), version))
+	return nil
+}
+
+// guardHeld keeps the user below their limit, and the choice as fair as it
+// was when it was made.
+func (d *draft) guardHeld(job *Job, c ClaimRequest) {
+	n := int64(job.Devices)
+	if job.MaxDevices > 0 {
+		d.guardElse(store.AtMost(keyHeld(job.User), n, int64(job.MaxDevices)),
+			fmt.Errorf("%w: %s may hold %d devices at once", ErrBusy, job.User, job.MaxDevices))
+	}
+	if c.FairHeld {
+		d.guardElse(store.AtMost(keyHeld(job.User), n, c.Held+n),
+			fmt.Errorf("%w: %s got another device meanwhile", ErrBusy, job.User))
+	}
+}
+
+// takeDevices guards that the devices are free, writes who has them, and
+// gives the fence: above the job's last, the devices' last and the time, so
+// that it grows even where a store lost its last writes.
+func (d *draft) takeDevices(f *facts, job *Job, c ClaimRequest) (uint64, error) {
+	fence := uint64(f.Now.UnixMicro())
+	if a := job.Attempt(); a != nil {
+		fence = max(fence, a.Fence)
+	}
+	for _, uuid := range c.Devices {
+		var dev deviceRecord
+		version, err := f.load(keyDevice(uuid), &dev)
+		if err != nil {
+			return 0, err
+		}
+		if dev.Job != 0 {
+			return 0, fmt.Errorf("%w: device %s has job %d", ErrBusy, uuid, dev.Job)
+		}
+		fence = max(fence, dev.Fence)
+		d.guard(store.At(keyDevice(uuid), version))
+	}
+	fence++
+	for _, uuid := range c.Devices {
+		d.effect(store.Put(keyDevice(uuid), encode(deviceRecord{Job: job.ID, Fence: fence, Host: c.Host})))
+	}
+	return fence, nil
+}
+
+// lease adds the attempt.
+func (j *Job) lease(c ClaimRequest, fence uint64, now time.Time) {
+	j.State, j.Progress = Leased, ""
+	j.Attempts = append(j.Attempts, Attempt{
+		N: len(j.Attempts) + 1, Fence: fence, ClaimID: c.ClaimID, Host: c.Host, Epoch: c.Epoch,
+		Devices: c.Devices, TokenSHA256: c.TokenSHA256, Claimed: now, WorkDir: c.WorkDir,
+	})
+}

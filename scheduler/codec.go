@@ -1,0 +1,292 @@
+package scheduler
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Records are compact JSON: short names, nothing that is its default, times in
+// whole microseconds since 1970. A queued job of defaults takes about 80 bytes.
+
+// defaultGrace holds where a request names none.
+const defaultGrace = 10 * time.Second
+
+type jobRecord struct {
+	State    string `json:"s,omitempty"` // stateLetters; "" is queued
+	Reason   Reason `json:"w,omitempty"`
+	Detail   string `json:"d,omitempty"`
+	User     string `json:"u"`
+	Unix     string `json:"x,omitempty"` // "=": as the user
+	Name     string `json:"n,omitempty"`
+	Class    string `json:"c,omitempty"` // "" is classAny
+	Shared   bool   `json:"o,omitempty"`
+	Priority int    `json:"p,omitempty"`
+	Devices  int    `json:"g,omitempty"` // 0 is 1
+	Rank     uint64 `json:"r,omitempty"`
+	Epoch    uint64 `json:"e,omitempty"`
+	MaxHeld  int    `json:"m,omitempty"`
+
+	Submitted int64 `json:"t,omitempty"`
+	QueuedAt  int64 `json:"tq,omitempty"` // 0: when submitted; -1: never
+	NotBefore int64 `json:"tb,omitempty"`
+	ExpiresAt int64 `json:"tx,omitempty"`
+	EndedAt   int64 `json:"te,omitempty"`
+
+	Timeout   int64            `json:"lt,omitempty"` // µs
+	InQueue   int64            `json:"lq,omitempty"` // µs
+	Grace     int64            `json:"lg,omitempty"` // µs; 0 is defaultGrace, -1 none
+	Retries   int              `json:"lr,omitempty"`
+	Failures  int              `json:"nf,omitempty"`
+	Losses    int              `json:"nl,omitempty"`
+	Releases  int              `json:"nr,omitempty"`
+	Keep      bool             `json:"kp,omitempty"`
+	ResultTTL int64            `json:"rt,omitempty"` // µs
+	After     []JobID          `json:"af,omitempty"`
+	Pending   []JobID          `json:"ap,omitempty"`
+	Followed  bool             `json:"fd,omitempty"`
+	Avoid     map[string]int64 `json:"av,omitempty"`
+
+	Cancel     bool   `json:"cr,omitempty"`
+	CancelBy   string `json:"cb,omitempty"`
+	CancelThen string `json:"ct,omitempty"`
+
+	Progress string `json:"pr,omitempty"`
+	LogBytes int64  `json:"lb,omitempty"`
+
+	RequeueOf  JobID `json:"ro,omitempty"`
+	RequeuedAs JobID `json:"ra,omitempty"`
+
+	Attempts []attemptRecord `json:"a,omitempty"`
+	Result   *resultRecord   `json:"v,omitempty"`
+}
+
+type attemptRecord struct {
+	N        int      `json:"n"`
+	Fence    uint64   `json:"f"`
+	ClaimID  string   `json:"c,omitempty"`
+	Host     string   `json:"h"`
+	Epoch    uint64   `json:"e,omitempty"`
+	Devices  []string `json:"d,omitempty"`
+	Token    []byte   `json:"k,omitempty"`
+	Claimed  int64    `json:"tc,omitempty"`
+	Started  int64    `json:"ts,omitempty"`
+	Ended    int64    `json:"te,omitempty"`
+	Outcome  Outcome  `json:"o,omitempty"`
+	Cause    string   `json:"w,omitempty"`
+	ExitCode int      `json:"x,omitempty"`
+	Signal   string   `json:"s,omitempty"`
+	WorkDir  string   `json:"wd,omitempty"`
+}
+
+type resultRecord struct {
+	SHA256    string `json:"h,omitempty"`
+	Size      int64  `json:"z,omitempty"`
+	Inline    bool   `json:"i,omitempty"`
+	Short     string `json:"s,omitempty"`
+	Files     string `json:"f,omitempty"`
+	FileCount int    `json:"n,omitempty"`
+}
+
+var stateLetters = map[State]string{
+	Scheduled: "s", Queued: "", Leased: "l", Running: "r",
+	Succeeded: "k", Failed: "f", Cancelled: "c",
+}
+
+var lettersState = func() map[string]State {
+	m := make(map[string]State, len(stateLetters))
+	for s, l := range stateLetters {
+		m[l] = s
+	}
+	return m
+}()
+
+// stamp and unstamp turn times into microseconds and back; 0 is the zero time.
+func stamp(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func unstamp(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// encodeJob gives the live record of a job, without its ID and Version.
+func encodeJob(j *Job) []byte {
+	r := jobRecord{
+		State: stateLetters[j.State], Reason: j.Reason, Detail: j.Detail,
+		User: j.User, Unix: packUnix(j), Name: j.Name, Class: packClass(j.Class), Shared: j.Shared,
+		Priority: j.Priority, Devices: packOne(j.Devices), Rank: j.Rank, Epoch: j.Epoch, MaxHeld: j.MaxDevices,
+		Submitted: stamp(j.Submitted), QueuedAt: packQueued(j),
+		NotBefore: stamp(j.NotBefore), ExpiresAt: stamp(j.ExpiresAt), EndedAt: stamp(j.EndedAt),
+		Timeout: j.Timeout.Microseconds(), InQueue: j.QueueTimeout.Microseconds(), Grace: packGrace(j.Grace), Retries: j.Retries,
+		Failures: j.Failures, Losses: j.Losses, Releases: j.Releases,
+		Keep: j.KeepOnPartition, ResultTTL: j.ResultTTL.Microseconds(),
+		After: j.After, Pending: j.Pending, Followed: j.HasDependents,
+		Cancel: j.CancelRequested, CancelBy: j.CancelBy, CancelThen: j.CancelThen,
+		Progress: j.Progress, LogBytes: j.LogBytes, RequeueOf: j.RequeueOf, RequeuedAs: j.RequeuedAs,
+	}
+	for host, until := range j.Avoid {
+		if r.Avoid == nil {
+			r.Avoid = make(map[string]int64, len(j.Avoid))
+		}
+		r.Avoid[host] = stamp(until)
+	}
+	for i := range j.Attempts {
+		r.Attempts = append(r.Attempts, packAttempt(&j.Attempts[i]))
+	}
+	if j.Result != (Result{}) {
+		res := resultRecord(j.Result)
+		r.Result = &res
+	}
+	return encode(r)
+}
+
+// decodeJob reads a live record.
+func decodeJob(id JobID, version uint64, b []byte) (Job, error) {
+	var r jobRecord
+	if err := json.Unmarshal(b, &r); err != nil {
+		return Job{}, fmt.Errorf("decode job %d: %w", id, err)
+	}
+	j := Job{
+		ID: id, Version: version, State: lettersState[r.State], Reason: r.Reason, Detail: r.Detail,
+		User: r.User, Unix: r.Unix, Name: r.Name, Class: unpackClass(r.Class), Shared: r.Shared,
+		Priority: r.Priority, Devices: max(r.Devices, 1), Rank: r.Rank, Epoch: r.Epoch, MaxDevices: r.MaxHeld,
+		Submitted: unstamp(r.Submitted), QueuedAt: unpackQueued(r),
+		NotBefore: unstamp(r.NotBefore), ExpiresAt: unstamp(r.ExpiresAt), EndedAt: unstamp(r.EndedAt),
+		Timeout: micros(r.Timeout), QueueTimeout: micros(r.InQueue), Grace: unpackGrace(r.Grace), Retries: r.Retries,
+		Failures: r.Failures, Losses: r.Losses, Releases: r.Releases,
+		KeepOnPartition: r.Keep, ResultTTL: micros(r.ResultTTL),
+		After: r.After, Pending: r.Pending, HasDependents: r.Followed,
+		CancelRequested: r.Cancel, CancelBy: r.CancelBy, CancelThen: r.CancelThen,
+		Progress: r.Progress, LogBytes: r.LogBytes, RequeueOf: r.RequeueOf, RequeuedAs: r.RequeuedAs,
+	}
+	if r.Unix == "=" {
+		j.Unix = r.User
+	}
+	for host, until := range r.Avoid {
+		if j.Avoid == nil {
+			j.Avoid = make(map[string]time.Time, len(r.Avoid))
+		}
+		j.Avoid[host] = unstamp(until)
+	}
+	for i := range r.Attempts {
+		j.Attempts = append(j.Attempts, unpackAttempt(&r.Attempts[i]))
+	}
+	if r.Result != nil {
+		j.Result = Result(*r.Result)
+	}
+	return j, nil
+}
+
+func packAttempt(a *Attempt) attemptRecord {
+	return attemptRecord{
+		N: a.N, Fence: a.Fence, ClaimID: a.ClaimID, Host: a.Host, Epoch: a.Epoch, Devices: a.Devices,
+		Token: a.TokenSHA256, Claimed: stamp(a.Claimed), Started: stamp(a.Started), Ended: stamp(a.Ended),
+		Outcome: a.Outcome, Cause: a.Cause, ExitCode: a.ExitCode, Signal: a.Signal, WorkDir: a.WorkDir,
+	}
+}
+
+func unpackAttempt(r *attemptRecord) Attempt {
+	return Attempt{
+		N: r.N, Fence: r.Fence, ClaimID: r.ClaimID, Host: r.Host, Epoch: r.Epoch, Devices: r.Devices,
+		TokenSHA256: r.Token, Claimed: unstamp(r.Claimed), Started: unstamp(r.Started), Ended: unstamp(r.Ended),
+		Outcome: r.Outcome, Cause: r.Cause, ExitCode: r.ExitCode, Signal: r.Signal, WorkDir: r.WorkDir,
+	}
+}
+
+func packUnix(j *Job) string {
+	if j.Unix != "" && j.Unix == j.User {
+		return "="
+	}
+	return j.Unix
+}
+
+func packClass(class string) string {
+	if class == classAny {
+		return ""
+	}
+	return class
+}
+
+func unpackClass(class string) string {
+	if class == "" {
+		return classAny
+	}
+	return class
+}
+
+func packOne(n int) int {
+	if n == 1 {
+		return 0
+	}
+	return n
+}
+
+func packQueued(j *Job) int64 {
+	switch {
+	case j.QueuedAt.IsZero():
+		return -1
+	case j.QueuedAt.Equal(j.Submitted):
+		return 0
+	}
+	return stamp(j.QueuedAt)
+}
+
+func unpackQueued(r jobRecord) time.Time {
+	switch r.QueuedAt {
+	case -1:
+		return time.Time{}
+	case 0:
+		return unstamp(r.Submitted)
+	}
+	return unstamp(r.QueuedAt)
+}
+
+func packGrace(d time.Duration) int64 {
+	switch d {
+	case defaultGrace:
+		return 0
+	case 0:
+		return -1
+	}
+	return d.Microseconds()
+}
+
+func unpackGrace(us int64) time.Duration {
+	switch us {
+	case 0:
+		return defaultGrace
+	case -1:
+		return 0
+	}
+	return micros(us)
+}
+
+func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
+
+// encode gives the JSON of one of this package's record types. They hold
+// nothing that JSON cannot say, so that a failure is a bug of this package.
+func encode(record any) []byte {
+	b, err := json.Marshal(record)
+	if err != nil {
+		panic(fmt.Sprintf("encode %T: %v", record, err))
+	}
+	return b
+}
+
+// decode reads a record; an absent one leaves v as it is.
+func decode(key string, b []byte, v any) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("decode %s: %w", key, err)
+	}
+	return nil
+}

@@ -1,0 +1,213 @@
+package scheduler
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+const (
+	// medianOf is how many of the last successes make up an expectation.
+	medianOf = 20
+	// maxReplay bounds the jobs ahead that an estimate replays.
+	maxReplay = 200
+)
+
+// estimate replays the choices over the jobs ahead of this one, each lasting
+// as long as the median of its user's and name's last successes, or half its
+// time limit. The range comes from half to twice that. Where a job that counts
+// has neither, the estimate is unknown, and says so.
+func (s *Scheduler) estimate(ctx context.Context, sc scene, job *Job) (Estimate, error) {
+	unknown := func(why string) (Estimate, error) { return Estimate{Basis: "unknown: " + why}, nil }
+	if sc.ahead >= maxReplay {
+		return unknown(fmt.Sprintf("%s jobs are ahead", upTo(sc.ahead)))
+	}
+	jobs, err := s.jobsAhead(ctx, sc, job)
+	if err != nil {
+		return Estimate{}, err
+	}
+	for _, l := range sc.leases {
+		jobs = append(jobs, Job{ID: l.Job, User: l.User, Name: l.Name, Timeout: endsIn(l)})
+	}
+	lasts, err := s.expectations(ctx, jobs)
+	if err != nil {
+		return Estimate{}, err
+	}
+	wait, missing := sc.replay(job, jobs[:len(jobs)-len(sc.leases)], lasts)
+	if missing != "" {
+		return unknown(missing)
+	}
+	return Estimate{
+		Earliest: wait / 2, Latest: 2 * wait,
+		Basis: fmt.Sprintf("%d jobs ahead and %d running, each as long as its like took before (median of up to %d), or half its time limit", sc.ahead, len(sc.leases), medianOf),
+	}, nil
+}
+
+func endsIn(l Lease) time.Duration {
+	if l.EndsBy.IsZero() {
+		return 0
+	}
+	return l.EndsBy.Sub(l.Since)
+}
+
+func (s *Scheduler) jobsAhead(ctx context.Context, sc scene, job *Job) ([]Job, error) {
+	a, err := s.store.Read(ctx, store.Query{Ranges: []store.Range{{Index: queueOf(job), To: entryMember(job), Limit: maxReplay}}})
+	if err != nil {
+		return nil, err
+	}
+	var ids []JobID
+	for _, m := range a.Ranges[0] {
+		if e, err := parseEntry(job.Class, m); err == nil {
+			ids = append(ids, e.Job)
+		}
+	}
+	return s.readJobs(ctx, ids)
+}
+
+// expectations gives how long each of the jobs will take; absent: nobody knows.
+func (s *Scheduler) expectations(ctx context.Context, jobs []Job) (map[JobID]time.Duration, error) {
+	var q store.Query
+	at := make(map[string]int)
+	for i := range jobs {
+		key := keyDurations(durationBucket(jobs[i].User, jobs[i].Name))
+		if _, seen := at[key]; !seen {
+			at[key] = len(q.Logs)
+			q.Logs = append(q.Logs, store.LogRange{Log: key, Limit: 2 * keepDurations})
+		}
+	}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[JobID]time.Duration, len(jobs))
+	for i := range jobs {
+		j := &jobs[i]
+		d := medianDuration(a.Logs[at[keyDurations(durationBucket(j.User, j.Name))]], j.User, j.Name)
+		if d == 0 {
+			d = j.Timeout / 2
+		}
+		if d > 0 {
+			out[j.ID] = d
+		}
+	}
+	return out, nil
+}
+
+// medianDuration is the median of the last successes of this user and name; 0: there are none.
+func medianDuration(entries []store.Entry, user, name string) time.Duration {
+	var last []time.Duration
+	want := hash64(user, name)
+	for _, e := range slices.Backward(entries) {
+		if len(e.Value) == 16 && binary.BigEndian.Uint64(e.Value) == want && len(last) < medianOf {
+			last = append(last, time.Duration(binary.BigEndian.Uint64(e.Value[8:]))*time.Millisecond)
+		}
+	}
+	if len(last) == 0 {
+		return 0
+	}
+	slices.Sort(last)
+	return max(last[len(last)/2], time.Millisecond)
+}
+
+// offer is what a host can give now: a device is busy while a lease has it.
+func (sc *scene) offer(h *Host) Offer {
+	o := wholeOffer(h, sc.realGPU())
+	if h.Drained || !h.LeaseUntil.After(sc.now) {
+		o.Devices = nil
+	}
+	for i := range o.Devices {
+		d := &o.Devices[i]
+		state := h.Devices[i].State
+		d.Free = (state == gpu.Free || state == gpu.Leased || state == gpu.Clearing) && h.DrainedDevices[d.UUID] == "" && !sc.leased(d.UUID)
+	}
+	return o
+}
+
+func (sc *scene) leased(uuid string) bool {
+	return slices.ContainsFunc(sc.leases, func(l Lease) bool { return slices.Contains(l.Devices, uuid) })
+}
+
+// replay places the jobs ahead and then this one, each on the host where it
+// can start first, and gives how long this one waits; missing says whose
+// duration nobody knows.
+func (sc *scene) replay(job *Job, ahead []Job, lasts map[JobID]time.Duration) (wait time.Duration, missing string) {
+	hosts, missing := sc.timelines(lasts)
+	if missing != "" {
+		return 0, missing
+	}
+	for i := range ahead {
+		n, err := ParseNeed(ahead[i].Class)
+		last, known := lasts[ahead[i].ID]
+		if err != nil || !known {
+			return 0, fmt.Sprintf("job %d ahead of it has no time limit and nothing like it has run yet", ahead[i].ID)
+		}
+		start, take := earliest(hosts, n, ahead[i].Devices)
+		for _, d := range take {
+			*d = start + last
+		}
+	}
+	start, take := earliest(hosts, sc.need, job.Devices)
+	if take == nil {
+		return 0, "no host that is up can run it"
+	}
+	return start, ""
+}
+
+// timeline is a host with the time from now at which each device is free.
+type timeline struct {
+	offer Offer
+	free  []time.Duration
+}
+
+func (sc *scene) timelines(lasts map[JobID]time.Duration) ([]timeline, string) {
+	var out []timeline
+	for i := range sc.all {
+		l := timeline{offer: sc.offer(&sc.all[i])}
+		l.free = make([]time.Duration, len(l.offer.Devices))
+		for j := range l.offer.Devices {
+			for _, lease := range sc.leases {
+				if !slices.Contains(lease.Devices, l.offer.Devices[j].UUID) {
+					continue
+				}
+				last, known := lasts[lease.Job]
+				if !known {
+					return nil, fmt.Sprintf("job %d, which runs, has no time limit and nothing like it has run yet", lease.Job)
+				}
+				l.free[j] = max(0, last-sc.now.Sub(lease.Since))
+			}
+		}
+		out = append(out, l)
+	}
+	return out, ""
+}
+
+// earliest finds where n devices that fit are free first.
+func earliest(hosts []timeline, n Need, devices int) (time.Duration, []*time.Duration) {
+	var best time.Duration
+	var take []*time.Duration
+	for i := range hosts {
+		h := &hosts[i]
+		var free []*time.Duration
+		if fitHost(n, "", &Offer{Host: h.offer.Host, Labels: h.offer.Labels, Environments: h.offer.Environments}) != nil {
+			continue
+		}
+		for j := range h.offer.Devices {
+			if fits(n, &h.offer.Devices[j].Device, h.offer.RealElsewhere) {
+				free = append(free, &h.free[j])
+			}
+		}
+		if len(free) < devices {
+			continue
+		}
+		slices.SortFunc(free, func(a, b *time.Duration) int { return int(*a - *b) })
+		if start := *free[devices-1]; take == nil || start < best {
+			best, take = start, free[:devices]
+		}
+	}
+	return best, take
+}

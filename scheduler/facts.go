@@ -1,0 +1,80 @@
+package scheduler
+
+import (
+	"fmt"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// facts is an answer of the store, by key.
+type facts struct {
+	store.Answer
+	query store.Query
+	at    map[string]int
+}
+
+func newFacts(q store.Query, a store.Answer) *facts {
+	f := &facts{Answer: a, query: q, at: make(map[string]int, len(q.Keys))}
+	for i, key := range q.Keys {
+		f.at[key] = i
+	}
+	return f
+}
+
+// record gives a record that the query asked for.
+func (f *facts) record(key string) store.Record {
+	i, ok := f.at[key]
+	if !ok {
+		panic("scheduler: decides on " + key + ", which it did not read")
+	}
+	return f.Records[i]
+}
+
+// load decodes a record into v, which stays as it is if the record is absent.
+func (f *facts) load(key string, v any) (version uint64, err error) {
+	r := f.record(key)
+	return r.Version, decode(key, r.Value, v)
+}
+
+// job decodes a job's record, or is ErrNotFound.
+func (f *facts) job(id JobID) (Job, error) {
+	r := f.record(keyJob(id))
+	if r.Version == 0 {
+		return Job{}, fmt.Errorf("%w: %d", ErrNotFound, id)
+	}
+	return decodeJob(id, r.Version, r.Value)
+}
+
+// members gives the members of an index that the query ranges over, of all its ranges.
+func (f *facts) members(index string) [][]byte {
+	var all [][]byte
+	for i, r := range f.query.Ranges {
+		if r.Index == index {
+			all = append(all, f.Ranges[i]...)
+		}
+	}
+	return all
+}
+
+// counter gives a counter that the query asked for.
+func (f *facts) counter(key string) int64 {
+	for i, k := range f.query.Counters {
+		if k == key {
+			return f.Counters[i]
+		}
+	}
+	panic("scheduler: decides on " + key + ", which it did not read")
+}
+
+// epoch decodes the epoch record, and refuses where the store that was read is
+// not the one that it names: nothing may be granted or queued before Adopt.
+func (f *facts) epoch() (epochRecord, error) {
+	var e epochRecord
+	if _, err := f.load(keyEpoch, &e); err != nil {
+		return e, err
+	}
+	if e.Identity != f.Identity {
+		return e, fmt.Errorf("%w: the store is new and no server has adopted it yet", ErrHold)
+	}
+	return e, nil
+}

@@ -1,0 +1,229 @@
+package scheduler
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mlq-dev/mlq/gpu"
+)
+
+// misfit says why something does not fit, and how far the check came: of two
+// hosts that cannot run a job, the one with the higher step is the closer.
+type misfit struct {
+	step int
+	text string
+}
+
+// The steps of a fit, in the order in which they are checked.
+const (
+	stepHost = iota + 1
+	stepLabels
+	stepAccount
+	stepDirectory
+	stepPython
+	stepDevices
+)
+
+// fitHost checks all but the devices; nil: it fits.
+func fitHost(n Need, unix string, o *Offer) *misfit {
+	switch {
+	case n.Host != "" && n.Host != o.Host:
+		return &misfit{stepHost, fmt.Sprintf("%s is not the host %q", o.Host, n.Host)}
+	case !labelsMatch(n.Labels, o.Labels):
+		return &misfit{stepLabels, fmt.Sprintf("%s does not have the labels %s", o.Host, labelText(n.Labels))}
+	case !accountKnown(unix, o.Accounts):
+		return &misfit{stepAccount, accountText(unix, o.Host)}
+	case n.WorkDir != "" && o.WorkDirOK != nil && !o.WorkDirOK(n.WorkDir, unix):
+		return &misfit{stepDirectory, fmt.Sprintf("%s does not let the job enter %s", o.Host, n.WorkDir)}
+	}
+	if _, why := chooseEnvironment(n, o); why != "" {
+		return &misfit{stepPython, why}
+	}
+	return nil
+}
+
+func labelsMatch(want, have map[string]string) bool {
+	for name, value := range want {
+		if got, ok := have[name]; !ok || got != value {
+			return false
+		}
+	}
+	return true
+}
+
+func labelText(labels map[string]string) string {
+	var parts []string
+	for _, name := range sortedKeys(labels) {
+		parts = append(parts, name+"="+labels[name])
+	}
+	return strings.Join(parts, ", ")
+}
+
+func accountKnown(unix string, accounts []string) bool {
+	return accounts == nil || unix != "" && slices.Contains(accounts, unix)
+}
+
+func accountText(unix, host string) string {
+	if unix == "" {
+		return fmt.Sprintf("%s runs jobs under the submitter's unix account, and this user has none on record", host)
+	}
+	return fmt.Sprintf("%s has no unix account %q", host, unix)
+}
+
+// ChooseEnvironment gives the Python environment of the offer in which a job
+// of this class runs, or why there is none, in words.
+func ChooseEnvironment(class string, o Offer) (Environment, string) {
+	n, err := ParseNeed(class)
+	if err != nil {
+		return Environment{}, err.Error()
+	}
+	return chooseEnvironment(n, &o)
+}
+
+// chooseEnvironment takes the one that was asked for; where none was, the one
+// named default if the call can run in it, else the first that can.
+func chooseEnvironment(n Need, o *Offer) (Environment, string) {
+	if ownEnvironment(n, o) {
+		return Environment{Name: n.Python, Path: n.Python}, ""
+	}
+	why := fmt.Sprintf("%s offers no Python environment", o.Host)
+	if n.Python != "" {
+		why = fmt.Sprintf("%s offers no Python %q", o.Host, n.Python)
+	}
+	var found *Environment
+	for i := range o.Environments {
+		e := &o.Environments[i]
+		if !isEnvironment(n.Python, e) {
+			continue
+		}
+		if problem := environmentProblem(n, o.Host, e); problem != "" {
+			why = problem
+			continue
+		}
+		if found == nil || e.Name == "default" {
+			found = e
+		}
+	}
+	if found == nil {
+		return Environment{}, why
+	}
+	return *found, ""
+}
+
+// ownEnvironment: an absolute path that the agent does not offer is the
+// submitter's own environment, where jobs run as their submitter.
+func ownEnvironment(n Need, o *Offer) bool {
+	if !path.IsAbs(n.Python) || o.Accounts == nil {
+		return false
+	}
+	return !slices.ContainsFunc(o.Environments, func(e Environment) bool { return e.Path == n.Python })
+}
+
+func isEnvironment(want string, e *Environment) bool {
+	switch {
+	case want == "", want == e.Name, want == e.Path, want == e.Version:
+		return true
+	}
+	return want == minor(e.Version)
+}
+
+func environmentProblem(n Need, host string, e *Environment) string {
+	switch {
+	case e.Problem != "":
+		return fmt.Sprintf("%s: environment %s: %s", host, e.Name, e.Problem)
+	case n.Call != "" && n.Call != minor(e.Version):
+		return fmt.Sprintf("%s: environment %s is Python %s, the call needs %s", host, e.Name, minor(e.Version), n.Call)
+	}
+	return ""
+}
+
+// fits reports whether one device can be one of those that the job needs.
+func fits(n Need, d *gpu.Device, realElsewhere bool) bool {
+	if n.GPUs == 0 {
+		return d.Kind == gpu.KindCPU
+	}
+	if d.Kind == gpu.KindCPU {
+		// A slot that stands in for a GPU has no model, memory or capability to promise.
+		return d.StandIn && !realElsewhere && n.MemGiB == 0 && n.Type == "" && n.MinCC == 0
+	}
+	return cardHas(d.Memory, n.MemGiB) && d.ComputeCapability >= n.MinCC && typeMatches(n.Type, d.Model)
+}
+
+// typeMatches finds the pattern anywhere in the model's name, without case;
+// * stands for anything between its parts.
+func typeMatches(pattern, model string) bool {
+	rest := strings.ToLower(model)
+	for part := range strings.SplitSeq(strings.ToLower(pattern), "*") {
+		_, after, found := strings.Cut(rest, part)
+		if !found {
+			return false
+		}
+		rest = after
+	}
+	return true
+}
+
+// fitDevices gives the devices that the job would take of the offer now: the
+// smallest that fit. Where there are too few, misfit says so in words.
+func fitDevices(n Need, o *Offer) ([]string, *misfit) {
+	free, all := countFitting(n, o)
+	if len(free) >= n.Slots() {
+		return smallest(free, n.Slots()), nil
+	}
+	if len(all) >= n.Slots() {
+		return nil, &misfit{stepDevices, fmt.Sprintf("%s has %d free of the %d devices that fit, %d are needed", o.Host, len(free), len(all), n.Slots())}
+	}
+	return nil, &misfit{stepDevices, fmt.Sprintf("%s has %d of the %d devices needed (%s)", o.Host, len(all), n.Slots(), n)}
+}
+
+func countFitting(n Need, o *Offer) (free, all []*OfferedDevice) {
+	for i := range o.Devices {
+		d := &o.Devices[i]
+		if !fits(n, &d.Device, o.RealElsewhere) {
+			continue
+		}
+		all = append(all, d)
+		if d.Free {
+			free = append(free, d)
+		}
+	}
+	return free, all
+}
+
+// smallest gives n devices in the order: least memory, least capability, lowest index.
+func smallest(free []*OfferedDevice, n int) []string {
+	slices.SortStableFunc(free, func(a, b *OfferedDevice) int {
+		return cmp.Or(cmp.Compare(a.Memory, b.Memory),
+			cmp.Compare(a.ComputeCapability, b.ComputeCapability), cmp.Compare(a.Index, b.Index))
+	})
+	uuids := make([]string, n)
+	for i := range n {
+		uuids[i] = free[i].UUID
+	}
+	return uuids
+}
+
+// freeBy is when enough of the offer's fitting devices are expected to be free
+// for the job; zero: unknown, or never.
+func freeBy(n Need, o *Offer) time.Time {
+	free, all := countFitting(n, o)
+	missing := n.Slots() - len(free)
+	if missing <= 0 || len(all) < n.Slots() {
+		return time.Time{}
+	}
+	var ends []time.Time
+	for _, d := range all {
+		if !d.Free && !d.FreeBy.IsZero() {
+			ends = append(ends, d.FreeBy)
+		}
+	}
+	if len(ends) < missing {
+		return time.Time{}
+	}
+	slices.SortFunc(ends, time.Time.Compare)
+	return ends[missing-1]
+}

@@ -1,0 +1,176 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+const (
+	// hostMemory is how long a host counts for what can ever run after its
+	// last sign of life; Check forgets it then.
+	hostMemory = 7 * 24 * time.Hour
+	// maxHosts bounds the hosts of a namespace.
+	maxHosts = 10_000
+	// fleetFresh is how long a picture of the fleet is good enough to say yes.
+	// To refuse a job, it is always taken anew.
+	fleetFresh = 10 * time.Second
+)
+
+// fleet is this process's picture of all hosts: for submits, which must not
+// read every inventory. It decides nothing but a refusal, and that on fresh data.
+type fleet struct {
+	mu    sync.Mutex
+	hosts []Host
+	now   time.Time // the store's, when it was taken
+	taken time.Time // this process's clock
+	can   map[string]bool
+}
+
+// canRun refuses a need that no host seen in the last days can ever meet, and
+// names the closest. With no host ever seen nothing is refused.
+func (s *Scheduler) canRun(ctx context.Context, n Need, unix string) error {
+	key := n.String() + "\x00" + unix
+	if s.fleet.knows(key) {
+		return nil
+	}
+	hosts, err := s.Hosts(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := s.Now(ctx)
+	if err != nil {
+		return err
+	}
+	if why := cannotRun(n, unix, hosts, now); why != "" {
+		return fmt.Errorf("%w: %s", ErrUnsatisfiable, why)
+	}
+	s.fleet.learn(key)
+	return nil
+}
+
+func (f *fleet) knows(key string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Since(f.taken) < fleetFresh && f.can[key]
+}
+
+func (f *fleet) learn(key string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.taken) >= fleetFresh || len(f.can) > 4*maxClasses {
+		f.taken, f.can = time.Now(), make(map[string]bool)
+	}
+	f.can[key] = true
+}
+
+// cannotRun says why no host can ever run the job, by the closest; "": some
+// can, or none is known.
+func cannotRun(n Need, unix string, hosts []Host, now time.Time) string {
+	var closest *misfit
+	realGPU := false
+	for i := range hosts {
+		realGPU = realGPU || hasReal(hosts[i].Devices)
+	}
+	seen := 0
+	for i := range hosts {
+		if now.Sub(hosts[i].Renewed) > hostMemory {
+			continue
+		}
+		seen++
+		m := everFits(n, unix, &hosts[i], realGPU)
+		if m == nil {
+			return ""
+		}
+		if closest == nil || m.step > closest.step {
+			closest = m
+		}
+	}
+	if seen == 0 {
+		return ""
+	}
+	return closest.text
+}
+
+// everFits checks a host as if all its devices were free and healthy.
+func everFits(n Need, unix string, h *Host, realGPU bool) *misfit {
+	o := wholeOffer(h, realGPU)
+	if m := fitHost(n, unix, &o); m != nil {
+		return m
+	}
+	_, m := fitDevices(n, &o)
+	return m
+}
+
+// wholeOffer is what a host could offer if nothing ran on it.
+func wholeOffer(h *Host, realGPU bool) Offer {
+	o := Offer{
+		Host: h.Host, Labels: h.Labels, Environments: h.Environments, Accounts: h.Accounts,
+		RealElsewhere: realGPU && !hasReal(h.Devices),
+	}
+	for _, d := range h.Devices {
+		o.Devices = append(o.Devices, OfferedDevice{Device: d.Device, Free: true})
+	}
+	return o
+}
+
+// Hosts lists all hosts with their inventories and what is drained, by name.
+func (s *Scheduler) Hosts(ctx context.Context) ([]Host, error) {
+	names, err := s.hostNames(ctx)
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	var q store.Query
+	for _, name := range names {
+		q.Keys = append(q.Keys, keyInventory(name), keyBeat(name), keyDrain(name), keyAgent(name))
+	}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("list hosts: %w", err)
+	}
+	f := newFacts(q, a)
+	hosts := make([]Host, 0, len(names))
+	for _, name := range names {
+		h, err := readHost(f, name, s.opts.Timing)
+		if err != nil {
+			return nil, fmt.Errorf("list hosts: %w", err)
+		}
+		hosts = append(hosts, h)
+	}
+	return hosts, nil
+}
+
+func (s *Scheduler) hostNames(ctx context.Context) ([]string, error) {
+	a, err := s.store.Read(ctx, store.Query{Ranges: []store.Range{{Index: keyHosts, Limit: maxHosts}}})
+	if err != nil {
+		return nil, fmt.Errorf("list hosts: %w", err)
+	}
+	names := make([]string, len(a.Ranges[0]))
+	for i, m := range a.Ranges[0] {
+		names[i] = string(m)
+	}
+	return names, nil
+}
+
+func readHost(f *facts, name string, t Timing) (Host, error) {
+	h := Host{Inventory: Inventory{Host: name}}
+	var beat beatRecord
+	var drain drainRecord
+	var agent agentRecord
+	for key, v := range map[string]any{
+		keyInventory(name): &h.Inventory, keyBeat(name): &beat, keyDrain(name): &drain, keyAgent(name): &agent,
+	} {
+		if _, err := f.load(key, v); err != nil {
+			return h, err
+		}
+	}
+	h.Epoch, h.Renewed = agent.Epoch, unstamp(beat.At)
+	if !h.Renewed.IsZero() {
+		h.LeaseUntil = h.Renewed.Add(t.Expire)
+	}
+	h.Drained, h.DrainedBy, h.DrainedDevices = drain.By != "", drain.By, drain.Devices
+	return h, nil
+}

@@ -1,0 +1,184 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// Join makes this process the agent of its host: the older one, if any, is
+// refused from now on (ErrStaleAgent). running are the leases that its slots
+// still work on, locked reports whether this process holds the kernel lock of
+// a device. Leases of the host that are not running are ended at once where
+// that is certain — all their devices are locked, or the host was booted
+// since — and otherwise when they expire.
+func (s *Scheduler) Join(ctx context.Context, inv Inventory, running []LeaseRef, locked func(uuid string) bool) (Joined, error) {
+	j, err := s.takeName(ctx, inv)
+	if err != nil {
+		return Joined{}, err
+	}
+	active, err := s.activeOn(ctx, inv.Host)
+	if err != nil {
+		return Joined{}, fmt.Errorf("join: %w", err)
+	}
+	r := reconcile{host: inv.Host, epoch: j.epoch, running: running, locked: locked, rebooted: j.rebooted}
+	joined := Joined{Epoch: j.epoch}
+	for _, id := range active {
+		adopted, err := s.reconcile(ctx, r, id)
+		if err != nil {
+			return Joined{}, err
+		}
+		if adopted != nil {
+			joined.Adopt = append(joined.Adopt, *adopted)
+		}
+	}
+	for _, ref := range running {
+		if !slices.ContainsFunc(joined.Adopt, func(job Job) bool { return job.ID == ref.Job }) {
+			joined.Kill = append(joined.Kill, ref)
+		}
+	}
+	now, err := s.Now(ctx)
+	joined.Now = now
+	return joined, err
+}
+
+type newName struct {
+	epoch    uint64
+	rebooted bool
+}
+
+// takeName gives the process an epoch above all earlier ones of its name.
+func (s *Scheduler) takeName(ctx context.Context, inv Inventory) (newName, error) {
+	t := transition[newName]{name: "join", patient: true, query: store.Query{Keys: []string{keyAgent(inv.Host)}}}
+	t.decide = func(f *facts) (p plan[newName], err error) {
+		var old agentRecord
+		version, err := f.load(keyAgent(inv.Host), &old)
+		if err != nil {
+			return p, err
+		}
+		a := agentRecord{
+			Epoch: max(old.Epoch+1, uint64(f.Now.UnixMilli())), BootID: inv.BootID,
+			Joined: stamp(f.Now), Real: hasReal(inv.Devices),
+		}
+		p.guard(store.At(keyAgent(inv.Host), version))
+		p.effect(store.Put(keyAgent(inv.Host), encode(a)),
+			store.Put(keyBeat(inv.Host), encode(beatRecord{Epoch: a.Epoch, At: stamp(f.Now)})),
+			store.Index(keyHosts, []byte(inv.Host)))
+		p.putInventory(inv, f)
+		p.value = newName{a.Epoch, old.BootID != "" && inv.BootID != "" && old.BootID != inv.BootID}
+		return p, nil
+	}
+	return run(ctx, s, t)
+}
+
+// Report replaces the host's inventory.
+func (s *Scheduler) Report(ctx context.Context, host string, epoch uint64, inv Inventory) error {
+	inv.Host = host
+	t := transition[struct{}]{name: "report", patient: true, query: store.Query{Keys: []string{keyAgent(host)}}}
+	t.decide = func(f *facts) (p plan[struct{}], err error) {
+		if err := p.guardAgent(f, host, epoch); err != nil {
+			return p, err
+		}
+		var a agentRecord
+		if _, err := f.load(keyAgent(host), &a); err != nil {
+			return p, err
+		}
+		if real := hasReal(inv.Devices); a.Real != real {
+			a.Real = real
+			p.effect(store.Put(keyAgent(host), encode(a)))
+		}
+		p.putInventory(inv, f)
+		return p, nil
+	}
+	_, err := run(ctx, s, t)
+	return err
+}
+
+func (d *draft) putInventory(inv Inventory, f *facts) {
+	inv.Reported = f.Now
+	d.effect(store.Put(keyInventory(inv.Host), encode(inv)))
+	if hasReal(inv.Devices) {
+		d.effect(store.Index(keyReal, []byte(inv.Host)))
+	} else {
+		d.effect(store.Unindex(keyReal, []byte(inv.Host)))
+	}
+}
+
+// hasReal reports whether a host has a device that is no CPU slot.
+func hasReal(devices []DeviceReport) bool {
+	return slices.ContainsFunc(devices, func(d DeviceReport) bool { return d.Kind != gpu.KindCPU })
+}
+
+// reconcile is what a new agent process knows of its host's leases.
+type reconcile struct {
+	host     string
+	epoch    uint64
+	running  []LeaseRef
+	locked   func(uuid string) bool
+	rebooted bool
+}
+
+// reconcile takes over one lease, ends it, or leaves it to expire.
+func (s *Scheduler) reconcile(ctx context.Context, r reconcile, id JobID) (*Job, error) {
+	q := endQuery(id)
+	q.Keys = append(q.Keys, keyAgent(r.host))
+	t := transition[*Job]{name: "reconcile", patient: true, query: q}
+	t.decide = func(f *facts) (plan[*Job], error) { return decideReconcile(f, r, id) }
+	return run(ctx, s, t)
+}
+
+func decideReconcile(f *facts, r reconcile, id JobID) (p plan[*Job], err error) {
+	job, err := f.job(id)
+	if err != nil || !job.State.Active() || job.Attempt().Host != r.host {
+		return p, ignoreMissing(err)
+	}
+	if err := p.guardAgent(f, r.host, r.epoch); err != nil {
+		return p, err
+	}
+	a := job.Attempt()
+	switch {
+	case slices.Contains(r.running, LeaseRef{job.ID, a.Fence}):
+		after := job.next()
+		after.Attempt().Epoch = r.epoch
+		p.value = &after
+		if a.Epoch != r.epoch {
+			p.change(&job, &after)
+		}
+	case a.Epoch != r.epoch && r.certainlyOver(a):
+		p.lose(&job, "its agent was restarted and does not run it", f)
+	}
+	return p, nil
+}
+
+// certainlyOver reports whether nothing of the attempt can be alive.
+func (r reconcile) certainlyOver(a *Attempt) bool {
+	if r.rebooted {
+		return true
+	}
+	return r.locked != nil && !slices.ContainsFunc(a.Devices, func(uuid string) bool { return !r.locked(uuid) })
+}
+
+// activeOn lists the active jobs of a host.
+func (s *Scheduler) activeOn(ctx context.Context, host string) ([]JobID, error) {
+	a, err := s.store.Read(ctx, store.Query{Ranges: []store.Range{{Index: keyActive(host), Limit: maxActive}}})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]JobID, len(a.Ranges[0]))
+	for i, m := range a.Ranges[0] {
+		ids[i] = memberID(m)
+	}
+	return ids, nil
+}
+
+// ignoreMissing: a job that was purged meanwhile needs nothing more.
+func ignoreMissing(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}

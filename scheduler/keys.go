@@ -1,0 +1,137 @@
+package scheduler
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+)
+
+// Every key of the store is made in this file. The first word says who may
+// write it:
+//
+//	spec:   servers only; agents read
+//	live:   servers and agents: the state of jobs, devices and the queue
+//	agent:  servers and agents: what an agent says of its host, and what is said to it
+//
+// auth: (users and tokens) belongs to the servers' own code. What is left
+// over without its job or its host has a TTL here or is found by Check.
+
+// keyEpoch is the record of the store's identity that the namespace was
+// adopted under (epochRecord). For ever.
+const keyEpoch = "spec:epoch"
+
+// keyIDs is the counter of job ids. For ever.
+const keyIDs = "spec:ids"
+
+// keySpec is the record of a job's spec: written by Submit, deleted by Purge.
+func keySpec(id JobID) string { return "spec:job:" + idText(id) }
+
+// keyIdem is the record of an idempotency key (idemRecord). TTL: Timing.IdempotencyTTL.
+func keyIdem(user, scope, key string) string {
+	sum := sha256.Sum256([]byte(user + "\x00" + scope + "\x00" + key))
+	return "spec:key:" + hex.EncodeToString(sum[:16])
+}
+
+// keyJob is the live record of a job (jobRecord): from Submit until Purge.
+func keyJob(id JobID) string { return "live:job:" + idText(id) }
+
+// keyResult is the record of a result envelope of up to InlineLimit bytes:
+// written by Finish, deleted by Purge.
+func keyResult(id JobID) string { return "live:result:" + idText(id) }
+
+// keyDevice is the record of a device (deviceRecord): who holds it, and its
+// last fence. From the first claim on, for ever.
+func keyDevice(uuid string) string { return "live:dev:" + uuid }
+
+// keyClasses is the index of the classes that have waiting jobs (member: the
+// class's text). Submit adds, Check removes where the class's index is empty.
+const keyClasses = "live:classes"
+
+// keyQueue is the index of a class's waiting jobs, in order (member: entry.go).
+func keyQueue(class string) string { return "live:queue:" + class }
+
+// keyScheduled is the index of jobs that wait for a time (member: time, id).
+const keyScheduled = "live:scheduled"
+
+// keyDeadlines is the index of queue timeouts of waiting jobs (member: time, id).
+const keyDeadlines = "live:deadlines"
+
+// keyPurge is the index of ended jobs that are to be forgotten (member: time, id).
+const keyPurge = "live:purge"
+
+// keySettled is the index of ended jobs that others follow (member: id): in
+// by the end of the job, out by Promote once all followers were told.
+const keySettled = "live:settled"
+
+// keyFollowers is the index of the jobs that name id in after (member: id):
+// in by Submit, out with the last follower told.
+func keyFollowers(id JobID) string { return "live:after:" + idText(id) }
+
+// keyActive is the index of a host's active jobs (member: id).
+func keyActive(host string) string { return "live:active:" + host }
+
+// keyHeld is the counter of devices that a user holds now.
+func keyHeld(user string) string { return "live:held:" + user }
+
+// keyWaiting is the counter of a user's scheduled and queued jobs (MaxQueued).
+func keyWaiting(user string) string { return "live:waiting:" + user }
+
+// keyQueued is the counter of a user's waiting jobs in one class (the rank).
+func keyQueued(class, user string) string { return "live:queued:" + class + "\x00" + user }
+
+// keyEnded is the counter of ended jobs that are kept, by state.
+func keyEnded(s State) string { return "live:ended:" + string(s) }
+
+// keyScheduledJobs is the counter of scheduled jobs.
+const keyScheduledJobs = "live:scheduledjobs"
+
+// keyRepairs is the counter of what Check repaired. For ever.
+const keyRepairs = "live:repairs"
+
+// keyEvents is the log of all events, capped at keepEvents.
+const keyEvents = "live:events"
+
+// keyDurations is the log of the durations of successful attempts, of all the
+// users and names that share the bucket, capped at keepDurations.
+func keyDurations(bucket int) string { return "live:durations:" + strconv.Itoa(bucket) }
+
+// topicChanges tells that a job changed (value: "id state").
+const topicChanges = "live:changes"
+
+// keyHosts is the index of hosts that ever joined (member: name): in by Join,
+// out by Check after hostMemory without a sign of life.
+const keyHosts = "agent:hosts"
+
+// keyInventory is the record of a host's inventory: with the host.
+func keyInventory(host string) string { return "agent:inventory:" + host }
+
+// keyAgent is the record of the agent process that has this host's name now
+// (agentRecord): claims and renewals are guarded by it. For ever, so that epochs grow.
+func keyAgent(host string) string { return "agent:epoch:" + host }
+
+// keyBeat is the record of a host's last heartbeat (beatRecord): with the host.
+func keyBeat(host string) string { return "agent:beat:" + host }
+
+// keyDrain is the record of what an admin closed on a host (drainRecord):
+// written by servers, kept while anything is closed.
+func keyDrain(host string) string { return "agent:drain:" + host }
+
+// keyIdle is the index of hosts that have a free device and found nothing to
+// do (member: name): wakes go to these.
+const keyIdle = "agent:idle"
+
+// keyReal is the index of hosts that have a device other than CPU slots
+// (member: name): in by Join, Report and the first renewal after a silence,
+// out by Report and, after a silence, by Reap.
+const keyReal = "agent:real"
+
+// topicWake tells one host to look at the queue (value: "queue") or at its leases ("lease").
+func topicWake(host string) string { return "agent:wake:" + host }
+
+// Lengths of the capped logs.
+const (
+	keepEvents    = 10_000
+	keepDurations = 256
+)
+
+func idText(id JobID) string { return strconv.FormatInt(int64(id), 10) }

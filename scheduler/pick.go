@@ -1,0 +1,228 @@
+package scheduler
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Pick chooses what an offer runs next, or whether its free devices are kept
+// for a job that needs several. It is pure. The order is priority, then the
+// user who holds fewest devices, then the fair rank, then arrival. Where other
+// hosts are idle too, seed makes them start at different candidates.
+func Pick(v View, o Offer, now time.Time, seed uint64) Choice {
+	p := newPicker(v, o, now)
+	if len(p.cands) == 0 {
+		return Choice{Kind: ChoiceNone, Reason: p.reason()}
+	}
+	hold := p.gang()
+	runs := p.order(hold)
+	if len(runs) == 0 {
+		if hold != nil {
+			return hold.choice()
+		}
+		return Choice{Kind: ChoiceNone, Reason: p.reason()}
+	}
+	if i := p.overdue(runs); i >= 0 {
+		runs = slices.Concat(runs[i:i+1], runs[:i], runs[i+1:])
+	} else {
+		runs = rotate(runs, p.start(len(runs), seed))
+	}
+	first := runs[0]
+	first.Next = runs[1:]
+	return first
+}
+
+// picker is one decision's working state.
+type picker struct {
+	view  View
+	offer Offer
+	now   time.Time
+	cands []candidate
+	why   map[string]int // reasons of those that do not fit, counted
+}
+
+// candidate is an entry that this host could run, now or once more devices are free.
+type candidate struct {
+	Entry
+	need    Need
+	devices []string // that it would take now; nil: too few are free
+	turn    uint64   // its rank above the first of its class and priority
+}
+
+func newPicker(v View, o Offer, now time.Time) *picker {
+	o.RealElsewhere = o.RealElsewhere || v.RealElsewhere
+	p := &picker{view: v, offer: o, now: now, why: make(map[string]int)}
+	if v.Drained != "" {
+		p.why["this host is drained: "+v.Drained]++
+		return p
+	}
+	p.offer.Devices = undrained(o.Devices, v.DrainedDevices)
+	fit := fitter{offer: &p.offer, seen: make(map[string]fitted)}
+	for _, e := range v.Entries {
+		need, devices, m := fit.entry(&e)
+		if m != nil && !m.later {
+			p.why[m.text]++
+			continue
+		}
+		if e.MaxDevices > 0 && v.Held[e.User]+int64(e.Devices) > int64(e.MaxDevices) {
+			p.why[fmt.Sprintf("%s holds as many devices as allowed", e.User)]++
+			continue
+		}
+		p.cands = append(p.cands, candidate{Entry: e, need: need, devices: devices})
+	}
+	p.setTurns()
+	return p
+}
+
+// undrained leaves out the devices that an admin closed.
+func undrained(devices []OfferedDevice, drained map[string]string) []OfferedDevice {
+	if len(drained) == 0 {
+		return devices
+	}
+	return slices.DeleteFunc(slices.Clone(devices), func(d OfferedDevice) bool { return drained[d.UUID] != "" })
+}
+
+// fitter fits entries to an offer, each combination of class and account once.
+type fitter struct {
+	offer *Offer
+	seen  map[string]fitted
+}
+
+type fitted struct {
+	need    Need
+	devices []string
+	misfit  *fitMisfit
+}
+
+// fitMisfit is a misfit; later: it fits once more devices are free.
+type fitMisfit struct {
+	misfit
+	later bool
+}
+
+func (t fitter) entry(e *Entry) (Need, []string, *fitMisfit) {
+	key := e.Class + "\x00" + e.Unix
+	r, ok := t.seen[key]
+	if !ok {
+		r = fitClass(e.Class, e.Unix, t.offer)
+		t.seen[key] = r
+	}
+	return r.need, r.devices, r.misfit
+}
+
+func fitClass(class, unix string, o *Offer) fitted {
+	n, err := ParseNeed(class)
+	if err != nil {
+		return fitted{misfit: &fitMisfit{misfit: misfit{text: err.Error()}}}
+	}
+	if m := fitHost(n, unix, o); m != nil {
+		return fitted{need: n, misfit: &fitMisfit{misfit: *m}}
+	}
+	devices, m := fitDevices(n, o)
+	if m == nil {
+		return fitted{need: n, devices: devices}
+	}
+	_, all := countFitting(n, o)
+	return fitted{need: n, misfit: &fitMisfit{misfit: *m, later: len(all) >= n.Slots()}}
+}
+
+// setTurns makes the ranks of different classes comparable: what counts is how
+// far an entry is behind the first of its class and priority.
+func (p *picker) setTurns() {
+	type line struct {
+		class    string
+		priority int
+	}
+	first := make(map[line]uint64)
+	for i := range p.cands {
+		l := line{p.cands[i].Class, p.cands[i].Priority}
+		if r, ok := first[l]; !ok || p.cands[i].Rank < r {
+			first[l] = p.cands[i].Rank
+		}
+	}
+	for i := range p.cands {
+		p.cands[i].turn = p.cands[i].Rank - first[line{p.cands[i].Class, p.cands[i].Priority}]
+	}
+}
+
+// order gives those that can run now, in the order in which they would be
+// taken if each of them got its devices in turn. Where devices are held for a
+// job, only those may pass that leave them free or are over in time.
+func (p *picker) order(hold *held) []Choice {
+	var ready []*candidate
+	for i := range p.cands {
+		if c := &p.cands[i]; c.devices != nil && hold.mayPass(c, p.now) {
+			ready = append(ready, c)
+		}
+	}
+	holds := make(map[string]int64, len(p.view.Held))
+	for user, n := range p.view.Held {
+		holds[user] = n
+	}
+	return takeTurns(ready, holds, p.view.Held)
+}
+
+// takeTurns merges the users' own lines: each time the first of the user who
+// holds fewest, counting what the earlier ones of the order would hold.
+func takeTurns(ready []*candidate, holds, seen map[string]int64) []Choice {
+	slices.SortStableFunc(ready, func(a, b *candidate) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.turn, b.turn),
+			a.Since.Compare(b.Since), cmp.Compare(a.Job, b.Job))
+	})
+	lines := make(map[string][]*candidate)
+	for _, c := range ready {
+		lines[c.User] = append(lines[c.User], c)
+	}
+	users := sortedKeys(lines)
+	runs := make([]Choice, 0, len(ready))
+	for range ready {
+		var best *candidate
+		for _, user := range users {
+			if line := lines[user]; len(line) > 0 && (best == nil || before(line[0], best, holds)) {
+				best = line[0]
+			}
+		}
+		lines[best.User] = lines[best.User][1:]
+		holds[best.User] += int64(best.Devices)
+		runs = append(runs, Choice{
+			Kind: ChoiceRun, Job: best.Job, Devices: best.devices, User: best.User, Held: seen[best.User],
+		})
+	}
+	return runs
+}
+
+// before is the order between users.
+func before(a, b *candidate, holds map[string]int64) bool {
+	return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(holds[a.User], holds[b.User]),
+		cmp.Compare(a.turn, b.turn), a.Since.Compare(b.Since), cmp.Compare(a.Job, b.Job)) < 0
+}
+
+// start is where in the order this host begins: as many candidates as there
+// are idle hosts are all about to be placed, so each may begin at any of them,
+// and they rarely meet.
+func (p *picker) start(n int, seed uint64) int {
+	window := min(uint64(max(p.view.Idle, 1)), uint64(n), 1024)
+	return int(seed % window)
+}
+
+func rotate(runs []Choice, start int) []Choice {
+	return append(slices.Clone(runs[start:]), runs[:start]...)
+}
+
+// reason sums up why nothing of the view runs here.
+func (p *picker) reason() string {
+	switch {
+	case len(p.why) == 0 && len(p.cands) == 0 && p.view.OnHold > 0:
+		return "the store changed: older jobs wait out the hold-off"
+	case len(p.why) == 0 && len(p.cands) == 0:
+		return "no jobs wait for this host"
+	case len(p.why) == 0:
+		return "too few devices are free"
+	}
+	reasons := sortedKeys(p.why)
+	slices.SortStableFunc(reasons, func(a, b string) int { return cmp.Compare(p.why[b], p.why[a]) })
+	return strings.Join(reasons[:min(len(reasons), 3)], "; ")
+}

@@ -1,0 +1,43 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// errInUse: what is still followed, listed or running cannot be forgotten.
+var errInUse = errors.New("it is still in use")
+
+// purge forgets an ended job whose result_ttl has passed: its record, its
+// spec and its inline result. Blobs are the servers' to collect.
+func (s *Scheduler) purge(ctx context.Context, id JobID) error {
+	t := transition[struct{}]{name: "purge", query: store.Query{Keys: []string{keyJob(id)}}}
+	t.decide = func(f *facts) (p plan[struct{}], err error) {
+		job, err := f.job(id)
+		if err != nil {
+			return p, ignoreMissing(err)
+		}
+		if !job.State.Final() || job.ResultTTL == 0 || job.EndedAt.Add(job.ResultTTL).After(f.Now) {
+			return p, nil
+		}
+		if job.HasDependents {
+			p.guardElse(store.Empty(keyFollowers(id)), errInUse)
+		}
+		p.guard(store.At(keyJob(id), job.Version))
+		p.effect(store.Delete(keyJob(id)), store.Delete(keySpec(id)), store.Delete(keyResult(id)),
+			store.Unindex(keySettled, idMember(id)))
+		p.shift(placeOf(&job), place{})
+		return p, nil
+	}
+	_, err := run(ctx, s, t)
+	return ignore(err, errInUse)
+}
+
+func ignore(err, what error) error {
+	if errors.Is(err, what) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,299 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// Job reads one job.
+func (s *Scheduler) Job(ctx context.Context, id JobID) (Job, error) {
+	jobs, err := s.readJobs(ctx, []JobID{id})
+	if err != nil {
+		return Job{}, err
+	}
+	if len(jobs) == 0 {
+		return Job{}, fmt.Errorf("%w: %d", ErrNotFound, id)
+	}
+	return jobs[0], nil
+}
+
+// readJobs reads those of the jobs that exist, in the order asked for.
+func (s *Scheduler) readJobs(ctx context.Context, ids []JobID) ([]Job, error) {
+	q := store.Query{Keys: make([]string, len(ids))}
+	for i, id := range ids {
+		q.Keys[i] = keyJob(id)
+	}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("read jobs: %w", err)
+	}
+	jobs := make([]Job, 0, len(ids))
+	for i, r := range a.Records {
+		if r.Version == 0 {
+			continue
+		}
+		j, err := decodeJob(ids[i], r.Version, r.Value)
+		if err != nil {
+			return nil, fmt.Errorf("read jobs: %w", err)
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs, nil
+}
+
+// Spec reads what a job runs.
+func (s *Scheduler) Spec(ctx context.Context, id JobID) (Spec, error) {
+	r, err := s.readRecord(ctx, keySpec(id))
+	if err != nil {
+		return Spec{}, fmt.Errorf("spec of job %d: %w", id, err)
+	}
+	return decodeSpec(id, r)
+}
+
+// InlineResult reads the envelope of a result that is kept in the store.
+func (s *Scheduler) InlineResult(ctx context.Context, id JobID) ([]byte, error) {
+	r, err := s.readRecord(ctx, keyResult(id))
+	if err != nil {
+		return nil, fmt.Errorf("result of job %d: %w", id, err)
+	}
+	return r, nil
+}
+
+func (s *Scheduler) readRecord(ctx context.Context, key string) ([]byte, error) {
+	a, err := s.store.Read(ctx, store.Query{Keys: []string{key}})
+	if err != nil {
+		return nil, err
+	}
+	if a.Records[0].Version == 0 {
+		return nil, ErrNotFound
+	}
+	return a.Records[0].Value, nil
+}
+
+// Bounds of a list.
+const (
+	defaultList = 100
+	maxList     = 1000
+	listStep    = 256   // records in one read
+	maxWalk     = 8_192 // records that one call looks at
+)
+
+// Jobs lists jobs from the highest id down. next is the cursor (Filter.Before)
+// of the following page; 0: there is none. A page may be short, or empty, and
+// still have a next: a call looks at a bounded number of jobs.
+func (s *Scheduler) Jobs(ctx context.Context, f Filter) (jobs []Job, next JobID, err error) {
+	limit := min(max(f.Limit, 0), maxList)
+	if limit == 0 {
+		limit = defaultList
+	}
+	top, gaps, err := s.highestID(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list jobs: %w", err)
+	}
+	from := top
+	if f.Before > 0 {
+		from = min(top, f.Before-1)
+	}
+	for walked := 0; from > 0 && walked < maxWalk; walked += listStep {
+		ids := idsDown(from, listStep, gaps)
+		if len(ids) == 0 {
+			return jobs, 0, nil
+		}
+		page, err := s.readJobs(ctx, ids)
+		if err != nil {
+			return nil, 0, err
+		}
+		for i := range page {
+			if f.matches(&page[i]) {
+				jobs = append(jobs, page[i])
+			}
+			if len(jobs) == limit {
+				return jobs, page[i].ID, nil
+			}
+		}
+		from = ids[len(ids)-1] - 1
+	}
+	if from <= 0 {
+		return jobs, 0, nil
+	}
+	return jobs, from + 1, nil
+}
+
+func (f *Filter) matches(j *Job) bool {
+	return (f.User == "" || f.User == j.User) && (f.Name == "" || f.Name == j.Name) &&
+		(len(f.States) == 0 || slices.Contains(f.States, j.State))
+}
+
+// highestID is the highest id that can have been issued, and what lies below it unissued.
+func (s *Scheduler) highestID(ctx context.Context) (JobID, [][2]JobID, error) {
+	q := store.Query{Keys: []string{keyEpoch}, Counters: []string{keyIDs}}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return 0, nil, err
+	}
+	var e epochRecord
+	_, err = newFacts(q, a).load(keyEpoch, &e)
+	return JobID(a.Counters[0]), e.Gaps, err
+}
+
+// idsDown gives up to n ids from the given one down, without those of the gaps.
+func idsDown(from JobID, n int, gaps [][2]JobID) []JobID {
+	ids := make([]JobID, 0, n)
+	for id := from; id > 0 && len(ids) < n; id-- {
+		if g := slices.IndexFunc(gaps, func(g [2]JobID) bool { return id >= g[0] && id < g[1] }); g >= 0 {
+			id = gaps[g][0] // the loop goes on below it
+			continue
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// JobCount counts the jobs in each state. The counts are of one moment each.
+func (s *Scheduler) JobCount(ctx context.Context) (map[State]int64, error) {
+	classes, err := s.listedClasses(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("count jobs: %w", err)
+	}
+	hosts, err := s.hostNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q := store.Query{Counters: []string{keyEnded(Succeeded), keyEnded(Failed), keyEnded(Cancelled), keyScheduledJobs}}
+	for _, class := range classes {
+		q.Counts = append(q.Counts, store.Count{Index: keyQueue(class)})
+	}
+	for _, host := range hosts {
+		q.Ranges = append(q.Ranges, store.Range{Index: keyActive(host), Limit: maxActive})
+	}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("count jobs: %w", err)
+	}
+	n := map[State]int64{
+		Succeeded: a.Counters[0], Failed: a.Counters[1], Cancelled: a.Counters[2], Scheduled: a.Counters[3],
+	}
+	for _, c := range a.Counts {
+		n[Queued] += c
+	}
+	return n, s.countActive(ctx, a.Ranges, n)
+}
+
+// countActive tells leased from running, for which it reads the active jobs.
+func (s *Scheduler) countActive(ctx context.Context, ranges [][][]byte, n map[State]int64) error {
+	var ids []JobID
+	for _, members := range ranges {
+		for _, m := range members {
+			ids = append(ids, memberID(m))
+		}
+	}
+	n[Leased], n[Running] = 0, 0
+	jobs, err := s.readJobs(ctx, ids)
+	for i := range jobs {
+		if jobs[i].State.Active() {
+			n[jobs[i].State]++
+		}
+	}
+	return err
+}
+
+// listedClasses gives the classes that may have waiting jobs, the shared index included.
+func (s *Scheduler) listedClasses(ctx context.Context) ([]string, error) {
+	a, err := s.store.Read(ctx, store.Query{Ranges: []store.Range{{Index: keyClasses, Limit: maxListed}}})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, 0, len(a.Ranges[0])+1)
+	for _, m := range a.Ranges[0] {
+		out = append(out, string(m))
+	}
+	return append(out, classShared), nil
+}
+
+// Leases lists all active jobs with what they hold, by host.
+func (s *Scheduler) Leases(ctx context.Context) ([]Lease, error) {
+	hosts, err := s.hostNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Lease
+	for _, host := range hosts {
+		leases, err := s.leasesOn(ctx, host)
+		if err != nil {
+			return nil, fmt.Errorf("list leases: %w", err)
+		}
+		out = append(out, leases...)
+	}
+	return out, nil
+}
+
+func (s *Scheduler) leasesOn(ctx context.Context, host string) ([]Lease, error) {
+	ids, err := s.activeOn(ctx, host)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	jobs, err := s.readJobs(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var beat beatRecord
+	b, err := s.readRecord(ctx, keyBeat(host))
+	if err := errors.Join(ignoreMissing(err), decode(keyBeat(host), b, &beat)); err != nil {
+		return nil, err
+	}
+	var out []Lease
+	for i := range jobs {
+		if j := &jobs[i]; j.State.Active() && j.Attempt().Host == host {
+			out = append(out, leaseOf(j, beat, s.opts.Timing))
+		}
+	}
+	return out, nil
+}
+
+func leaseOf(j *Job, beat beatRecord, t Timing) Lease {
+	a := j.Attempt()
+	l := Lease{
+		Job: j.ID, Name: j.Name, User: j.User, Host: a.Host, Devices: a.Devices, Since: a.Claimed,
+		Renewed: unstamp(beat.At), State: j.State, Attempt: a.N,
+	}
+	if beat.At != 0 {
+		l.LeaseUntil = l.Renewed.Add(t.Expire)
+	}
+	if j.Timeout > 0 && !a.Started.IsZero() {
+		l.EndsBy = a.Started.Add(j.Timeout)
+	}
+	return l
+}
+
+// Events reads up to limit events after the given one, of all jobs, oldest first.
+func (s *Scheduler) Events(ctx context.Context, after store.EntryID, limit int) ([]Event, error) {
+	a, err := s.store.Read(ctx, store.Query{Logs: []store.LogRange{{Log: keyEvents, After: after, Limit: limit}}})
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	events := make([]Event, len(a.Logs[0]))
+	for i, entry := range a.Logs[0] {
+		if events[i], err = decodeEvent(entry); err != nil {
+			return nil, err
+		}
+	}
+	return events, nil
+}
+
+// Ready reports why this store cannot be worked on now: it does not answer,
+// or it was not adopted yet.
+func (s *Scheduler) Ready(ctx context.Context) error {
+	q := store.Query{Keys: []string{keyEpoch}}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return fmt.Errorf("ready: %w", err)
+	}
+	if _, err := newFacts(q, a).epoch(); err != nil {
+		return fmt.Errorf("ready: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// Reaper is what one process has itself seen of the signs of life. A lease is
+// ended only if the store's clock and this process's own agree that its agent
+// was silent for Timing.Expire: a store's clock that jumps ends nothing. The
+// zero value is ready. One goroutine owns it.
+type Reaper struct {
+	seen   map[string]sighting
+	agreed time.Time     // store's time since which both clocks ran alike; zero: not yet known
+	offset time.Duration // store's time (since 1970) less our own, at agreed
+	done   map[string]uint64
+}
+
+// sighting is when, on our own clock, a record first had this version.
+type sighting struct {
+	version uint64
+	first   time.Duration
+}
+
+// evidence is a record that shows life: a host's heartbeat, or the joining of
+// the process that replaced the one that a lease belongs to.
+type evidence struct {
+	key     string
+	version uint64
+	at      time.Time
+}
+
+// Clone gives a copy that goes its own way, for simulations.
+func (r *Reaper) Clone() *Reaper {
+	c := &Reaper{agreed: r.agreed, offset: r.offset, seen: make(map[string]sighting), done: make(map[string]uint64)}
+	for k, v := range r.seen {
+		c.seen[k] = v
+	}
+	for k, v := range r.done {
+		c.done[k] = v
+	}
+	return c
+}
+
+// observe compares the clocks.
+func (r *Reaper) observe(now time.Time, mono, slack time.Duration) {
+	if r.seen == nil {
+		r.seen, r.done = make(map[string]sighting), make(map[string]uint64)
+	}
+	offset := time.Duration(now.UnixNano()) - mono
+	if r.agreed.IsZero() || (offset-r.offset).Abs() > slack {
+		r.agreed, r.offset = now, offset
+	}
+}
+
+// silent reports whether nothing came after the evidence for so long.
+func (r *Reaper) silent(e evidence, now time.Time, mono time.Duration, t Timing) bool {
+	s, known := r.seen[e.key]
+	if !known || s.version != e.version {
+		s = sighting{e.version, mono}
+		r.seen[e.key] = s
+	}
+	age := now.Sub(e.at)
+	if age < t.Expire {
+		return false
+	}
+	watched := mono-s.first >= t.Expire
+	alike := !e.at.Before(r.agreed) && age >= t.Expire+clockSlack(t)
+	return watched || alike
+}
+
+// clockSlack is by how much two clocks may differ and still count as agreeing.
+func clockSlack(t Timing) time.Duration { return t.ReapEvery }
+
+// Reap ends the leases whose agents are silent, with what r has seen until
+// now. mono is a clock of this process that nobody sets. It returns how many it ended.
+func (s *Scheduler) Reap(ctx context.Context, r *Reaper, mono time.Duration) (int, error) {
+	hosts, err := s.hostNames(ctx)
+	if err != nil || len(hosts) == 0 {
+		return 0, err
+	}
+	var q store.Query
+	for _, host := range hosts {
+		q.Keys = append(q.Keys, keyBeat(host), keyAgent(host))
+	}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return 0, fmt.Errorf("reap: %w", err)
+	}
+	f := newFacts(q, a)
+	r.observe(f.Now, mono, clockSlack(s.opts.Timing))
+	ended := 0
+	for _, host := range hosts {
+		n, err := s.reapHost(ctx, r, f, host, mono)
+		if err != nil {
+			return ended, err
+		}
+		ended += n
+	}
+	return ended, nil
+}
+
+func (s *Scheduler) reapHost(ctx context.Context, r *Reaper, f *facts, host string, mono time.Duration) (int, error) {
+	var beat beatRecord
+	beatVersion, err := f.load(keyBeat(host), &beat)
+	if err != nil {
+		return 0, err
+	}
+	var agent agentRecord
+	agentVersion, err := f.load(keyAgent(host), &agent)
+	if err != nil {
+		return 0, err
+	}
+	life := evidence{keyBeat(host), beatVersion, unstamp(beat.At)}
+	join := evidence{keyAgent(host), agentVersion, unstamp(agent.Joined)}
+	switch {
+	case r.silent(life, f.Now, mono, s.opts.Timing):
+		n, err := s.reapAll(ctx, host, life, "its agent fell silent", func(*Attempt) bool { return true })
+		if err != nil || r.done[life.key] == life.version {
+			return n, err
+		}
+		r.done[life.key] = life.version
+		return n, s.hideHost(ctx, host, life)
+	case r.silent(join, f.Now, mono, s.opts.Timing) && r.done[join.key] != join.version:
+		n, err := s.reapAll(ctx, host, join, "its agent was replaced", func(a *Attempt) bool { return a.Epoch < agent.Epoch })
+		if err == nil {
+			r.done[join.key] = join.version
+		}
+		return n, err
+	}
+	return 0, nil
+}
+
+// reapAll ends the leases on a host that the evidence is against.
+func (s *Scheduler) reapAll(ctx context.Context, host string, e evidence, cause string, concerns func(*Attempt) bool) (int, error) {
+	ids, err := s.activeOn(ctx, host)
+	if err != nil {
+		return 0, fmt.Errorf("reap: %w", err)
+	}
+	n := 0
+	for _, id := range ids {
+		ended, err := s.reapOne(ctx, id, host, e, cause, concerns)
+		if errors.Is(err, errAlive) {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+		if ended {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// errAlive: the sign of life came while the lease was about to be ended.
+var errAlive = errors.New("it is alive")
+
+func (s *Scheduler) reapOne(ctx context.Context, id JobID, host string, e evidence, cause string, concerns func(*Attempt) bool) (bool, error) {
+	t := transition[bool]{name: "reap", query: endQuery(id)}
+	t.decide = func(f *facts) (p plan[bool], err error) {
+		job, err := f.job(id)
+		if err != nil || !job.State.Active() || job.Attempt().Host != host || !concerns(job.Attempt()) {
+			return p, ignoreMissing(err)
+		}
+		p.guardElse(store.At(e.key, e.version), errAlive)
+		p.lose(&job, fmt.Sprintf("%s: %s last heard %s", cause, host, silence(f.Now, e.at)), f)
+		p.value = true
+		return p, nil
+	}
+	return run(ctx, s, t)
+}
+
+// hideHost takes a silent host out of what others count on.
+func (s *Scheduler) hideHost(ctx context.Context, host string, e evidence) error {
+	t := transition[struct{}]{name: "reap", decide: func(*facts) (p plan[struct{}], err error) {
+		p.guardElse(store.At(e.key, e.version), errAlive)
+		p.effect(store.Unindex(keyIdle, idleMember(host)), store.Unindex(keyReal, []byte(host)))
+		return p, nil
+	}}
+	_, err := run(ctx, s, t)
+	return ignore(err, errAlive)
+}

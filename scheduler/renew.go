@@ -1,0 +1,151 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// maxActive bounds the active jobs of one host.
+const maxActive = 1024
+
+// Renew is the agent's heartbeat: it keeps all its leases alive, and answers
+// for each what to do with it. refs must name every lease that the agent
+// still works on, those whose Finish is not answered yet included: a lease
+// that is not named for Timing.Believe after its claim is ended, because the
+// answer of its claim was lost.
+func (s *Scheduler) Renew(ctx context.Context, host string, epoch uint64, refs []LeaseRef) (Renewed, error) {
+	t := transition[renewal]{name: "renew", patient: true, query: renewQuery(host, refs)}
+	t.decide = func(f *facts) (plan[renewal], error) { return decideRenew(f, host, epoch, refs, s.opts.Timing) }
+	r, err := run(ctx, s, t)
+	if err != nil {
+		return Renewed{}, err
+	}
+	for _, id := range r.unnamed {
+		if err := s.disown(ctx, id, host, epoch); err != nil {
+			return Renewed{}, err
+		}
+	}
+	return r.Renewed, nil
+}
+
+type renewal struct {
+	Renewed
+	unnamed []JobID // active on this host, not among the refs
+}
+
+func renewQuery(host string, refs []LeaseRef) store.Query {
+	q := store.Query{
+		Keys:   []string{keyAgent(host), keyBeat(host)},
+		Ranges: []store.Range{{Index: keyActive(host), Limit: maxActive}},
+	}
+	for _, ref := range refs {
+		q.Keys = append(q.Keys, keyJob(ref.Job))
+	}
+	return q
+}
+
+func decideRenew(f *facts, host string, epoch uint64, refs []LeaseRef, t Timing) (p plan[renewal], err error) {
+	if err := p.guardAgent(f, host, epoch); err != nil {
+		return p, err
+	}
+	p.effect(store.Put(keyBeat(host), encode(beatRecord{Epoch: epoch, At: stamp(f.Now)})))
+	if err := p.markReal(f, host, t); err != nil {
+		return p, err
+	}
+	p.value.Now = f.Now
+	for _, ref := range refs {
+		a, err := answerFor(f, ref, host, epoch)
+		if err != nil {
+			return p, err
+		}
+		p.value.Answers = append(p.value.Answers, a)
+	}
+	for _, m := range f.members(keyActive(host)) {
+		id := memberID(m)
+		if !slices.ContainsFunc(refs, func(r LeaseRef) bool { return r.Job == id }) {
+			p.value.unnamed = append(p.value.unnamed, id)
+		}
+	}
+	return p, nil
+}
+
+// answerFor says what is to become of one lease.
+func answerFor(f *facts, ref LeaseRef, host string, epoch uint64) (RenewAnswer, error) {
+	gone := RenewAnswer{Ref: ref, Gone: true}
+	r := f.record(keyJob(ref.Job))
+	if r.Version == 0 {
+		gone.Why = "the store does not know the job any more"
+		return gone, nil
+	}
+	job, err := decodeJob(ref.Job, r.Version, r.Value)
+	if err != nil {
+		return gone, err
+	}
+	a, err := job.leaseOf(ref.Fence)
+	switch {
+	case err != nil:
+		gone.Why = err.Error()
+		return gone, nil
+	case a.Host != host || a.Epoch != epoch:
+		gone.Why = fmt.Sprintf("the lease is of %s, process %d", a.Host, a.Epoch)
+		return gone, nil
+	}
+	return RenewAnswer{Ref: ref, Cancel: job.CancelRequested, Why: job.CancelBy, Then: job.CancelThen}, nil
+}
+
+// markReal lists a host with real GPUs again once it is back from a silence.
+func (d *draft) markReal(f *facts, host string, t Timing) error {
+	var beat beatRecord
+	var a agentRecord
+	if _, err := f.load(keyBeat(host), &beat); err != nil {
+		return err
+	}
+	if _, err := f.load(keyAgent(host), &a); err != nil {
+		return err
+	}
+	if a.Real && f.Now.Sub(unstamp(beat.At)) >= t.Expire {
+		d.effect(store.Index(keyReal, []byte(host)))
+	}
+	return nil
+}
+
+// disown ends a lease that its own agent does not know.
+func (s *Scheduler) disown(ctx context.Context, id JobID, host string, epoch uint64) error {
+	t := transition[struct{}]{name: "disown", patient: true, query: endQuery(id)}
+	t.decide = func(f *facts) (p plan[struct{}], err error) {
+		job, err := f.job(id)
+		if err != nil || !job.State.Active() {
+			return p, ignoreMissing(err)
+		}
+		a := job.Attempt()
+		if a.Host == host && a.Epoch == epoch && f.Now.Sub(a.Claimed) >= s.opts.Timing.Believe {
+			p.lose(&job, "its agent does not run it", f)
+		}
+		return p, nil
+	}
+	_, err := run(ctx, s, t)
+	return err
+}
+
+// lose drafts the end of a lease whose agent is gone.
+func (d *draft) lose(before *Job, cause string, f *facts) {
+	after := before.next()
+	after.lose(cause, f.Now)
+	d.change(before, &after)
+	d.freeDevices(after.Attempt())
+	d.tell(&after, endKind(&after, "lost"), cause, f.Now)
+	d.effect(store.Notify(topicWake(after.Attempt().Host), []byte(wakeLease)))
+	d.wake(&after, f.members(keyIdle))
+}
+
+// silence is how long ago a time was, for people.
+func silence(now, at time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	return now.Sub(at).Round(time.Second).String() + " ago"
+}

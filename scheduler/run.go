@@ -1,0 +1,74 @@
+package scheduler
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Run keeps the shared state moving until ctx ends: it adopts the store when
+// its identity is new, ends silent leases, queues what was waiting for a time
+// or for other jobs, and checks. Several servers may run it on one store:
+// every step is guarded. It returns after the last loop has ended.
+func (s *Scheduler) Run(ctx context.Context) error {
+	if err := s.adopt(ctx); err != nil && ctx.Err() == nil {
+		s.opts.Log.Warn().Err(err).Msg("store not adopted yet")
+	}
+	start, reaper := time.Now(), new(Reaper)
+	t := s.opts.Timing
+	var wg sync.WaitGroup
+	for _, l := range []loop{
+		{"adopt", t.PromoteEvery, s.adopt},
+		{"promote", t.PromoteEvery, s.promote},
+		{"reap", t.ReapEvery, func(ctx context.Context) error {
+			n, err := s.Reap(ctx, reaper, time.Since(start))
+			if n > 0 {
+				s.opts.Log.Warn().Int("leases", n).Msg("leases of silent agents ended")
+			}
+			return err
+		}},
+		{"check", t.CheckEvery, s.checkAndLog},
+	} {
+		wg.Go(func() { s.repeat(ctx, l) })
+	}
+	wg.Wait()
+	return nil
+}
+
+type loop struct {
+	name  string
+	every time.Duration
+	do    func(context.Context) error
+}
+
+// repeat runs a loop's step at its pace. An error is logged when it is new,
+// and the step tried again the next time.
+func (s *Scheduler) repeat(ctx context.Context, l loop) {
+	tick := time.NewTicker(l.every)
+	defer tick.Stop()
+	last := ""
+	for {
+		err := l.do(ctx)
+		if err != nil && ctx.Err() == nil && err.Error() != last {
+			last = err.Error()
+			s.opts.Log.Error().Err(err).Str("loop", l.name).Msg("a loop of the scheduler failed, it goes on trying")
+		}
+		if err == nil && last != "" {
+			last = ""
+			s.opts.Log.Info().Str("loop", l.name).Msg("the loop works again")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Scheduler) checkAndLog(ctx context.Context) error {
+	r, err := s.Check(ctx)
+	for _, text := range r.Repairs {
+		s.opts.Log.Error().Str("repair", text).Msg("the check repaired something that should not happen")
+	}
+	return err
+}

@@ -1,0 +1,212 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// Bounds of a view: what it costs depends neither on the length of the queue
+// nor on the number of users.
+const (
+	viewClasses  = 32  // classes that are looked into
+	viewEntries  = 512 // entries in all
+	viewPerClass = 16  // of each class, more where few classes or many idle hosts are
+	viewShared   = 256 // of the index that several classes share
+	// maxListed is how many classes are listed. More than maxClasses only
+	// where several servers named some at the same moment.
+	maxListed = 2 * maxClasses
+)
+
+// View reads what this offer may choose from: of each class that fits the
+// first entries, and what their users hold. seed turns the wheel where there
+// are more fitting classes than a view has room for.
+func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error) {
+	q := store.Query{
+		Keys: []string{keyEpoch, keyDrain(o.Host)},
+		Ranges: []store.Range{
+			{Index: keyClasses, Limit: maxListed},
+			{Index: keyReal, Limit: 2},
+			{Index: keyQueue(classShared), Limit: viewShared},
+		},
+		Counts: []store.Count{{Index: keyIdle, Cap: 1024}},
+	}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return View{}, fmt.Errorf("view: %w", err)
+	}
+	f := newFacts(q, a)
+	v := View{
+		Now: a.Now, Identity: a.Identity, Revision: a.Revision, Idle: a.Counts[0],
+		RealElsewhere: elsewhere(a.Ranges[1], o.Host), GangWait: s.opts.Timing.GangWait,
+	}
+	if err := v.setDrain(f, o.Host); err != nil || v.Drained != "" {
+		return v, err
+	}
+	var epoch epochRecord
+	if _, err := f.load(keyEpoch, &epoch); err != nil {
+		return View{}, fmt.Errorf("view: %w", err)
+	}
+	v.take(classShared, a.Ranges[2], epoch)
+	o.RealElsewhere = o.RealElsewhere || v.RealElsewhere
+	if err := s.viewClasses(ctx, &v, fittingClasses(a.Ranges[0], &o, seed), epoch); err != nil {
+		return View{}, fmt.Errorf("view: %w", err)
+	}
+	return v, s.viewHeld(ctx, &v)
+}
+
+// elsewhere reports whether a host other than this one is listed.
+func elsewhere(hosts [][]byte, self string) bool {
+	return slices.ContainsFunc(hosts, func(m []byte) bool { return string(m) != self })
+}
+
+func (v *View) setDrain(f *facts, host string) error {
+	var d drainRecord
+	if _, err := f.load(keyDrain(host), &d); err != nil {
+		return fmt.Errorf("view: %w", err)
+	}
+	v.Drained, v.DrainedDevices = d.By, d.Devices
+	return nil
+}
+
+// fittingClasses are those that the offer could run with all its devices free.
+func fittingClasses(members [][]byte, o *Offer, seed uint64) []string {
+	var out []string
+	for _, m := range members {
+		if n, err := ParseNeed(string(m)); err == nil && couldRun(n, o) {
+			out = append(out, string(m))
+		}
+	}
+	if len(out) > viewClasses {
+		start := int(seed % uint64(len(out)))
+		out = append(out[start:], out[:start]...)[:viewClasses]
+	}
+	return out
+}
+
+// couldRun checks all but the user's account, which only the entry tells.
+func couldRun(n Need, o *Offer) bool {
+	whole := *o
+	whole.Accounts, whole.WorkDirOK = nil, nil
+	if o.Accounts != nil && n.Python != "" {
+		whole.Environments = append([]Environment{{Name: n.Python, Version: n.Call}}, whole.Environments...)
+	}
+	if fitHost(n, "", &whole) != nil {
+		return false
+	}
+	_, all := countFitting(n, &whole)
+	return len(all) >= n.Slots()
+}
+
+func (s *Scheduler) viewClasses(ctx context.Context, v *View, classes []string, epoch epochRecord) error {
+	if len(classes) == 0 {
+		return nil
+	}
+	limit := v.perClass(len(classes), epoch)
+	q := store.Query{Ranges: make([]store.Range, len(classes))}
+	for i, class := range classes {
+		q.Ranges[i] = store.Range{Index: keyQueue(class), Limit: limit}
+	}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return err
+	}
+	for i, class := range classes {
+		v.take(class, a.Ranges[i], epoch)
+	}
+	return nil
+}
+
+// perClass is how deep to look: deeper where many idle hosts have to find
+// different jobs, or where the first ones are held after a change of store.
+func (v *View) perClass(classes int, epoch epochRecord) int {
+	want := max(viewPerClass, int(v.Idle))
+	if v.Now.Before(unstamp(epoch.HoldUntil)) {
+		want = viewEntries
+	}
+	return max(viewPerClass, min(want, viewEntries/classes))
+}
+
+// take adds the members of a class, as far as there is room. Entries from
+// before a change of store are left out while the hold-off runs: their claim
+// would be refused.
+func (v *View) take(class string, members [][]byte, epoch epochRecord) {
+	held := v.Now.Before(unstamp(epoch.HoldUntil))
+	for _, m := range members {
+		e, err := parseEntry(class, m)
+		if err != nil || len(v.Entries) >= viewEntries {
+			continue // an entry of no job of ours is Check's to remove
+		}
+		if held && e.Since.Before(unstamp(epoch.Adopted)) {
+			v.OnHold++
+			continue
+		}
+		v.Entries = append(v.Entries, e)
+	}
+}
+
+// viewHeld reads how many devices each user of the entries holds.
+func (s *Scheduler) viewHeld(ctx context.Context, v *View) error {
+	v.Held = make(map[string]int64)
+	var q store.Query
+	for i := range v.Entries {
+		if user := v.Entries[i].User; !hasKey(v.Held, user) {
+			v.Held[user] = 0
+			q.Counters = append(q.Counters, keyHeld(user))
+		}
+	}
+	if len(q.Counters) == 0 {
+		return nil
+	}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return fmt.Errorf("view: %w", err)
+	}
+	f := newFacts(q, a)
+	for user := range v.Held {
+		v.Held[user] = f.counter(keyHeld(user))
+	}
+	return nil
+}
+
+func hasKey(m map[string]int64, key string) bool {
+	_, ok := m[key]
+	return ok
+}
+
+// Revision is the store's revision: one that has not changed since the last
+// view means that a poll has nothing new to find.
+func (s *Scheduler) Revision(ctx context.Context) (uint64, error) {
+	a, err := s.store.Read(ctx, store.Query{})
+	if err != nil {
+		return 0, fmt.Errorf("read revision: %w", err)
+	}
+	return a.Revision, nil
+}
+
+// Idle says that the host has a free device and found nothing to do, or that
+// it is not so any more. Wakes go to idle hosts only, so an agent that says
+// true looks at the queue once more afterwards.
+func (s *Scheduler) Idle(ctx context.Context, host string, idle bool) error {
+	effect := store.Unindex(keyIdle, idleMember(host))
+	if idle {
+		effect = store.Index(keyIdle, idleMember(host))
+	}
+	t := transition[struct{}]{name: "idle", decide: func(*facts) (p plan[struct{}], err error) {
+		p.effect(effect)
+		return p, nil
+	}}
+	_, err := run(ctx, s, t)
+	return err
+}
+
+// expectedEnd is when a job that starts now is over at the latest; zero: nobody knows.
+func (e *Entry) expectedEnd(now time.Time) time.Time {
+	if e.Timeout == 0 {
+		return time.Time{}
+	}
+	return now.Add(e.Timeout)
+}

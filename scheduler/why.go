@@ -1,0 +1,193 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// maxPlace is the last place in the queue that is counted.
+const maxPlace = 1000
+
+// Why explains why a job waits, the most decisive reason first, and says when
+// it will start as far as that can be known.
+func (s *Scheduler) Why(ctx context.Context, id JobID) (Why, error) {
+	job, err := s.Job(ctx, id)
+	if err != nil {
+		return Why{}, err
+	}
+	switch job.State {
+	case Queued:
+		return s.whyQueued(ctx, &job)
+	case Scheduled:
+		now, err := s.Now(ctx)
+		return whyScheduled(&job, now), err
+	}
+	return Why{Reasons: []WhyReason{{"not-waiting", fmt.Sprintf("job %d is %s", id, job.State)}}}, nil
+}
+
+func whyScheduled(j *Job, now time.Time) Why {
+	var w Why
+	if len(j.Pending) > 0 {
+		var ids []string
+		for _, id := range j.Pending {
+			ids = append(ids, idText(id))
+		}
+		w.add("after", "it follows "+strings.Join(ids, ", ")+", which has not succeeded yet")
+	}
+	if j.NotBefore.After(now) {
+		code, text := "run-at", "it is to start at "
+		if j.Failures > 0 {
+			code, text = "backoff", fmt.Sprintf("attempt %d failed, the next one starts at ", len(j.Attempts))
+		}
+		w.add(code, text+j.NotBefore.Format(time.RFC3339))
+	}
+	w.Estimate.Basis = "unknown: it is not in the queue yet"
+	return w
+}
+
+func (w *Why) add(code, text string) { w.Reasons = append(w.Reasons, WhyReason{code, text}) }
+
+// whyQueued goes through what keeps a job in the queue, in the order in which
+// it decides: the store, the hosts, the user's limit, those ahead, the devices.
+func (s *Scheduler) whyQueued(ctx context.Context, job *Job) (Why, error) {
+	sc, err := s.scene(ctx, job)
+	if err != nil {
+		return Why{}, fmt.Errorf("why: %w", err)
+	}
+	w := Why{Position: int(min(sc.ahead+1, maxPlace)), PositionOver: sc.ahead >= maxPlace}
+	if sc.unadopted {
+		w.add("hold-off", "the store is new and no server has adopted it yet")
+	}
+	if until, held := sc.epoch.holds(job.Epoch, sc.now); held {
+		w.add("hold-off", "the store was restarted, and jobs from before wait until "+until.Format(time.TimeOnly)+", in case they still run")
+	}
+	sc.hosts(&w, job)
+	if job.MaxDevices > 0 && sc.held+int64(job.Devices) > int64(job.MaxDevices) {
+		w.add("user-limit", fmt.Sprintf("%s holds %d devices of at most %d", job.User, sc.held, job.MaxDevices))
+	}
+	if sc.ahead > 0 {
+		w.add("queue", fmt.Sprintf("%s jobs of its kind are ahead of it", upTo(sc.ahead)))
+	}
+	if len(w.Reasons) == 0 {
+		w.add("starting", "nothing keeps it: a host takes it as soon as it looks")
+	}
+	w.Estimate, err = s.estimate(ctx, sc, job)
+	return w, err
+}
+
+func upTo(n int64) string {
+	if n >= maxPlace {
+		return fmt.Sprintf("more than %d", maxPlace)
+	}
+	return fmt.Sprint(n)
+}
+
+// scene is what a waiting job's reasons are taken from.
+type scene struct {
+	now       time.Time
+	unadopted bool
+	epoch     epochRecord
+	ahead     int64
+	held      int64
+	need      Need
+	all       []Host
+	leases    []Lease
+}
+
+func (s *Scheduler) scene(ctx context.Context, job *Job) (scene, error) {
+	q := store.Query{
+		Keys:     []string{keyEpoch},
+		Counters: []string{keyHeld(job.User)},
+		Counts:   []store.Count{{Index: queueOf(job), To: entryMember(job), Cap: maxPlace}},
+	}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return scene{}, err
+	}
+	sc := scene{now: a.Now, ahead: a.Counts[0], held: a.Counters[0]}
+	if _, err := newFacts(q, a).load(keyEpoch, &sc.epoch); err != nil {
+		return sc, err
+	}
+	sc.unadopted = sc.epoch.Identity != a.Identity
+	if sc.need, err = ParseNeed(job.Class); err != nil {
+		return sc, err
+	}
+	if sc.all, err = s.Hosts(ctx); err != nil {
+		return sc, err
+	}
+	sc.leases, err = s.Leases(ctx)
+	return sc, err
+}
+
+// hosts adds what the hosts have to say.
+func (sc *scene) hosts(w *Why, job *Job) {
+	if len(sc.all) == 0 {
+		w.add("no-host", "no host has ever joined: start an agent")
+		return
+	}
+	if why := cannotRun(sc.need, job.Unix, sc.all, sc.now); why != "" {
+		w.add("unsatisfiable", "no host can ever run it; the closest: "+why)
+		return
+	}
+	var silent, drained, avoided, busy []string
+	for i := range sc.all {
+		h := &sc.all[i]
+		if everFits(sc.need, job.Unix, h, sc.realGPU()) != nil {
+			continue
+		}
+		switch {
+		case !h.LeaseUntil.After(sc.now):
+			silent = append(silent, h.Host)
+		case h.Drained:
+			drained = append(drained, h.Host+" ("+h.DrainedBy+")")
+		case sc.now.Before(job.Avoid[h.Host]):
+			avoided = append(avoided, h.Host+" until "+job.Avoid[h.Host].Format(time.TimeOnly))
+		default:
+			busy = append(busy, h.Host)
+		}
+	}
+	if len(busy) > 0 {
+		sc.devices(w, busy)
+	}
+	for _, r := range []struct {
+		code, text string
+		hosts      []string
+	}{
+		{"avoided", "released it before and are not asked again yet: ", avoided},
+		{"drained", "closed by an admin: ", drained},
+		{"host-silent", "could run it, but have not been heard of: ", silent},
+	} {
+		if len(r.hosts) > 0 {
+			w.add(r.code, r.text+strings.Join(r.hosts, ", "))
+		}
+	}
+}
+
+func (sc *scene) realGPU() bool {
+	for i := range sc.all {
+		if hasReal(sc.all[i].Devices) {
+			return true
+		}
+	}
+	return false
+}
+
+// devices says how many of the devices that fit are taken.
+func (sc *scene) devices(w *Why, hosts []string) {
+	fitting, free := 0, 0
+	for i := range sc.all {
+		o := sc.offer(&sc.all[i])
+		f, all := countFitting(sc.need, &o)
+		fitting += len(all)
+		free += len(f)
+	}
+	if free >= sc.need.Slots() {
+		return
+	}
+	w.add("devices-busy", fmt.Sprintf("%d of the %d devices that fit are free, on %s; %d are needed on one host",
+		free, fitting, strings.Join(hosts[:min(len(hosts), 5)], ", "), sc.need.Slots()))
+}
