@@ -12,6 +12,19 @@ const idJump = 1_000_000
 // maxGaps is how many unissued ranges of ids the epoch record remembers.
 const maxGaps = 32
 
+// adoptOnce adopts the store before this process takes its first id, so that
+// an empty store is known as one.
+func (s *Scheduler) adoptOnce(ctx context.Context) error {
+	if s.adopted.Load() {
+		return nil
+	}
+	if err := s.adopt(ctx); err != nil {
+		return err
+	}
+	s.adopted.Store(true)
+	return nil
+}
+
 // adopt makes the store that answers now the namespace's store. Where it is
 // not the one on record, writes may have been lost: jobs older than this are
 // held until whoever runs them has given up, and ids go on above all that can
@@ -41,7 +54,7 @@ func decideAdopt(f *facts, high JobID, t Timing) (p plan[struct{}], err error) {
 		Adopted: stamp(f.Now), Gaps: old.Gaps,
 	}
 	last := JobID(f.counter(keyIDs))
-	if used := version != 0 || last != 0 || high != 0; used {
+	if used := version != 0 || high != 0; used {
 		e.HoldUntil = stamp(f.Now.Add(t.HoldOff))
 		jump := max(last, high) + idJump - last
 		e.Gaps = append(e.Gaps, [2]JobID{last + 1, last + jump + 1})

@@ -67,7 +67,7 @@ type Choice struct {
 	Job     JobID
 	Devices []string  // UUIDs
 	User    string    // of the job
-	Held    int64     // devices that the user held in the view: to be handed on in the ClaimRequest
+	Held    int64     // devices that the user may hold when it is claimed: handed on in the ClaimRequest
 	Until   time.Time // of a hold: look again then
 	Reason  string    // in words, of none
 	// Next are the further candidates of the same view, in order, for when somebody was faster.

@@ -162,12 +162,16 @@ func (p *picker) order(hold *held) []Choice {
 	for user, n := range p.view.Held {
 		holds[user] = n
 	}
-	return takeTurns(ready, holds, p.view.Held)
+	return takeTurns(ready, holds)
 }
 
 // takeTurns merges the users' own lines: each time the first of the user who
 // holds fewest, counting what the earlier ones of the order would hold.
-func takeTurns(ready []*candidate, holds, seen map[string]int64) []Choice {
+//
+// Each choice says how many devices its user may hold when it is claimed: as
+// many as they would at their turn, so that two agents at the same moment do
+// not both favour the same user; any number where nobody else waits.
+func takeTurns(ready []*candidate, holds map[string]int64) []Choice {
 	slices.SortStableFunc(ready, func(a, b *candidate) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.turn, b.turn),
 			a.Since.Compare(b.Since), cmp.Compare(a.Job, b.Job))
@@ -186,13 +190,20 @@ func takeTurns(ready []*candidate, holds, seen map[string]int64) []Choice {
 			}
 		}
 		lines[best.User] = lines[best.User][1:]
+		limit := holds[best.User]
+		if len(users) == 1 {
+			limit = anyNumber
+		}
 		holds[best.User] += int64(best.Devices)
 		runs = append(runs, Choice{
-			Kind: ChoiceRun, Job: best.Job, Devices: best.devices, User: best.User, Held: seen[best.User],
+			Kind: ChoiceRun, Job: best.Job, Devices: best.devices, User: best.User, Held: limit,
 		})
 	}
 	return runs
 }
+
+// anyNumber is more devices than anybody holds.
+const anyNumber = 1 << 40
 
 // before is the order between users.
 func before(a, b *candidate, holds map[string]int64) bool {

@@ -12,6 +12,9 @@ import (
 // spec; the two name each other. A repeat gets the new job of the first time.
 // A user may requeue their own, an admin anybody's.
 func (s *Scheduler) Requeue(ctx context.Context, who Who, id JobID) (JobID, error) {
+	if err := s.adoptOnce(ctx); err != nil {
+		return 0, fmt.Errorf("requeue: %w", err)
+	}
 	for range maxConflicts {
 		newID, err := s.tryRequeue(ctx, who, id)
 		switch {

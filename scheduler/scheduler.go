@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -30,6 +31,7 @@ type Scheduler struct {
 	store store.Store
 	opts  Options
 
+	adopted atomic.Bool
 	ids     ids     // the block that this process hands out
 	flight  flight  // submits under way
 	classes classes // memories that save a read
@@ -119,8 +121,8 @@ type ClaimRequest struct {
 	ClaimID     string
 	TokenSHA256 []byte
 	WorkDir     string
-	// Held, where FairHeld is set, is what the view said that the job's user
-	// holds: a claim that finds more is refused with ErrBusy, so that two
+	// Held, where FairHeld is set, is the choice's: a claim that finds that the
+	// job's user holds more devices by now is refused with ErrBusy, so that two
 	// agents at the same moment cannot both favour the same user.
 	Held     int64
 	FairHeld bool

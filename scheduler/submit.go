@@ -89,6 +89,9 @@ var (
 
 // submitChunk commits the jobs that follow those already given.
 func (s *Scheduler) submitChunk(ctx context.Context, b *batch, given []JobID) (committed, error) {
+	if err := s.adoptOnce(ctx); err != nil {
+		return committed{}, err
+	}
 	for range maxConflicts {
 		c, err := s.tryChunk(ctx, b, given)
 		switch {
