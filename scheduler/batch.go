@@ -143,6 +143,7 @@ type chunk struct {
 	first    JobID
 	identity string         // that the ids are good under
 	given    []JobID        // of the items before
+	crowded  bool           // many hosts were idle a moment ago: wake different ones each time
 	ahead    map[string]int // by class: jobs of this user that this process is committing now (flight.go)
 }
 
@@ -166,7 +167,10 @@ func (c *chunk) committed() committed {
 
 // query reads, in one round trip, all that the chunk's decision needs.
 func (c *chunk) query() store.Query {
-	q := store.Query{Keys: []string{keyEpoch}, Ranges: idleRanges(idText(c.first))}
+	q := store.Query{Keys: []string{keyEpoch}, Ranges: firstIdle()}
+	if c.crowded {
+		q.Ranges = idleRanges(idText(c.first))
+	}
 	if c.key != "" {
 		q.Keys = append(q.Keys, c.idemKey())
 	}

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -134,7 +135,7 @@ type ranks struct {
 
 func newRanks(f *facts, c *chunk) ranks {
 	r := ranks{c: c, base: make(map[string]uint64), own: make(map[string]uint64)}
-	heads := 2 // after the two idle ranges, in the order of query
+	heads := slices.IndexFunc(f.query.Ranges, func(r store.Range) bool { return r.Index != keyIdle })
 	for i := range c.items {
 		j := &c.items[i].job
 		if _, seen := r.base[headKey(j)]; seen {

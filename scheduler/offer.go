@@ -63,13 +63,14 @@ type View struct {
 
 // Choice is what Pick decided.
 type Choice struct {
-	Kind    ChoiceKind
-	Job     JobID
-	Devices []string  // UUIDs
-	User    string    // of the job
-	Held    int64     // devices that the user may hold when it is claimed: handed on in the ClaimRequest
-	Until   time.Time // of a hold: look again then
-	Reason  string    // in words, of none
+	Kind     ChoiceKind
+	Job      JobID
+	Devices  []string  // UUIDs
+	User     string    // of the job
+	Priority int       // of the job
+	Held     int64     // devices that the user may hold when it is claimed: handed on in the ClaimRequest
+	Until    time.Time // of a hold: look again then
+	Reason   string    // in words, of none
 	// Next are the further candidates of the same view, in order, for when somebody was faster.
 	Next []Choice
 }

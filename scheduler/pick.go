@@ -31,8 +31,24 @@ func Pick(v View, o Offer, now time.Time, seed uint64) Choice {
 		runs = rotate(runs, p.start(len(runs), seed))
 	}
 	first := runs[0]
-	first.Next = runs[1:]
+	first.Next = scatter(runs[1:], first.Priority, seed)
 	return first
+}
+
+// scattered is how many of the next candidates change places.
+const scattered = 16
+
+// scatter turns the next few candidates of the first one's priority by seed:
+// hosts that met at one job should not meet again at the following.
+func scatter(next []Choice, priority int, seed uint64) []Choice {
+	n := 0
+	for n < len(next) && n < scattered && next[n].Priority == priority {
+		n++
+	}
+	if n < 2 {
+		return next
+	}
+	return slices.Concat(rotate(next[:n], int(seed%uint64(n))), next[n:])
 }
 
 // picker is one decision's working state.
@@ -196,7 +212,7 @@ func takeTurns(ready []*candidate, holds map[string]int64) []Choice {
 		}
 		holds[best.User] += int64(best.Devices)
 		runs = append(runs, Choice{
-			Kind: ChoiceRun, Job: best.Job, Devices: best.devices, User: best.User, Held: limit,
+			Kind: ChoiceRun, Job: best.Job, Devices: best.devices, Priority: best.Priority, User: best.User, Held: limit,
 		})
 	}
 	return runs

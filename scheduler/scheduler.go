@@ -36,6 +36,7 @@ type Scheduler struct {
 	flight  flight  // submits under way
 	classes classes // memories that save a read
 	fleet   fleet
+	crowded atomic.Bool // the last submit saw many idle hosts
 }
 
 // Who acts: taken from the token, never from a request.

@@ -118,10 +118,14 @@ func (s *Scheduler) tryChunk(ctx context.Context, b *batch, given []JobID) (comm
 		return committed{}, err
 	}
 	c.first, c.identity, c.given = first, identity, given
+	c.crowded = s.crowded.Load()
 	c.ahead = s.flight.enter(c)
 	defer s.flight.leave(c)
 	t := transition[committed]{name: "jobs", query: c.query()}
-	t.decide = func(f *facts) (plan[committed], error) { return decideSubmit(f, c, s.opts.Timing) }
+	t.decide = func(f *facts) (plan[committed], error) {
+		s.crowded.Store(len(f.members(keyIdle)) >= maxWakes)
+		return decideSubmit(f, c, s.opts.Timing)
+	}
 	done, err := run(ctx, s, t)
 	switch {
 	case errors.Is(err, errWritten):

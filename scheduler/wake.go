@@ -26,7 +26,10 @@ func idleHost(member []byte) string {
 	return string(member[4:])
 }
 
-// idleRanges reads some idle hosts, starting anywhere and going round.
+// firstIdle reads idle hosts from the first on: all, unless they are many.
+func firstIdle() []store.Range { return []store.Range{{Index: keyIdle, Limit: maxWakes}} }
+
+// idleRanges reads some of many idle hosts, starting anywhere and going round.
 func idleRanges(seed string) []store.Range {
 	from := hash32(seed)
 	return []store.Range{
