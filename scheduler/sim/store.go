@@ -1,0 +1,323 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// Store is a store in memory whose clock and identity the simulation sets.
+type Store struct {
+	mu       sync.Mutex
+	clock    func() time.Time
+	identity string
+	revision uint64
+
+	records  map[string]record
+	indexes  map[string][]string // sorted; never modified in place, so that clones may share them
+	counters map[string]int64
+	logs     map[string][]store.Entry
+	hub      watchers
+	closed   bool
+
+	// PerRecord is a fault: versions count the writes of one record, and start
+	// over when it is made again.
+	PerRecord bool
+}
+
+type record struct {
+	value   []byte
+	version uint64
+	expires time.Time // zero: never
+}
+
+// NewStore gives an empty store that lives by the given clock.
+func NewStore(identity string, clock func() time.Time) *Store {
+	return &Store{
+		clock: clock, identity: identity,
+		records: map[string]record{}, indexes: map[string][]string{},
+		counters: map[string]int64{}, logs: map[string][]store.Entry{},
+	}
+}
+
+// Clone gives a store with the same content, on another clock, that goes its own way.
+func (s *Store) Clone(clock func() time.Time) *Store {
+	return &Store{
+		clock: clock, identity: s.identity, revision: s.revision, PerRecord: s.PerRecord,
+		records: maps.Clone(s.records), indexes: maps.Clone(s.indexes),
+		counters: maps.Clone(s.counters), logs: maps.Clone(s.logs),
+	}
+}
+
+// Reborn gives a clone under a new identity: what a restart or a failover leaves.
+func (s *Store) Reborn(identity string, clock func() time.Time) *Store {
+	c := s.Clone(clock)
+	c.identity = identity
+	return c
+}
+
+// Read implements store.Store.
+func (s *Store) Read(ctx context.Context, q store.Query) (store.Answer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usable(ctx); err != nil {
+		return store.Answer{}, err
+	}
+	a := store.Answer{Now: s.now(), Identity: s.identity, Revision: s.revision}
+	for _, key := range q.Keys {
+		a.Records = append(a.Records, s.get(key))
+	}
+	for _, r := range q.Ranges {
+		a.Ranges = append(a.Ranges, s.members(r))
+	}
+	for _, c := range q.Counts {
+		a.Counts = append(a.Counts, s.count(c))
+	}
+	for _, key := range q.Counters {
+		a.Counters = append(a.Counters, s.counters[key])
+	}
+	for _, r := range q.Logs {
+		a.Logs = append(a.Logs, s.entries(r))
+	}
+	return a, nil
+}
+
+// Commit implements store.Store.
+func (s *Store) Commit(ctx context.Context, c store.Commit) (store.Result, error) {
+	if err := c.Check(); err != nil {
+		return store.Result{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usable(ctx); err != nil {
+		return store.Result{}, err
+	}
+	r := store.Result{Conflict: store.NoConflict, Now: s.now(), Identity: s.identity}
+	if c.Identity != s.identity {
+		r.Conflict = store.ConflictIdentity
+		return r, nil
+	}
+	for i, g := range c.Guards {
+		if err := s.kind(g.Key, guardKinds[g.Kind]); err != nil {
+			return store.Result{}, err
+		}
+		if !s.holds(g) {
+			r.Conflict = i
+			return r, nil
+		}
+	}
+	if err := s.kinds(c.Effects); err != nil {
+		return store.Result{}, err
+	}
+	if err := s.sums(c); err != nil {
+		return store.Result{}, err
+	}
+	s.revision++
+	r.Revision = s.revision
+	s.apply(c.Effects)
+	return r, nil
+}
+
+// Allocate implements store.Store.
+func (s *Store) Allocate(ctx context.Context, counter string, n int64) (int64, string, error) {
+	if err := store.CheckAllocate(counter, n); err != nil {
+		return 0, "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usable(ctx); err != nil {
+		return 0, "", err
+	}
+	if err := s.kind(counter, "counter"); err != nil {
+		return 0, "", err
+	}
+	if s.counters[counter] > store.MaxCounter-n {
+		return 0, "", fmt.Errorf("%w: counter %s", store.ErrTooLarge, counter)
+	}
+	first := s.counters[counter] + 1
+	s.add(counter, n)
+	return first, s.identity, nil
+}
+
+// Watch implements store.Store.
+func (s *Store) Watch(ctx context.Context, topics ...string) (<-chan store.Notice, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usable(ctx); err != nil {
+		return nil, err
+	}
+	return s.hub.add(ctx, topics), nil
+}
+
+// Describe implements store.Store.
+func (s *Store) Describe(context.Context) (string, error) {
+	return "simulated: an acknowledgement is worth what the simulation says", nil
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.hub.close()
+	return nil
+}
+
+func (s *Store) usable(ctx context.Context) error {
+	if s.closed {
+		return store.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	return nil
+}
+
+func (s *Store) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+
+func (s *Store) get(key string) store.Record {
+	r, ok := s.records[key]
+	if !ok || !r.expires.IsZero() && !s.now().Before(r.expires) {
+		delete(s.records, key)
+		return store.Record{}
+	}
+	return store.Record{Value: bytesOf(string(r.value)), Version: r.version}
+}
+
+func (s *Store) holds(g store.Guard) bool {
+	switch g.Kind {
+	case store.GuardVersion:
+		return s.get(g.Key).Version == g.Version
+	case store.GuardAtMost:
+		return s.counters[g.Key]+g.N <= g.Limit
+	}
+	return len(s.indexes[g.Key]) == 0
+}
+
+func (s *Store) apply(effects []store.Effect) {
+	var seq uint32
+	for _, e := range effects {
+		switch e.Kind {
+		case store.EffectPut:
+			s.put(e)
+		case store.EffectDelete:
+			delete(s.records, e.Key)
+		case store.EffectIndex:
+			s.index(e.Key, string(e.Value))
+		case store.EffectUnindex:
+			s.unindex(e.Key, string(e.Value))
+		case store.EffectAdd:
+			s.add(e.Key, e.N)
+		case store.EffectAppend:
+			s.append(e, store.EntryID{Revision: s.revision, Seq: seq})
+			seq++
+		case store.EffectDropLog:
+			delete(s.logs, e.Key)
+		case store.EffectNotify:
+			s.hub.publish(store.Notice{Topic: e.Key, Value: bytesOf(string(e.Value))})
+		}
+	}
+}
+
+// add leaves no counter that is 0.
+func (s *Store) add(counter string, n int64) {
+	if s.counters[counter] += n; s.counters[counter] == 0 {
+		delete(s.counters, counter)
+	}
+}
+
+func (s *Store) put(e store.Effect) {
+	r := record{value: slices.Clone(e.Value), version: s.revision}
+	if s.PerRecord {
+		r.version = s.records[e.Key].version + 1
+	}
+	if e.TTL > 0 {
+		r.expires = s.now().Add(e.TTL)
+	}
+	s.records[e.Key] = r
+}
+
+func (s *Store) index(key, member string) {
+	old := s.indexes[key]
+	i, found := slices.BinarySearch(old, member)
+	if !found {
+		s.indexes[key] = slices.Concat(old[:i], []string{member}, old[i:])
+	}
+}
+
+func (s *Store) unindex(key, member string) {
+	old := s.indexes[key]
+	i, found := slices.BinarySearch(old, member)
+	switch {
+	case found && len(old) == 1:
+		delete(s.indexes, key)
+	case found:
+		s.indexes[key] = slices.Concat(old[:i], old[i+1:])
+	}
+}
+
+func (s *Store) append(e store.Effect, id store.EntryID) {
+	entry := store.Entry{ID: id, Value: bytesOf(string(e.Value))}
+	log := append(slices.Clip(s.logs[e.Key]), entry)
+	if drop := int64(len(log)) - e.Keep; drop > 0 {
+		log = log[drop:]
+	}
+	s.logs[e.Key] = log
+}
+
+func (s *Store) members(r store.Range) [][]byte {
+	from, to := r.From, r.To
+	if r.Reverse {
+		from, to = r.To, r.From
+	}
+	in := s.between(r.Index, from, to)
+	if r.Reverse {
+		in = slices.Clone(in)
+		slices.Reverse(in)
+	}
+	var out [][]byte
+	for _, m := range in[:min(len(in), max(r.Limit, 0))] {
+		out = append(out, bytesOf(m))
+	}
+	return out
+}
+
+func (s *Store) between(index string, from, to []byte) []string {
+	all := s.indexes[index]
+	low, _ := slices.BinarySearch(all, string(from))
+	high := len(all)
+	if to != nil {
+		high, _ = slices.BinarySearch(all, string(to))
+	}
+	if low >= high {
+		return nil
+	}
+	return all[low:high]
+}
+
+func (s *Store) count(c store.Count) int64 {
+	n := int64(len(s.between(c.Index, c.From, c.To)))
+	if c.Cap > 0 && n > c.Cap {
+		return c.Cap + 1
+	}
+	return n
+}
+
+func (s *Store) entries(r store.LogRange) []store.Entry {
+	var out []store.Entry
+	for _, e := range s.logs[r.Log] {
+		if cmp.Or(cmp.Compare(e.ID.Revision, r.After.Revision), cmp.Compare(e.ID.Seq, r.After.Seq)) > 0 && len(out) < r.Limit {
+			out = append(out, store.Entry{ID: e.ID, Value: bytesOf(string(e.Value))})
+		}
+	}
+	return out
+}
+
+// bytesOf gives the bytes; never nil, as the contract has it.
+func bytesOf(s string) []byte { return append([]byte{}, s...) }

@@ -1,0 +1,28 @@
+package sim_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler/sim"
+	"github.com/mlq-dev/mlq/scheduler/store"
+	"github.com/mlq-dev/mlq/scheduler/store/localstore"
+	"github.com/mlq-dev/mlq/scheduler/store/storetest"
+)
+
+func simulated(t testing.TB) store.Store {
+	s := sim.NewStore("a", time.Now)
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestContract(t *testing.T) { storetest.Run(t, simulated) }
+
+func TestDifferential(t *testing.T) {
+	embedded, err := localstore.OpenMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { embedded.Close() })
+	storetest.Differential(t, simulated(t), embedded, 1, 5_000)
+}
