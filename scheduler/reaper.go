@@ -185,3 +185,13 @@ func (s *Scheduler) hideHost(ctx context.Context, host string, e evidence) error
 	_, err := run(ctx, s, t)
 	return ignore(err, errAlive)
 }
+
+// Sightings tells what r has seen, for simulations that compare states: of each
+// record when it was first seen, and whether that version is the current one.
+func (r *Reaper) Sightings(current func(key string) uint64) map[string]string {
+	out := make(map[string]string, len(r.seen))
+	for key, s := range r.seen {
+		out[key] = fmt.Sprint(s.version == current(key), s.first, r.done[key] == s.version, r.agreed, r.offset)
+	}
+	return out
+}

@@ -24,5 +24,9 @@ func TestDifferential(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { embedded.Close() })
-	storetest.Differential(t, simulated(t), embedded, 1, 5_000)
+	operations := 25_000
+	if testing.Short() {
+		operations = 1_500
+	}
+	storetest.Differential(t, simulated(t), embedded, 1, operations)
 }

@@ -1,0 +1,181 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// step is one thing that can happen next.
+type step struct {
+	name string
+	do   func(*World)
+}
+
+// tick is how far the clock moves at once: three of them pass Expire, and the
+// belief ends between the second and the third.
+const tick = 26 * time.Second
+
+// steps lists what can happen next, in a fixed order.
+func (w *World) steps() []step {
+	var out []step
+	add := func(name string, do func(*World)) { out = append(out, step{name, do}) }
+	for i := range w.agents {
+		out = append(out, w.agentSteps(i)...)
+	}
+	for i := range w.pending {
+		add(fmt.Sprintf("the %s on its way arrives", w.pending[i].op), func(w *World) { w.arrive(i) })
+	}
+	add("reap", func(w *World) { w.reap() })
+	if w.used.Delays < w.Limits.Delays {
+		add("reap (its commit is delayed)", func(w *World) { w.used.Delays++; w.delayedReap() })
+	}
+	if w.used.Ticks < w.Limits.Ticks {
+		add("time passes", func(w *World) { w.used.Ticks++; w.pass(tick) })
+	}
+	if w.used.Backups < w.Limits.Backups {
+		add("replica falls behind here", func(w *World) { w.used.Backups++; w.backup = w.store.Clone(w.now) })
+	}
+	if w.used.Losses < w.Limits.Losses && w.backup != nil {
+		add("the store is lost, the replica takes over", func(w *World) { w.lose() })
+	}
+	if w.used.Jumps < w.Limits.Jumps {
+		add("the store's clock jumps an hour", func(w *World) { w.used.Jumps++; w.base = w.base.Add(time.Hour) })
+	}
+	if w.used.Cancels < w.Limits.Cancels {
+		for _, id := range w.live {
+			add(fmt.Sprintf("cancel %d", id), func(w *World) { w.cancel(id) })
+		}
+	}
+	return out
+}
+
+func (w *World) agentSteps(i int) []step {
+	a := &w.agents[i]
+	var out []step
+	add := func(name string, do func(w *World)) { out = append(out, step{a.name + ": " + name, do}) }
+	for n := range w.Devices {
+		dev := device(a.name, n).UUID
+		if p, ok := a.procs[dev]; ok && !p.over {
+			add("the process exits", func(w *World) { w.exit(i, dev) })
+		}
+	}
+	if !a.joined {
+		add("join", func(w *World) { w.join(i) })
+		return out
+	}
+	late := w.used.Delays < w.Limits.Delays
+	for _, id := range w.live {
+		l, has := a.leases[id]
+		for _, delay := range []bool{false, true} {
+			if delay && !late {
+				continue
+			}
+			op := func(name string, do func(*World)) {
+				if delay {
+					add(fmt.Sprintf("%s %d, delayed", name, id), func(w *World) { w.used.Delays++; do(w) })
+					return
+				}
+				add(fmt.Sprintf("%s %d", name, id), do)
+			}
+			switch {
+			case !has:
+				if _, free := w.freeDevice(a); free {
+					op("claim", func(w *World) { w.claim(i, id, delay) })
+				}
+			case l.stage == won:
+				op("start", func(w *World) { w.start(i, id, delay) })
+			case l.stage == ended || l.stage == stops:
+				op("finish", func(w *World) { w.finish(i, id, delay) })
+			}
+		}
+	}
+	add("renew", func(w *World) { w.renew(i, false) })
+	if late {
+		add("renew, delayed", func(w *World) { w.used.Delays++; w.renew(i, true) })
+	}
+	if w.used.Crashes < w.Limits.Crashes {
+		add("crash", func(w *World) { w.used.Crashes++; w.crash(i) })
+	}
+	return out
+}
+
+// arrive delivers a commit that was on its way. Nobody hears its answer.
+func (w *World) arrive(i int) {
+	p := w.pending[i]
+	w.pending = slices.Delete(slices.Clone(w.pending), i, i+1)
+	if _, err := w.store.Commit(ctx, p.commit); err != nil {
+		w.fall("a commit of %s was refused: %w", p.op, err)
+	}
+}
+
+func (w *World) reap() {
+	if _, err := w.scheduler("reap", false).Reap(ctx, w.server.reaper, w.mono()); err != nil {
+		w.fall("reap: %w", err)
+	}
+}
+
+func (w *World) delayedReap() {
+	// Nothing to end means nothing on its way.
+	if _, err := w.scheduler("reap", true).Reap(ctx, w.server.reaper, w.mono()); err == nil {
+		w.used.Delays--
+	}
+}
+
+// mono is the server's own clock.
+func (w *World) mono() time.Duration {
+	if w.NoOwnClock {
+		return time.Duration(w.now().UnixNano())
+	}
+	return w.elapsed
+}
+
+// pass lets time go by: slots end what nobody believes in any more, and the
+// server's loops look at the clock.
+func (w *World) pass(d time.Duration) {
+	w.elapsed += d
+	for i := range w.agents {
+		for dev, p := range w.agents[i].procs {
+			if !p.over && p.until <= w.elapsed && !w.NoSelfFence {
+				delete(w.agents[i].procs, dev)
+				if l, ok := w.agents[i].leases[p.job]; ok && l.fence == p.fence {
+					delete(w.agents[i].leases, p.job)
+				}
+			}
+		}
+	}
+}
+
+// lose puts the replica in the store's place; what it had not heard is gone.
+func (w *World) lose() {
+	w.used.Losses++
+	w.losses++
+	w.store = w.backup.Reborn(fmt.Sprintf("store-%d", w.losses), w.now)
+	w.backup = nil
+	var live []scheduler.JobID
+	for _, id := range w.live {
+		if _, err := w.scheduler("look", false).Job(ctx, id); err == nil {
+			live = append(live, id)
+		}
+	}
+	w.live = live
+	w.cancelled = map[scheduler.JobID]bool{} // a lost cancel is not a broken promise
+	w.submit()                               // which adopts the store, and must not issue an id again
+}
+
+func (w *World) cancel(id scheduler.JobID) {
+	w.used.Cancels++
+	before, err := w.scheduler("look", false).Job(ctx, id)
+	if err != nil {
+		return
+	}
+	if _, _, err := w.scheduler("cancel", false).Cancel(ctx, id, "ana"); err != nil {
+		w.fall("cancel: %w", err)
+		return
+	}
+	if before.State != scheduler.Running && !before.State.Final() {
+		w.cancelled[id] = true
+	}
+}

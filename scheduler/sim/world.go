@@ -1,0 +1,231 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// World is a store, a server and some agents, at one moment. It is a value:
+// Clone makes another that goes its own way.
+type World struct {
+	Config
+
+	store   *Store
+	base    time.Time     // the store's time when the world began, moved by clock jumps
+	elapsed time.Duration // true time since then
+	losses  int           // how often the store was lost
+	backup  *Store        // what the store will be after a loss
+
+	server  server
+	agents  []agent
+	pending []pending // commits that are on their way
+
+	submitted map[scheduler.JobID]bool // ids that were given out, lost ones included
+	live      []scheduler.JobID        // jobs that the store still has to know
+	cancelled map[scheduler.JobID]bool // whose cancel was acknowledged
+	accepted  map[scheduler.JobID]uint64
+	broken    error // the first promise that fell
+	used      Budgets
+}
+
+// Config is what a world is made of and what may befall it.
+type Config struct {
+	Timing  scheduler.Timing
+	Hosts   int
+	Devices int // of each host
+	Jobs    int
+	Limits  Budgets
+	Tamper  Tamper
+	// NoSelfFence is a fault: slots do not end their process with the belief.
+	NoSelfFence bool
+	// NoOwnClock is a fault: the reaper trusts the store's clock alone.
+	NoOwnClock bool
+	// NoFence is a fault: agents finish with whatever fence is current.
+	NoFence bool
+}
+
+// Budgets bound what may happen in one life, so that all lives can be tried.
+type Budgets struct {
+	Ticks, Crashes, Losses, Backups, Cancels, Delays, Jumps, Requeues int
+}
+
+// Tamper changes what a transition reads or commits: the mutants.
+type Tamper struct {
+	Read   func(op string, q store.Query, a *store.Answer)
+	Commit func(op string, s *Store, c *store.Commit)
+}
+
+// server is what one `serve` process remembers.
+type server struct {
+	reaper *scheduler.Reaper
+}
+
+// agent is one host: what its agent process remembers, and what its slots do.
+type agent struct {
+	name   string
+	joined bool
+	epoch  uint64
+	claims int
+	leases map[scheduler.JobID]lease
+	procs  map[string]process // by device: what its slot runs, whether or not the agent lives
+}
+
+// lease is what the agent believes to hold.
+type lease struct {
+	fence  uint64
+	device string
+	stage  stage
+}
+
+type stage string
+
+const (
+	won   stage = "won"   // claimed
+	runs  stage = "runs"  // handed to the slot
+	ended stage = "ended" // the process is gone, the result is on disk
+	stops stage = "stops" // cancelled: the process is gone
+)
+
+// process is what a slot runs; the device's kernel lock is held while it lives.
+type process struct {
+	job   scheduler.JobID
+	fence uint64
+	until time.Duration // the slot ends it then
+	over  bool          // it has ended by itself: the result is on disk
+}
+
+// pending is a commit that was sent and has not arrived.
+type pending struct {
+	op     string
+	commit store.Commit
+}
+
+// NewWorld gives a world at its beginning: the store adopted, the agents
+// joined, the jobs submitted.
+func NewWorld(c Config) *World {
+	w := &World{
+		Config: c, base: time.Unix(1_800_000_000, 0), submitted: map[scheduler.JobID]bool{},
+		cancelled: map[scheduler.JobID]bool{}, accepted: map[scheduler.JobID]uint64{},
+		server: server{reaper: new(scheduler.Reaper)},
+	}
+	w.store = NewStore("store-0", w.now)
+	for i := range c.Hosts {
+		w.agents = append(w.agents, agent{
+			name: fmt.Sprintf("host-%d", i), leases: map[scheduler.JobID]lease{}, procs: map[string]process{},
+		})
+	}
+	for i := range w.agents {
+		w.join(i)
+	}
+	for range c.Jobs {
+		w.submit()
+	}
+	w.reap()
+	return w
+}
+
+func (w *World) now() time.Time { return w.base.Add(w.elapsed) }
+
+// Clone gives a world that goes its own way from here.
+func (w *World) Clone() *World {
+	c := *w
+	c.store = w.store.Clone(c.now)
+	c.server.reaper = w.server.reaper.Clone()
+	c.agents = slices.Clone(w.agents)
+	for i := range c.agents {
+		c.agents[i].leases = maps.Clone(w.agents[i].leases)
+		c.agents[i].procs = maps.Clone(w.agents[i].procs)
+	}
+	c.pending = slices.Clone(w.pending)
+	c.submitted, c.cancelled, c.accepted = maps.Clone(w.submitted), maps.Clone(w.cancelled), maps.Clone(w.accepted)
+	c.live = slices.Clone(w.live)
+	// The clock of the clone's store must be the clone's.
+	c.store.clock = c.now
+	return &c
+}
+
+// link is the way of one operation to the store.
+type link struct {
+	*Store
+	w     *World
+	op    string
+	delay bool // the first commit is left on its way
+}
+
+var errDelayed = errors.New("the commit is on its way")
+
+func (l *link) Read(ctx context.Context, q store.Query) (store.Answer, error) {
+	a, err := l.Store.Read(ctx, q)
+	if err == nil && l.w.Tamper.Read != nil {
+		l.w.Tamper.Read(l.op, q, &a)
+	}
+	return a, err
+}
+
+func (l *link) Commit(ctx context.Context, c store.Commit) (store.Result, error) {
+	if l.w.Tamper.Commit != nil {
+		l.w.Tamper.Commit(l.op, l.Store, &c)
+	}
+	if l.delay {
+		l.w.pending = append(l.w.pending, pending{l.op, c})
+		return store.Result{}, errDelayed
+	}
+	return l.Store.Commit(ctx, c)
+}
+
+// scheduler gives a scheduler whose operations go over a link of their own.
+func (w *World) scheduler(op string, delay bool) *scheduler.Scheduler {
+	s, err := scheduler.New(&link{Store: w.store, w: w, op: op, delay: delay}, scheduler.Options{Timing: w.Timing})
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+var ctx = context.Background()
+
+// fall notes the first promise that fell.
+func (w *World) fall(format string, args ...any) {
+	if w.broken == nil {
+		w.broken = fmt.Errorf(format, args...)
+	}
+}
+
+func (w *World) submit() {
+	sub := scheduler.Submission{Media: scheduler.MediaJSON, Body: []byte("{}"), Function: "f"}
+	out, err := w.scheduler("submit", false).Submit(ctx, scheduler.Who{User: "ana"}, []scheduler.Submission{sub}, "")
+	if err != nil {
+		w.fall("submit: %w", err)
+		return
+	}
+	id := out.IDs[0]
+	if w.submitted[id] {
+		w.fall("promise 6: id %d was issued twice", id)
+	}
+	w.submitted[id] = true
+	w.live = append(w.live, id)
+}
+
+// device gives the i-th device of a host.
+func device(host string, i int) gpu.Device {
+	return gpu.Device{UUID: fmt.Sprintf("SIM-%s-%d", host, i), Index: i, Kind: gpu.KindSim, Model: "sim", Memory: 80 << 30}
+}
+
+func (w *World) inventory(a *agent) scheduler.Inventory {
+	inv := scheduler.Inventory{
+		Host: a.name, BootID: "boot",
+		Environments: []scheduler.Environment{{Name: "default", Path: "/python3", Version: "3.11.0"}},
+	}
+	for i := range w.Devices {
+		inv.Devices = append(inv.Devices, scheduler.DeviceReport{Device: device(a.name, i), State: gpu.Free})
+	}
+	return inv
+}
