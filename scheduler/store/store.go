@@ -8,8 +8,8 @@
 // suite (storetest) and a differential run.
 //
 // A key names one thing for ever: a record, an index, a counter or a log. A
-// commit that uses it as another is refused (ErrInvalid). All keys are the
-// store's own bytes; an index member may be any bytes, also none.
+// commit that uses it as another is refused (ErrInvalid), and a read of it as
+// another finds nothing. Keys and members may hold any bytes.
 //
 // # Versions
 //

@@ -36,3 +36,11 @@ func TestContractOnDisk(t *testing.T) {
 func TestContractInMemory(t *testing.T) {
 	storetest.Run(t, func(t testing.TB) store.Store { return openMemory(t) })
 }
+
+func BenchmarkOnDisk(b *testing.B) {
+	storetest.Benchmark(b, func(t testing.TB) store.Store { return open(t, t.TempDir()) })
+}
+
+func BenchmarkInMemory(b *testing.B) {
+	storetest.Benchmark(b, func(t testing.TB) store.Store { return openMemory(t) })
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // accept refuses a server that cannot keep the store's promises.
@@ -33,15 +35,13 @@ func atLeast(number string, least int) bool {
 // facts are the fields of INFO, which a restricted user may ask for where
 // CONFIG is refused.
 func (s *Store) facts(ctx context.Context) (map[string]string, error) {
-	text, err := await(ctx, func() (string, error) {
-		text, err := s.client.Info(ctx).Result()
-		if err != nil {
-			return "", failure(err)
-		}
-		return text, nil
-	})
-	if err != nil {
+	info := redis.NewStringCmd(ctx, "info")
+	if err := s.courier.deliver(ctx, 0, info); err != nil {
 		return nil, err
+	}
+	text, err := info.Result()
+	if err != nil {
+		return nil, failure(err)
 	}
 	facts := map[string]string{}
 	for line := range strings.Lines(text) {

@@ -2,25 +2,10 @@ package redisstore
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/mlq-dev/mlq/scheduler/store"
-)
-
-//go:embed commit.lua
-var commitLua string
-
-// The same script twice: Redis at its memory limit refuses the first before it
-// begins, and runs the second.
-var (
-	commitScript  = redis.NewScript(commitLua)
-	freeingScript = redis.NewScript(strings.Replace(commitLua, "#!lua", "#!lua flags=allow-oom", 1))
 )
 
 // Commit implements store.Store.
@@ -28,67 +13,79 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) (store.Result, error
 	if err := c.Check(); err != nil {
 		return store.Result{}, err
 	}
-	script := commitScript
+	sc := commitScript
 	if c.Freeing {
-		script = freeingScript
+		sc = freeingScript
 	}
 	keys, args := s.encode(c)
-	return await(ctx, func() (store.Result, error) {
-		reply, err := script.Run(ctx, s.client, keys, args...).Slice()
-		if err != nil {
-			return store.Result{}, failure(err)
-		}
-		return result(reply)
-	})
+	reply, err := s.run(ctx, sc, sizeOf(c), keys, args)
+	if err != nil {
+		return store.Result{}, err
+	}
+	return result(reply)
+}
+
+func sizeOf(c store.Commit) int {
+	size := 0
+	for _, e := range c.Effects {
+		size += len(e.Value)
+	}
+	return size
 }
 
 // encode writes a commit as commit.lua reads it.
 func (s *Store) encode(c store.Commit) (keys []string, args []any) {
-	keys = make([]string, 1, 1+len(c.Guards)+len(c.Effects))
-	keys[0] = s.revision
-	args = make([]any, 0, 2+3*len(c.Guards)+3*len(c.Effects))
-	args = append(args, c.Identity, len(c.Guards))
+	items := len(c.Guards) + len(c.Effects)
+	keys = append(make([]string, 0, 1+items), s.revision)
+	args = append(make([]any, 0, 2+3*items), c.Identity, len(c.Guards))
 	for _, g := range c.Guards {
 		keys = append(keys, s.key(g.Key))
-		args = appendGuard(args, g)
+		word, x, y := guardWords(g)
+		args = append(args, word, x, y)
 	}
 	for _, e := range c.Effects {
+		key := s.key(e.Key)
+		word, x, y := effectWords(e, key)
 		if e.Kind == store.EffectNotify {
-			args = append(args, "notify", s.key(e.Key), e.Value)
-			continue
+			key = s.revision
 		}
-		keys = append(keys, s.key(e.Key))
-		args = appendEffect(args, e)
+		keys = append(keys, key)
+		args = append(args, word, x, y)
 	}
 	return keys, args
 }
 
-func appendGuard(args []any, g store.Guard) []any {
+// none stands for an operand that a word does not have.
+const none = ""
+
+func guardWords(g store.Guard) (word string, x, y any) {
 	switch g.Kind {
 	case store.GuardVersion:
-		return append(args, "at", strconv.FormatUint(g.Version, 10))
+		return "at", g.Version, none
 	case store.GuardAtMost:
-		return append(args, "most", g.N, g.Limit)
+		return "most", g.N, g.Limit
 	}
-	return append(args, "empty")
+	return "empty", none, none
 }
 
-func appendEffect(args []any, e store.Effect) []any {
+func effectWords(e store.Effect, full string) (word string, x, y any) {
 	switch e.Kind {
 	case store.EffectPut:
-		return append(args, "put", e.Value, milliseconds(e.TTL))
+		return "put", e.Value, milliseconds(e.TTL)
 	case store.EffectDelete:
-		return append(args, "del")
+		return "del", none, none
 	case store.EffectIndex:
-		return append(args, "index", e.Value)
+		return "index", e.Value, none
 	case store.EffectUnindex:
-		return append(args, "unindex", e.Value)
+		return "unindex", e.Value, none
 	case store.EffectAdd:
-		return append(args, "add", e.N)
+		return "add", e.N, none
 	case store.EffectAppend:
-		return append(args, "append", e.Value, e.Keep)
+		return "append", e.Value, e.Keep
+	case store.EffectDropLog:
+		return "drop", none, none
 	}
-	return append(args, "drop")
+	return "notify", full, e.Value
 }
 
 // milliseconds rounds up: a short time to live must not become none.

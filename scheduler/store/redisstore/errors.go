@@ -13,7 +13,10 @@ import (
 // failure gives the errors of Redis and of the network the contract's names.
 // What is not known to have written nothing is ErrUnavailable.
 func failure(err error) error {
-	if errors.Is(err, redis.ErrClosed) {
+	switch {
+	case errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrUnavailable):
+		return err // said already
+	case errors.Is(err, redis.ErrClosed):
 		return store.ErrClosed
 	}
 	return fmt.Errorf("%w: %w", sentinel(err), err)

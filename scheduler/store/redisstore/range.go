@@ -56,9 +56,9 @@ func members(cmd *redis.StringSliceCmd) ([][]byte, error) {
 	if cmd == nil {
 		return nil, nil
 	}
-	found, err := cmd.Result()
+	all, err := found(cmd.Result())
 	var out [][]byte
-	for _, m := range found {
+	for _, m := range all {
 		out = append(out, []byte(m))
 	}
 	return out, err
@@ -72,7 +72,7 @@ func (s *Store) askCounts(ctx context.Context, pipe redis.Pipeliner, counts []st
 	}
 	return func(a *store.Answer) error {
 		for i, cmd := range cmds {
-			n, err := cmd.Result()
+			n, err := found(cmd.Result())
 			if err != nil {
 				return err
 			}
@@ -99,11 +99,11 @@ func (s *Store) askLogs(ctx context.Context, pipe redis.Pipeliner, logs []store.
 	}
 	return func(a *store.Answer) error {
 		for _, cmd := range cmds {
-			found, err := logged(cmd)
+			entries, err := logged(cmd)
 			if err != nil {
 				return err
 			}
-			a.Logs = append(a.Logs, found)
+			a.Logs = append(a.Logs, entries)
 		}
 		return nil
 	}
@@ -113,9 +113,17 @@ func logged(cmd *redis.XMessageSliceCmd) ([]store.Entry, error) {
 	if cmd == nil {
 		return nil, nil
 	}
-	messages, err := cmd.Result()
+	messages, err := found(cmd.Result())
 	if err != nil {
 		return nil, err
 	}
 	return entries(messages)
+}
+
+// found turns a key that names something else into one that names nothing.
+func found[T any](value T, err error) (T, error) {
+	if err != nil && redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return *new(T), nil
+	}
+	return value, err
 }

@@ -2,30 +2,25 @@ package redisstore
 
 import (
 	"context"
-	_ "embed"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
-//go:embed stamp.lua
-var stampLua string
-
 // Read implements store.Store: one pipeline, so that one connection, and with it
 // one server, answers the stamp and all parts.
 func (s *Store) Read(ctx context.Context, q store.Query) (store.Answer, error) {
-	return await(ctx, func() (store.Answer, error) {
-		pipe := s.client.Pipeline()
-		finish := s.ask(ctx, pipe, q)
-		// Each part tells its own error in finish; an absent record is none.
-		_, _ = pipe.Exec(ctx)
-		a, err := finish()
-		if err != nil {
-			return store.Answer{}, failure(err)
-		}
-		return a, nil
-	})
+	pipe := s.client.Pipeline() // gathers the commands; the courier sends them
+	answer := s.ask(ctx, pipe, q)
+	if err := s.courier.deliver(ctx, 0, pipe.Cmds()...); err != nil {
+		return store.Answer{}, failure(err)
+	}
+	a, err := answer()
+	if err != nil {
+		return store.Answer{}, failure(err)
+	}
+	return a, nil
 }
 
 // ask queues the parts of a query, and returns what reads their answers.

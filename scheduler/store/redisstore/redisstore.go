@@ -31,6 +31,7 @@ type Store struct {
 	prefix string // of all keys and channels
 
 	revision string // the full key of the revision counter
+	courier  *courier
 	watches  *watches
 }
 
@@ -52,6 +53,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	}
 	s := &Store{client: t.client(), target: t, prefix: "mlq:{" + t.namespace + "}:"}
 	s.revision = s.prefix + store.RevisionKey
+	s.courier = newCourier(s.client)
 	s.watches = newWatches(s.client, s.prefix)
 	if err := s.accept(ctx); err != nil {
 		s.Close()
@@ -63,6 +65,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 // Close implements store.Store.
 func (s *Store) Close() error {
 	s.watches.close()
+	s.courier.close()
 	if err := s.client.Close(); err != nil && err != redis.ErrClosed {
 		return failure(err)
 	}

@@ -29,3 +29,7 @@ func fresh(t testing.TB) *redisstore.Store {
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t testing.TB) store.Store { return fresh(t) })
 }
+
+func BenchmarkStore(b *testing.B) {
+	storetest.Benchmark(b, func(t testing.TB) store.Store { return fresh(t) })
+}

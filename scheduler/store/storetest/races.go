@@ -85,9 +85,12 @@ func (b *bench) increment() {
 	}
 }
 
-func race(run func(racer int)) {
+func race(run func(racer int)) { raceOf(racers, run) }
+
+// raceOf runs n racers at once, and returns when all have ended.
+func raceOf(n int, run func(racer int)) {
 	var wg sync.WaitGroup
-	for racer := range racers {
+	for racer := range n {
 		wg.Go(func() { run(racer) })
 	}
 	wg.Wait()
