@@ -183,6 +183,9 @@ class Client:
         return JobList(batch.jobs)
 
 
+Client.__module__ = "mlq"
+
+
 class _Batch:
     """Collects calls and sends them: many in one request, a large one by itself."""
 

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+import mlq
+from scripted import Scripted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No test reads the configuration of who runs it, or talks to their server."""
+    for name in [name for name in os.environ if name.startswith("MLQ_") and name != "MLQ_BIN"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setattr("mlq._default._client", None)
+
+
+@pytest.fixture
+def scripted() -> Iterator[Scripted]:
+    with Scripted().running() as server:
+        yield server
+
+
+@pytest.fixture
+def client(scripted: Scripted) -> Iterator[mlq.Client]:
+    with mlq.Client(scripted.url, "secret") as made:
+        yield made
+
+
+class Server(NamedTuple):
+    """A real `mlq dev`: its URL and its data folder."""
+
+    url: str
+    data: Path
+
+
+def binary() -> Path | None:
+    found = Path(os.environ.get("MLQ_BIN") or REPOSITORY / "bin" / "mlq")
+    return found if found.exists() else None
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real server with two CPU slots whose jobs run on this Python."""
+    mlq_binary = binary()
+    if mlq_binary is None:
+        pytest.fail("no mlq binary: `make build` makes it, MLQ_BIN names another")
+    data = tmp_path_factory.mktemp("dev")
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [str(mlq_binary), "dev", "--listen", url[7:], "--data", str(data)]
+    command += ["--gpus", "cpu:2", "--python", sys.executable]
+    log = (data / "dev.log").open("wb")
+    with log, subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True) as process:
+        try:
+            await_ready(url, process, data / "dev.log")
+            yield Server(url, data)
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+    shutil.rmtree(data, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def await_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for /readyz, at most 30 s; show the log when the server does not come."""
+    tick = threading.Event()
+    for _ in range(300):
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            pass
+        tick.wait(0.1)
+    pytest.fail(f"mlq dev did not become ready:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+@pytest.fixture
+def live(server: Server) -> Iterator[mlq.Client]:
+    """A client of the real server."""
+    with mlq.Client(server.url) as made:
+        yield made

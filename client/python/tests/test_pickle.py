@@ -1,0 +1,132 @@
+"""What is sent: sizes, buffers, and who is to blame when it cannot be sent."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import warnings
+from typing import Any
+
+import cloudpickle
+import pytest
+
+import mlq
+from mlq._envelope import unpack
+from mlq._pickle import MAX_CODE, PYTHON, CallWriter, dump_code, size_of
+
+LOCK = threading.Lock()
+BALLAST = bytearray(300 << 10)
+CARGO = bytearray(17 << 20)
+
+
+def by_value(function: Any) -> Any:
+    """As a function of a notebook is: pickled with all that it needs."""
+    function.__module__ = "__main__"
+    return function
+
+
+class Net:
+    def __init__(self) -> None:
+        self.layers = [{"lock": LOCK}]
+
+
+def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+    parts = CallWriter(function, {"gpus": 2}).write(args, kwargs)
+    whole = bytearray(b"".join(parts))
+    assert size_of(parts) == len(whole)
+    return unpack(whole)
+
+
+def test_a_call_is_complete() -> None:
+    envelope = call(by_value(lambda x, y=1: x + y), 2, y=3)
+    assert envelope.header["kind"] == "call"
+    assert envelope.header["python"] == PYTHON
+    assert envelope.header["cloudpickle"] == cloudpickle.__version__
+    assert envelope.header["request"] == {"gpus": 2}
+    assert envelope.header["function"] == "<lambda>"
+    args, kwargs = pickle.loads(envelope.frames["args"], buffers=envelope.buffers())
+    assert pickle.loads(envelope.frames["code"])(*args, **kwargs) == 5
+
+
+def test_large_buffers_are_not_copied() -> None:
+    data = bytearray(b"\7" * (1 << 20))
+    parts = CallWriter(by_value(lambda x: x), {}).write((pickle.PickleBuffer(data),), {})
+    assert any(isinstance(p, memoryview) and p.obj is data for p in parts)
+    assert size_of(parts) < len(data) + 4096
+
+
+def test_more_buffers_than_an_envelope_has_frames() -> None:
+    many = [bytearray(5000) for _ in range(4200)]
+    envelope = call(by_value(lambda x: x), [pickle.PickleBuffer(b) for b in many])
+    (values,), _ = pickle.loads(envelope.frames["args"], buffers=envelope.buffers())
+    assert [bytes(v) for v in values] == [bytes(b) for b in many]
+
+
+def test_equal_code_has_equal_bytes() -> None:
+    function = by_value(lambda x: x)
+    assert dump_code(function) == dump_code(function)
+
+
+class TestBlame:
+    def refused(self, function: Any, *args: Any, **kwargs: Any) -> str:
+        with pytest.raises(mlq.NotSerializable) as caught:
+            CallWriter(function, {}).write(args, kwargs)
+        assert isinstance(caught.value, TypeError)
+        assert isinstance(caught.value, ValueError)
+        return str(caught.value)
+
+    def test_an_argument(self) -> None:
+        text = self.refused(by_value(lambda x: x), {"model": [1, LOCK]})
+        assert "cannot send args[0]['model'][1] (_thread.lock)" in text
+
+    def test_a_keyword(self) -> None:
+        assert "kwargs['lock']" in self.refused(by_value(lambda lock: 1), lock=LOCK)
+
+    def test_an_attribute(self) -> None:
+        text = self.refused(by_value(lambda x: x), Net())
+        assert "args[0].layers[0]['lock']" in text
+
+    def test_a_global(self) -> None:
+        def train() -> Any:
+            return LOCK
+
+        assert "train → global 'LOCK' (_thread.lock)" in self.refused(by_value(train))
+
+    def test_a_closure_within_a_closure(self) -> None:
+        lock = threading.Lock()
+
+        def helper() -> Any:
+            return lock
+
+        def train() -> Any:
+            return helper()
+
+        by_value(helper)
+        assert "train → variable 'helper' → variable 'lock'" in self.refused(by_value(train))
+
+    def test_a_structure_that_contains_itself(self) -> None:
+        loop: list[Any] = [LOCK]
+        loop.insert(0, loop)
+        assert "lock" in self.refused(by_value(lambda x: x), loop)
+
+
+class TestSize:
+    def test_a_large_global_is_warned_of(self) -> None:
+        def train() -> int:
+            return len(BALLAST)
+
+        with pytest.warns(UserWarning, match=r"captures 0\.3 MiB.*global 'BALLAST' \(0\.3 MiB\)"):
+            dump_code(by_value(train))
+
+    def test_a_huge_one_is_refused(self) -> None:
+        def train() -> int:
+            return len(CARGO)
+
+        with pytest.raises(mlq.TooLarge, match=r"16\.0 MiB: global 'CARGO' \(17\.0 MiB\)"):
+            dump_code(by_value(train))
+        assert len(CARGO) > MAX_CODE
+
+    def test_nothing_is_said_of_small_ones(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            dump_code(by_value(lambda: 1))
