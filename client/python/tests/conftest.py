@@ -68,7 +68,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     command = [str(mlq_binary), "dev", "--listen", url[7:], "--data", str(data)]
     command += ["--gpus", "cpu:2", "--python", sys.executable]
     log = (data / "dev.log").open("wb")
-    with log, subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True) as process:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MLQ_")}
+    with (
+        log,
+        subprocess.Popen(
+            command, env=env, stdout=log, stderr=log, start_new_session=True
+        ) as process,
+    ):
         try:
             await_ready(url, process, data / "dev.log")
             yield Server(url, data)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._answers import Answer, media_type, not_ours, problem_of, read_answer
 from ._envelope import MEDIA_TYPE
 from ._errors import BY_REASON, JobCancelled, JobError, JobLost, MlqError, RemoteError
-from ._http import LONG_PATIENCE, Answer, media_type, not_ours, problem_of, read_answer
+from ._http import LONG_PATIENCE
 from ._result import Received, check_digest, error_of, receive, value_of
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
+from ._answers import problem_of, read_answer
 from ._errors import MlqError
-from ._http import LONG_PATIENCE, problem_of, read_answer
+from ._http import LONG_PATIENCE
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Union
 from urllib3.exceptions import HTTPError
 
 from . import _sse
+from ._answers import media_type, not_ours, problem_of, read_answer
 from ._deadline import Deadline
 from ._errors import Unavailable
-from ._http import LONG_PATIENCE, media_type, not_ours, problem_of, read_answer
+from ._http import LONG_PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

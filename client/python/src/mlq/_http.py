@@ -10,20 +10,18 @@ taking bytes for an answer that do not say they are one.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
-import json
 import os
-import random
 import threading
-import time
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, TypeVar
-from urllib.parse import urlencode, urlsplit
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+from urllib.parse import urlencode
 
 import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 
-from ._deadline import Deadline
-from ._errors import MlqError, Unavailable, from_problem
+from ._answers import JSON, Answer, problem_of, read_answer, refuse_foreign
+from ._errors import MlqError, Unavailable
+from ._tries import Tries
+from ._url import check_url
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -33,15 +31,13 @@ if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
     from ._config import Settings
+    from ._deadline import Deadline
     from ._envelope import Buffer
 
     Body = Union[bytes, Sequence[Buffer], None]
 
 T = TypeVar("T")
 
-JSON = "application/json"
-PROBLEM = "application/problem+json"
-MAX_ANSWER = 64 << 20  # bytes of anything but results, files and logs
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 60.0
 PATIENCE = 5.0  # seconds for which a server that is away is tried again
@@ -50,29 +46,12 @@ _AGAIN = frozenset({502, 503, 504, 429})
 _JOIN_BELOW = 256 << 10  # bytes: small bodies are sent in one piece
 
 
-class Answer(NamedTuple):
-    """An answer that was read to its end."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        """The body as JSON; MlqError where it is something else."""
-        if media_type(self.headers) not in (JSON, PROBLEM):
-            raise not_ours(self.status, self.headers)
-        try:
-            return json.loads(self.body)
-        except ValueError as err:
-            raise MlqError("the server's answer is not valid JSON") from err
-
-
 class Transport:
     """Sends requests to the server of ``settings``. Safe to use from several threads."""
 
     def __init__(self, settings: Settings, *, allow_insecure: bool = False) -> None:
         self.settings = settings
-        _check_url(settings, allow_insecure=allow_insecure)
+        check_url(settings, allow_insecure=allow_insecure)
         self._lock = threading.Lock()
         self._pool: urllib3.PoolManager | None = None
         self._pid = 0
@@ -125,7 +104,7 @@ class Transport:
         ``read`` starts over with a new answer where the connection broke. It
         gets every status but those that say "later".
         """
-        tries = _Tries(patience, deadline, repeatable=repeatable)
+        tries = Tries(patience, deadline, repeatable=repeatable)
         while True:
             try:
                 with self.open(method, path, query=query, body=body, headers=headers) as response:
@@ -166,7 +145,7 @@ class Transport:
             decode_content=False,
         )
         try:
-            _refuse_foreign(response)
+            refuse_foreign(response)
             yield response
         finally:
             # Read to its end, it has given its connection back already.
@@ -210,91 +189,6 @@ class Transport:
         )
 
 
-class _Tries:
-    """How often, and how long after each other, a request is sent."""
-
-    def __init__(self, patience: float, deadline: Deadline | None, *, repeatable: bool) -> None:
-        self._until = Deadline(patience)
-        self._deadline = deadline or Deadline(None)
-        self._repeatable = repeatable
-        self._pause = 0.05
-
-    def failed(self, error: MlqError, cause: Exception) -> None:
-        """No answer: returns when it is time for the next try, or raises ``error``."""
-        never_sent = isinstance(cause, urllib3.exceptions.NewConnectionError)
-        if not isinstance(error, Unavailable) or not (self._repeatable or never_sent):
-            raise error from cause
-        self._wait(error, self._pause * random.uniform(0.5, 1.5), cause)  # noqa: S311
-        self._pause = min(self._pause * 2, 2.0)
-
-    def refused(self, error: MlqError, headers: Mapping[str, str]) -> None:
-        """The server said "later": returns when it is time, or raises ``error``."""
-        self._wait(error, max(retry_after(headers), self._pause), None)
-        self._pause = min(self._pause * 2, 2.0)
-
-    def _wait(self, error: MlqError, seconds: float, cause: Exception | None) -> None:
-        self._deadline.check()
-        if seconds >= self._until.remaining():
-            raise error from cause
-        time.sleep(self._deadline.cut(seconds))
-
-
-def retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds of a Retry-After header, 0 where there is none."""
-    try:
-        return max(0.0, float(headers.get("Retry-After", "0")))
-    except ValueError:
-        return 0.0
-
-
-def problem_of(answer: Answer) -> MlqError:
-    """The error that an answer of 400 or more stands for."""
-    if media_type(answer.headers) != PROBLEM:
-        return not_ours(answer.status, answer.headers)
-    problem = answer.json()
-    if not isinstance(problem, dict):
-        return MlqError(f"the server answered {answer.status} without saying why")
-    return from_problem(problem, answer.status)
-
-
-def not_ours(status: int, headers: Mapping[str, str]) -> MlqError:
-    """What to say of an answer that MLQ would not give."""
-    what = media_type(headers) or "nothing that it names"
-    error = MlqError(
-        f"the answer is not MLQ's: status {status} with {what}. "
-        "Is MLQ_URL right, and does a proxy answer in its place?"
-    )
-    error.status = status
-    return error
-
-
-def media_type(headers: Mapping[str, str]) -> str:
-    """Content-Type without its parameters."""
-    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-
-def _refuse_foreign(response: BaseHTTPResponse) -> None:
-    if 300 <= response.status < 400:
-        error = MlqError(
-            "the server answered with a redirect, which is never followed, because the token "
-            "belongs to one server: set MLQ_URL to where MLQ itself answers"
-        )
-        error.status = response.status
-        raise error
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise not_ours(response.status, response.headers)
-
-
-def read_answer(response: BaseHTTPResponse) -> Answer:
-    """Read an answer to its end, up to MAX_ANSWER bytes."""
-    declared = response.headers.get("Content-Length", "")
-    too_large = declared.isdigit() and int(declared) > MAX_ANSWER
-    body = b"" if too_large else response.read(MAX_ANSWER + 1)
-    if too_large or len(body) > MAX_ANSWER:
-        raise MlqError(f"the server's answer is larger than {MAX_ANSWER} bytes")
-    return Answer(response.status, response.headers, body)
-
-
 def _in_one_piece(body: Body) -> Any:
     if body is None or isinstance(body, bytes):
         return body
@@ -310,28 +204,3 @@ def _reason(err: BaseException) -> str:
         inner = inner.__cause__ or inner.__context__ or inner
     text = inner.strerror if isinstance(inner, OSError) else None
     return text or str(inner) or type(inner).__name__
-
-
-def _check_url(settings: Settings, *, allow_insecure: bool) -> None:
-    url = urlsplit(settings.url)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise MlqError(f"{settings.url!r} is not an http:// or https:// URL of a server")
-    if url.username or url.password:
-        raise MlqError("the server's URL holds a password; give a token instead (MLQ_TOKEN)")
-    if settings.token and not settings.token.isascii():
-        raise MlqError("the token has characters that no token has")
-    insecure = url.scheme == "http" and not _is_loopback(url.hostname)
-    if settings.token and insecure and not allow_insecure:
-        raise MlqError(
-            f"refusing to send a token over plain http:// to {url.hostname}, where it can be read "
-            "on the way: use https://, or Client(…, allow_insecure=True)"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -15,9 +15,9 @@ import platform
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._answers import media_type, not_ours
 from ._envelope import MEDIA_TYPE, Envelope, EnvelopeError, unpack
 from ._errors import MlqError, RemoteError, RemoteTraceback, TooLarge, VersionMismatch
-from ._http import media_type, not_ours
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
