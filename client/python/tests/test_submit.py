@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import mlq
-from mlq._client import BATCH_JOBS
 from mlq._envelope import Envelope, unpack
 from mlq._pickle import PYTHON
 from mlq._request import FIELDS
+from mlq._send import BATCH_JOBS
 from scripted import DROP, Reply, as_json, problem
 
 if TYPE_CHECKING:
@@ -223,6 +223,18 @@ def test_a_map_that_fails_half_way_says_what_was_queued(
     scripted.on("POST /jobs/batch", ids, problem("quota", 429, "over quota"))
     with pytest.raises(mlq.QuotaExceeded, match=r"over quota \(10000 jobs .* 1 to 10000\)"):
         client.map(train, range(BATCH_JOBS + 5))
+
+
+def test_a_large_call_among_small_ones_keeps_its_turn(
+    batching: Scripted, client: mlq.Client
+) -> None:
+    batching.on("POST /jobs", as_json(500, 201))
+    batching.otherwise = lambda _: Reply(201, {"Content-Type": "application/json"}, b"{}")
+    jobs = client.map(train, [1, 2, b"x" * (2 << 20), 3])
+    sent_to = [f"{r.method} {r.path.split('/')[1]}" for r in batching.requests]
+    assert sent_to == ["POST jobs", "PUT blobs", "POST jobs", "POST jobs"]
+    assert jobs[2].id == 500
+    assert len({job.id for job in jobs}) == 4
 
 
 def test_fewer_ids_than_jobs(scripted: Scripted, client: mlq.Client) -> None:
