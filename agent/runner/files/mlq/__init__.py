@@ -1,0 +1,132 @@
+"""Run Python functions on shared GPUs, one job at a time per GPU.
+
+>>> import mlq
+>>> job = mlq.submit(train, {"lr": 1e-3}, gpus=1)  # doctest: +SKIP
+>>> job.result()  # doctest: +SKIP
+
+Everything is imported when it is first used: ``import mlq`` costs next to
+nothing, and inside a job this package needs no more than the job uses of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._cancel import Cancelled
+    from ._client import Client
+    from ._context import Context, context, progress
+    from ._default import job, map, options, run, submit  # noqa: A004
+    from ._errors import (
+        JobCancelled,
+        JobError,
+        JobLost,
+        JobOutOfMemory,
+        JobTimeout,
+        MlqError,
+        NotSerializable,
+        QuotaExceeded,
+        RemoteError,
+        TooLarge,
+        Unauthorized,
+        Unavailable,
+        Unsatisfiable,
+        VersionMismatch,
+    )
+    from ._files import File
+    from ._job import Job, Why, WhyReason
+    from ._jobs import JobList, Waited, as_completed, wait
+    from ._submitter import Submitter
+
+_ERRORS = (
+    "JobCancelled",
+    "JobError",
+    "JobLost",
+    "JobOutOfMemory",
+    "JobTimeout",
+    "MlqError",
+    "NotSerializable",
+    "QuotaExceeded",
+    "RemoteError",
+    "TooLarge",
+    "Unauthorized",
+    "Unavailable",
+    "Unsatisfiable",
+    "VersionMismatch",
+)
+_HOME = {
+    "Cancelled": "_cancel",
+    "Client": "_client",
+    "Context": "_context",
+    "File": "_files",
+    "Job": "_job",
+    "JobList": "_jobs",
+    "Submitter": "_submitter",
+    "Waited": "_jobs",
+    "Why": "_job",
+    "WhyReason": "_job",
+    "as_completed": "_jobs",
+    "context": "_context",
+    "job": "_default",
+    "map": "_default",
+    "options": "_default",
+    "progress": "_context",
+    "run": "_default",
+    "submit": "_default",
+    "wait": "_jobs",
+    **dict.fromkeys(_ERRORS, "_errors"),
+}
+
+__all__ = [
+    "Cancelled",
+    "Client",
+    "Context",
+    "File",
+    "Job",
+    "JobCancelled",
+    "JobError",
+    "JobList",
+    "JobLost",
+    "JobOutOfMemory",
+    "JobTimeout",
+    "MlqError",
+    "NotSerializable",
+    "QuotaExceeded",
+    "RemoteError",
+    "Submitter",
+    "TooLarge",
+    "Unauthorized",
+    "Unavailable",
+    "Unsatisfiable",
+    "VersionMismatch",
+    "Waited",
+    "Why",
+    "WhyReason",
+    "__version__",
+    "as_completed",
+    "context",
+    "job",
+    "map",
+    "options",
+    "progress",
+    "run",
+    "submit",
+    "wait",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module, once."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'mlq' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"mlq.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

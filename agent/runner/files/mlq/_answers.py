@@ -1,0 +1,91 @@
+"""Answers of the server, and what to make of those that are not MLQ's."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ._errors import MlqError, from_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from urllib3.response import BaseHTTPResponse
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+MAX_ANSWER = 64 << 20  # bytes of anything but results, files and logs
+
+
+class Answer(NamedTuple):
+    """An answer that was read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; MlqError where it is something else."""
+        if media_type(self.headers) not in (JSON, PROBLEM):
+            raise not_ours(self.status, self.headers)
+        try:
+            return json.loads(self.body)
+        except ValueError as err:
+            raise MlqError("the server's answer is not valid JSON") from err
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds of a Retry-After header, 0 where there is none."""
+    try:
+        return max(0.0, float(headers.get("Retry-After", "0")))
+    except ValueError:
+        return 0.0
+
+
+def problem_of(answer: Answer) -> MlqError:
+    """The error that an answer of 400 or more stands for."""
+    if media_type(answer.headers) != PROBLEM:
+        return not_ours(answer.status, answer.headers)
+    problem = answer.json()
+    if not isinstance(problem, dict):
+        return MlqError(f"the server answered {answer.status} without saying why")
+    return from_problem(problem, answer.status)
+
+
+def not_ours(status: int, headers: Mapping[str, str]) -> MlqError:
+    """What to say of an answer that MLQ would not give."""
+    what = media_type(headers) or "nothing that it names"
+    error = MlqError(
+        f"the answer is not MLQ's: status {status} with {what}. "
+        "Is MLQ_URL right, and does a proxy answer in its place?"
+    )
+    error.status = status
+    return error
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """Content-Type without its parameters."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def refuse_foreign(response: BaseHTTPResponse) -> None:
+    """Raise MlqError for a redirect and for a body that somebody encoded on the way."""
+    if 300 <= response.status < 400:
+        error = MlqError(
+            "the server answered with a redirect, which is never followed, because the token "
+            "belongs to one server: set MLQ_URL to where MLQ itself answers"
+        )
+        error.status = response.status
+        raise error
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise not_ours(response.status, response.headers)
+
+
+def read_answer(response: BaseHTTPResponse) -> Answer:
+    """Read an answer to its end, up to MAX_ANSWER bytes."""
+    declared = response.headers.get("Content-Length", "")
+    too_large = declared.isdigit() and int(declared) > MAX_ANSWER
+    body = b"" if too_large else response.read(MAX_ANSWER + 1)
+    if too_large or len(body) > MAX_ANSWER:
+        raise MlqError(f"the server's answer is larger than {MAX_ANSWER} bytes")
+    return Answer(response.status, response.headers, body)

@@ -1,0 +1,315 @@
+"""The call: read it, run it, hand the outcome on.
+
+Its file starts with one JSON line (padded, so that what follows is aligned):
+``kind`` and ``parts``, the sizes of what stands behind it. ``agent/slot/call.go``
+writes it, ``docs/slot.md`` describes it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import linecache
+import mmap
+import os
+import pickle
+import platform
+import signal
+import sys
+import types
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, NoReturn
+
+import cloudpickle
+
+from . import _context, _envelope, _outcome
+from ._cancel import Cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ._cancel import Stop
+    from ._channel import Channel
+
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells have it
+
+
+class Call(NamedTuple):
+    """A call as it was handed over."""
+
+    header: Mapping[str, Any]
+    parts: Sequence[memoryview]
+
+
+class Refused(Exception):
+    """The call cannot be read or run here, and trying again would not help."""
+
+
+class CommandNotRun(Exception):
+    """The program could not be started; ``code`` is what a shell would answer."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Value(NamedTuple):
+    """What a call returned, and its short form where the function gave one."""
+
+    value: Any
+    short: str | None = None
+
+
+def read(fd: int) -> Call:
+    """Map the file: private, so that arrays in it can be written to without a copy of the rest."""
+    whole = memoryview(mmap.mmap(fd, os.fstat(fd).st_size, access=mmap.ACCESS_COPY))
+    os.close(fd)
+    at = 0
+    while whole[at] != ord("\n"):
+        at += _line_step(whole, at)
+    header = json.loads(bytes(whole[:at]))
+    at += 1
+    parts = []
+    for size in header["parts"]:
+        parts.append(whole[at : at + size])
+        at += size
+    return Call(header, parts)
+
+
+def _line_step(whole: memoryview, at: int) -> int:
+    """How far it is to the newline, looked for in steps."""
+    found = bytes(whole[at : at + 4096]).find(b"\n")
+    return found if found >= 0 else 4096
+
+
+def run(
+    fd: int, stop: Stop, outcome: _outcome.Outcome, channel: Channel, environment: str
+) -> NoReturn:
+    """Run the call and end the process."""
+    code = 1
+    try:
+        value = _guarded(fd, stop, channel)
+        code = outcome.succeed(value.value, value.short)
+    except SystemExit as err:
+        code = _exited(err, outcome)
+    except Refused as err:
+        code = outcome.refuse("mlq.Refused", str(err))
+    except CommandNotRun as err:
+        print(err, file=sys.stderr)
+        code = outcome.fail(err, code=err.code)
+    except _Unreadable as err:
+        code = _unreadable(err.cause, outcome, environment)
+    except BaseException as err:  # noqa: BLE001  # also Cancelled and KeyboardInterrupt
+        code = outcome.fail(_explained(err, environment))
+    _outcome.end(code, stop)
+
+
+class _Unreadable(Exception):
+    """Wraps what unpickling the call raised, to tell it from what the call raises."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+def _guarded(fd: int, stop: Stop, channel: Channel) -> Value:
+    call = read(fd)
+    kind = _KINDS[call.header["kind"]]
+    with stop.armed():
+        return kind(call, channel)
+
+
+def _exited(err: SystemExit, outcome: _outcome.Outcome) -> int:
+    """``sys.exit()`` and ``sys.exit(0)`` are an end without a value; all else is an error."""
+    if err.code is None or err.code == 0:
+        return outcome.succeed(None)
+    code = err.code if type(err.code) is int and 0 < err.code < 256 else 1
+    return outcome.fail(err, code=code)
+
+
+def _unreadable(err: BaseException, outcome: _outcome.Outcome, environment: str) -> int:
+    if isinstance(err, (Cancelled, MemoryError)):
+        return outcome.fail(err)
+    return outcome.fail(_explained(err, environment), reason="rejected")
+
+
+def _explained(err: BaseException, environment: str) -> BaseException:
+    """Say in a ModuleNotFoundError where the module was looked for."""
+    if type(err) is not ModuleNotFoundError or not err.name or not environment:
+        return err
+    text = f"{err} in the environment {environment!r} (Python {platform.python_version()})"
+    named = ModuleNotFoundError(text, name=err.name, path=err.path)
+    named.__cause__, named.__context__ = err.__cause__, err.__context__
+    return named.with_traceback(err.__traceback__)
+
+
+def _loads(data: memoryview, buffers: Sequence[memoryview] = ()) -> Any:
+    try:
+        return pickle.loads(data, buffers=buffers)
+    except BaseException as err:
+        raise _Unreadable(err) from err
+
+
+# --- envelope: a function and its arguments, pickled by the client
+
+
+def _run_envelope(call: Call, channel: Channel) -> Value:
+    try:
+        envelope = _envelope.unpack(call.parts[0])
+    except _envelope.EnvelopeError as err:
+        raise Refused(f"the call is not an envelope: {err}") from err
+    _same_python(envelope.header)
+    _remember_source(envelope.frames.get("source"))
+    function = _loads(envelope.frames["code"])
+    args, kwargs = _loads(envelope.frames["args"], envelope.buffers())
+    context = _enter(call, channel, args[0] if args else None)
+    if len(args) == 1 and not kwargs and _wants_context(function):
+        args = (args[0], context)
+    return Value(function(*args, **kwargs))
+
+
+def _same_python(header: Mapping[str, Any]) -> None:
+    """A pickle of another minor version can crash the interpreter."""
+    theirs, ours = str(header.get("python", "")), platform.python_version()
+    if theirs.split(".")[:2] != ours.split(".")[:2]:
+        raise Refused(f"the call was pickled by Python {theirs}, this environment has {ours}")
+
+
+def _remember_source(frame: memoryview | None) -> None:
+    """Sources of notebook cells, ``{file name: text}``, for tracebacks."""
+    if frame is not None:
+        for filename, text in json.loads(bytes(frame)).items():
+            _show_source(filename, text)
+
+
+def _show_source(filename: str, text: str) -> None:
+    lines = [line + "\n" for line in text.splitlines()]
+    # No time of modification: then linecache never looks for the file itself.
+    linecache.cache[filename] = (len(text), None, lines, filename)
+
+
+# --- message: registered listener functions, in order, on one JSON message
+
+
+def _run_message(call: Call, channel: Channel) -> Value:
+    *bodies, text = call.parts
+    msg = json.loads(bytes(text))
+    context = _enter(call, channel, msg)
+    value: Any = None
+    for body in bodies:
+        function = _loads(body)
+        value = function(msg, context) if _takes_two(function) else function(msg)
+    return _take_apart(value)
+
+
+def _take_apart(value: Any) -> Value:
+    """A listener may return ``(short_result, result)``; only a str is a short result."""
+    if type(value) in (tuple, list) and len(value) == 2 and type(value[0]) is str:
+        return Value(value[1], value[0])
+    return Value(value)
+
+
+# --- source: a function in a file that was sent along
+
+
+def _run_source(call: Call, channel: Channel) -> Value:
+    source, text = call.parts
+    filename = call.header.get("filename") or "job.py"
+    module = _module_of(bytes(source), filename)
+    name = call.header["function"]
+    function = getattr(module, name, None)
+    if not callable(function):
+        there = [n for n, v in vars(module).items() if inspect.isfunction(v)]
+        raise Refused(f"{filename} has no function {name!r}; it has: {', '.join(there) or 'none'}")
+    if call.header.get("no_message"):
+        _enter(call, channel, None)
+        return Value(function())
+    msg = json.loads(bytes(text))
+    context = _enter(call, channel, msg)
+    return Value(function(msg, context) if _wants_context(function) else function(msg))
+
+
+def _module_of(source: bytes, filename: str) -> types.ModuleType:
+    """Execute the source as a module, not as ``__main__``."""
+    stem = PurePath(filename).stem
+    name = stem if stem.isidentifier() and stem not in sys.modules else "mlq_source"
+    module = types.ModuleType(name)
+    module.__file__ = filename
+    sys.modules[name] = module
+    # Who gets the result has no such module: its classes must travel with it.
+    cloudpickle.register_pickle_by_value(module)
+    _show_source(filename, source.decode("utf-8", "replace"))
+    exec(compile(source, filename, "exec"), vars(module))  # noqa: S102  # that is the job
+    return module
+
+
+# --- command: a program instead of Python
+
+
+def _run_command(call: Call, _channel: Channel) -> NoReturn:
+    argv: list[str] = json.loads(bytes(call.parts[0]))
+    _change_directory(call.header.get("cwd"))
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)  # an ignored one would stay ignored
+    try:
+        os.execvpe(argv[0], argv, os.environ)  # noqa: S606  # no shell: that is the point
+    except (FileNotFoundError, NotADirectoryError):
+        raise CommandNotRun(f"{argv[0]}: command not found", _NOT_FOUND) from None
+    except OSError as err:
+        raise CommandNotRun(f"{argv[0]}: {err.strerror}", _NOT_EXECUTABLE) from None
+
+
+def _change_directory(cwd: str | None) -> None:
+    """The caller's directory where the host has it; else we stay, and say so."""
+    if not cwd:
+        return
+    try:
+        os.chdir(cwd)
+    except OSError:
+        here = os.getcwd()
+        print(f"mlq: this host has no {cwd}: running in {here}", file=sys.stderr, flush=True)
+
+
+_KINDS: dict[str, Callable[[Call, Channel], Value]] = {
+    "envelope": _run_envelope,
+    "message": _run_message,
+    "source": _run_source,
+    "command": _run_command,
+}
+
+
+# --- what functions are given
+
+
+def _enter(call: Call, channel: Channel, msg: Any) -> _context.Context:
+    full_message = {**(call.header.get("full_message") or {}), "msg": msg}
+    context = _context.Context(full_message, channel)
+    _context.enter(context)
+    return context
+
+
+def _positional(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters that positional arguments fill; none where that cannot be told."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    taken = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    )
+    return [p for p in parameters if p.kind in taken]
+
+
+def _wants_context(function: Callable[..., Any]) -> bool:
+    """``def f(msg, ctx)`` and ``def f(msg, *args)``, but not ``def f(msg, depth=3)``."""
+    parameters = _positional(function)
+    return len(parameters) >= 2 and parameters[1].default is inspect.Parameter.empty
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    """A listener function gets the utilities wherever it can take a second argument."""
+    parameters = _positional(function)
+    variable = inspect.Parameter.VAR_POSITIONAL
+    return len(parameters) >= 2 or any(p.kind is variable for p in parameters)

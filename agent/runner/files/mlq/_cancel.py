@@ -1,0 +1,64 @@
+"""How a cancel reaches the code of a job.
+
+The slot sends SIGTERM when a job is cancelled, when its time limit passes, or
+when its lease cannot be renewed. The first one raises `Cancelled` in the main
+thread, wherever that is; after the grace comes SIGKILL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+
+class Cancelled(BaseException):
+    """The job is being stopped: clean up, save what is worth saving, and let it pass.
+
+    A BaseException, as KeyboardInterrupt is, so that ``except Exception`` does
+    not swallow it. What the function returns after it is thrown away.
+    """
+
+
+Cancelled.__module__ = "mlq"
+
+
+class Stop:
+    """Turns the first SIGTERM into Cancelled, but only where user code runs.
+
+    Our own code must not be cut in two by it: a result that is being written
+    is written to its end. A signal that came before is raised on entry.
+    """
+
+    def __init__(self) -> None:
+        self._armed = False
+        self._pending = False
+        self._raised = False
+
+    def install(self) -> None:
+        """Take SIGTERM over. Main thread only."""
+        signal.signal(signal.SIGTERM, self._handle)
+
+    def _handle(self, _signum: int, _frame: FrameType | None) -> None:
+        self._pending = True
+        if self._armed:
+            self._raise()
+
+    def _raise(self) -> None:
+        if self._pending and not self._raised:
+            self._raised = True
+            raise Cancelled("the job was told to stop")
+
+    @contextlib.contextmanager
+    def armed(self) -> Iterator[None]:
+        """While this is open, the signal raises."""
+        self._armed = True
+        try:
+            self._raise()
+            yield
+        finally:
+            self._armed = False

@@ -1,0 +1,153 @@
+"""A process that waits for a job, and becomes it: used once.
+
+The order of steps matters. Descriptors first, so that nothing of the parent's
+can be reached; then limits, while we may still set them; then groups, group,
+user; then what a change of user undoes (the parent-death signal, dumpable).
+Only after all that is the call read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import _call, _linux, _outcome
+from ._cancel import Stop
+from ._channel import FD, Channel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_RESULT_FD = 4
+_UMASK = 0o077
+_OOM_SCORE = "500"  # the kernel shall take the job before the agent, and before its neighbours
+
+_LIMITS = {
+    "processes": resource.RLIMIT_NPROC,
+    "open_files": resource.RLIMIT_NOFILE,
+    "file_size": resource.RLIMIT_FSIZE,
+}
+
+
+def serve(parent: int, mark: _linux.Mark) -> NoReturn:
+    """Wait for the grant, become the job, wait for the call, run it, end."""
+    _linux.die_with_parent(parent, signal.SIGKILL)
+    _forget_parent()
+    channel = Channel(FD)
+    channel.send({"op": "ready"})
+    grant, fds = channel.receive()
+    if grant is None:
+        os._exit(0)
+    try:
+        _become(grant, fds, parent, mark)
+    except OSError as err:
+        channel.send({"op": "refused", "detail": str(err)})
+        os._exit(1)
+    stop = Stop()
+    stop.install()
+    channel.send({"op": "waiting"})
+    message, fds = channel.receive()
+    if message is None:  # not wanted after all
+        os._exit(0)
+    outcome = _outcome.Outcome(_RESULT_FD, grant["max_result"], channel)
+    _call.run(fds[0], stop, outcome, channel, grant.get("environment", ""))
+
+
+def _forget_parent() -> None:
+    """Undo what a warm parent has that its children must not."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+
+
+def _become(grant: Mapping[str, Any], fds: list[int], parent: int, mark: _linux.Mark) -> None:
+    """Take on descriptors, environment, limits and user of the job."""
+    _arrange_descriptors(fds)
+    os.umask(_UMASK)
+    _set_environment(grant["env"], mark)
+    _set_limits(grant.get("limits") or {})
+    _set_user(grant.get("account"))
+    _linux.no_new_privileges()
+    _linux.set_dumpable(True)
+    _linux.die_with_parent(parent, signal.SIGKILL)
+    _enter(grant["work_dir"], grant["job_dir"])
+    _fresh_interpreter()
+
+
+def _arrange_descriptors(fds: list[int]) -> None:
+    """0 /dev/null, 1 and 2 the log, 3 the channel, 4 the result, nothing else."""
+    result, log = fds
+    os.dup2(result, _RESULT_FD, inheritable=False)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > _RESULT_FD:
+            with contextlib.suppress(OSError):  # the one that listed the folder
+                os.close(int(name))
+
+
+def _set_environment(env: dict[str, str], mark: _linux.Mark) -> None:
+    mark.write(env)
+    os.environ.clear()
+    os.environ.update(env)
+    time.tzset()
+
+
+def _set_limits(limits: Mapping[str, int]) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for name, which in _LIMITS.items():
+        value = limits.get(name)
+        if value:
+            hard = resource.getrlimit(which)[1]
+            if hard != resource.RLIM_INFINITY and os.geteuid() != 0:
+                value = min(value, hard)
+            resource.setrlimit(which, (value, value))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write(_OOM_SCORE)  # a container may have put the bar higher already
+
+
+def _set_user(account: Mapping[str, Any] | None) -> None:
+    if account is None or os.geteuid() == account["uid"]:
+        return
+    os.setgroups(account.get("groups") or [])
+    gid, uid = account["gid"], account["uid"]
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+
+
+def _enter(work_dir: str, job_dir: str) -> None:
+    for name in ("out", "tmp"):
+        os.makedirs(os.path.join(job_dir, name), exist_ok=True)
+    os.chdir(work_dir)
+    # As `python script.py` has it, so that modules beside the job are found.
+    sys.path.insert(0, work_dir)
+
+
+def _fresh_interpreter() -> None:
+    """Make the interpreter look as if it had just started."""
+    sys.argv = ["mlq"]
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    _reseed()
+
+
+def _reseed() -> None:
+    """Give preloaded random generators a state of their own.
+
+    Python reseeds `random` after a fork by itself; without this, all jobs of a
+    warm parent would draw the same numbers from numpy and torch.
+    """
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.seed()

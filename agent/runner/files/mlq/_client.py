@@ -1,0 +1,139 @@
+"""A server, and what can be asked of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+from . import _binding, _config
+from ._http import Transport
+from ._job import Job
+from ._jobs import JobList
+from ._request import normalise
+from ._send import Sender
+from ._submitter import Submitter
+from ._watch import Watcher
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+R = TypeVar("R")
+
+MAX_RESULT = 2_000_000_000  # bytes
+
+
+class Client:
+    """A connection to one MLQ server. Safe to use from several threads.
+
+    ``url`` and ``token`` default to ``MLQ_URL`` and ``MLQ_TOKEN``, then to the
+    file ``~/.config/mlq/config.toml``, then to ``http://127.0.0.1:5001`` without a
+    token. A token goes over plain ``http://`` to this machine only, unless
+    ``allow_insecure``. ``tls_fingerprint`` is the SHA-256 of a certificate that
+    signs itself. ``max_result`` is the largest result, in bytes, that is taken.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        token_file: str | os.PathLike[str] | None = None,
+        tls_fingerprint: str | None = None,
+        allow_insecure: bool = False,
+        max_result: int = MAX_RESULT,
+    ) -> None:
+        settings = _config.load(url, token, token_file, tls_fingerprint)
+        self.max_result = max_result
+        self._transport = Transport(settings, allow_insecure=allow_insecure)
+        self._watcher = Watcher(self._transport)
+
+    @property
+    def url(self) -> str:
+        """The server's URL."""
+        return self._transport.settings.url
+
+    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Job[R]:
+        """Queue ``fn(*args, **kwargs)`` and return at once.
+
+        Keywords named like a request field belong to MLQ, all others to ``fn``.
+        """
+        _binding.check_function(fn)
+        request, keywords = _binding.split(fn, kwargs)
+        return self._submit(fn, args, keywords, normalise(request))
+
+    def run(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
+        """``submit`` and ``result`` in one; an interrupt cancels the job."""
+        return _run(self.submit(fn, *args, **kwargs))
+
+    def map(self, fn: Callable[..., R], /, *iterables: Iterable[Any], **kwargs: Any) -> JobList[R]:
+        """Queue ``fn`` once for each element, or for each tuple of several iterables.
+
+        One request for all. Keywords as in ``submit``; those of ``fn`` are the
+        same for all calls.
+        """
+        _binding.check_function(fn)
+        request, keywords = _binding.split(fn, kwargs)
+        return self._map(fn, iterables, keywords, normalise(request))
+
+    def options(self, **request: Any) -> Submitter:
+        """Request fields for what is submitted through the result; see ``mlq.options``."""
+        return Submitter(self, request)
+
+    def job(self, job_id: int | str) -> Job[Any]:
+        """A job by its id, also one that another program submitted. Asks nothing yet."""
+        number = int(job_id)
+        if number < 1:
+            raise ValueError(f"a job's id is a whole number from 1, not {number}")
+        return Job(self, number)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<mlq.Client {self.url}>"
+
+    def _submit(
+        self,
+        fn: Callable[..., R],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        request: dict[str, Any],
+    ) -> Job[R]:
+        _binding.check(fn, args, kwargs)
+        sender = Sender(self._transport, fn, request)
+        return Job(self, sender.one(args, kwargs), name=sender.name)
+
+    def _map(
+        self,
+        fn: Callable[..., R],
+        iterables: tuple[Iterable[Any], ...],
+        kwargs: dict[str, Any],
+        request: dict[str, Any],
+    ) -> JobList[R]:
+        if not iterables:
+            raise TypeError("map needs at least one iterable: mlq.map(f, values)")
+        if "key" in request:
+            raise TypeError("key names one job, so that map does not take it")
+        calls = list(zip(*iterables))
+        if calls:
+            _binding.check(fn, calls[0], kwargs)
+        sender = Sender(self._transport, fn, request)
+        return JobList(Job(self, i, name=sender.name) for i in sender.many(calls, kwargs))
+
+
+Client.__module__ = "mlq"
+
+
+def _run(job: Job[R]) -> R:
+    try:
+        return job.result()
+    except KeyboardInterrupt:
+        job.cancel()
+        raise

@@ -1,0 +1,25 @@
+"""How long there is still time."""
+
+from __future__ import annotations
+
+import time
+
+
+class Deadline:
+    """A point in time on the monotonic clock; ``None`` seconds means never."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._end = None if seconds is None else time.monotonic() + max(0.0, seconds)
+
+    def remaining(self) -> float:
+        """Seconds left, at least 0; infinite without a limit."""
+        return float("inf") if self._end is None else max(0.0, self._end - time.monotonic())
+
+    def cut(self, seconds: float) -> float:
+        """``seconds``, or what is left if that is less."""
+        return min(seconds, self.remaining())
+
+    def check(self) -> None:
+        """Raise TimeoutError once it has passed."""
+        if self.remaining() <= 0:
+            raise TimeoutError("not finished in time; the job goes on")

@@ -1,0 +1,106 @@
+"""The functions of the package: those of a ``Client`` that is made when it is first needed."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+from ._client import Client
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from ._job import Job
+    from ._jobs import JobList
+    from ._request import Duration, JobLike
+    from ._submitter import Submitter
+
+R = TypeVar("R")
+
+_lock = threading.Lock()
+_client: Client | None = None
+
+
+def default_client() -> Client:
+    """The client of ``MLQ_URL``, ``MLQ_TOKEN`` and the configuration file."""
+    global _client  # noqa: PLW0603 - one per process, made late
+    with _lock:
+        if _client is None:
+            _client = Client()
+        return _client
+
+
+def client_for(server: str) -> Client:
+    """The default client where it is of that server, else a new one.
+
+    A token is used for the server that it was given for, and for no other.
+    """
+    default = default_client()
+    return default if default.url == server else Client(server)
+
+
+def submit(fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Job[R]:
+    """Queue ``fn(*args, **kwargs)`` and return its job at once.
+
+    Keywords named like a request field (see ``options``) belong to MLQ, all
+    others to ``fn``. A wrong call is a TypeError here, before anything is sent;
+    a job that no host can ever run is refused with Unsatisfiable.
+
+    If exactly one positional argument and no keyword of ``fn`` is given, and
+    the second parameter of ``fn`` has no default, the job's ``context()`` is
+    passed as its second argument.
+    """
+    return default_client().submit(fn, *args, **kwargs)
+
+
+def run(fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
+    """``submit(…).result()`` in one. An interrupt cancels the job."""
+    return default_client().run(fn, *args, **kwargs)
+
+
+def map(fn: Callable[..., R], /, *iterables: Iterable[Any], **kwargs: Any) -> JobList[R]:  # noqa: A001
+    """Queue ``fn`` once for each element of an iterable, in one request.
+
+    With several iterables, once for each tuple of their elements, as the
+    builtin. Keywords as in ``submit``; those of ``fn`` are the same for all.
+    """
+    return default_client().map(fn, *iterables, **kwargs)
+
+
+def job(job_id: int | str) -> Job[Any]:
+    """A job by its id: from another kernel, another machine, or the command line."""
+    return default_client().job(job_id)
+
+
+def options(
+    *,
+    gpus: int | None = None,
+    gpu_mem: str | int | None = None,
+    gpu_type: str | None = None,
+    min_cc: str | float | tuple[int, int] | None = None,
+    host: str | None = None,
+    labels: dict[str, str] | None = None,
+    python: str | os.PathLike[str] | None = None,
+    workdir: str | os.PathLike[str] | None = None,
+    env_vars: dict[str, str] | None = None,
+    name: str | None = None,
+    priority: int | None = None,
+    timeout: Duration | None = None,
+    queue_timeout: Duration | None = None,
+    retries: int | None = None,
+    grace: Duration | None = None,
+    run_at: datetime | str | float | None = None,
+    after: JobLike | Iterable[JobLike] | None = None,
+    on_partition: str | None = None,
+    result_ttl: Duration | None = None,
+    key: str | None = None,
+) -> Submitter:
+    """Request fields for what is submitted through the result.
+
+    ``mlq.options(gpus=2, timeout="2h").submit(f, name="x")`` passes ``name`` to
+    ``f``, where ``mlq.submit`` would take it. ``docs/python.md`` explains the fields.
+    """
+    given = {name: value for name, value in locals().items() if value is not None}
+    return default_client().options(**given)

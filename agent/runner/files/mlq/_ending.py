@@ -1,0 +1,145 @@
+"""How a job ended, asked of the server: a value, or the exception to raise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ._answers import Answer, media_type, not_ours, problem_of, read_answer
+from ._envelope import MEDIA_TYPE
+from ._errors import BY_REASON, JobCancelled, JobError, JobLost, MlqError, RemoteError
+from ._http import LONG_PATIENCE
+from ._result import Received, check_digest, error_of, receive, value_of
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+    from ._client import Client
+    from ._deadline import Deadline
+
+TAIL_LINES = 20
+
+
+class Outcome(NamedTuple):
+    """The end of a job. ``error`` is None where it succeeded."""
+
+    state: str
+    value: Any = None
+    error: BaseException | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self.state == "cancelled"
+
+
+NOT_YET = Outcome("")
+"""The job has not ended."""
+
+
+class _Enveloped(NamedTuple):
+    status: int
+    digest: str
+    received: Received
+
+
+def fetch(client: Client, job: int, wait: float, deadline: Deadline) -> Outcome:
+    """The job's outcome, or NOT_YET when it has not ended after ``wait`` seconds.
+
+    Raises MlqError where the outcome exists and cannot be had: not kept any
+    more, damaged, too large, or in need of a module.
+    """
+
+    def read(response: BaseHTTPResponse) -> _Enveloped | Answer:
+        if response.status in (200, 409) and media_type(response.headers) == MEDIA_TYPE:
+            digest = response.headers.get("ETag", "")
+            return _Enveloped(response.status, digest, receive(response, client.max_result))
+        return read_answer(response)
+
+    answer = client._transport.call(
+        "GET",
+        f"/jobs/{job}/result",
+        read,
+        query={"wait": f"{wait:.3f}s"},
+        headers={"Accept": MEDIA_TYPE},
+        deadline=deadline,
+        patience=LONG_PATIENCE,
+    )
+    if isinstance(answer, Answer):
+        return _without_envelope(client, job, answer)
+    if answer.status == 200:
+        check_digest(answer.received, answer.digest)
+        return Outcome("succeeded", value_of(answer.received.envelope))
+    return _failed(client, job, answer.received)
+
+
+def _without_envelope(client: Client, job: int, answer: Answer) -> Outcome:
+    if answer.status < 400:
+        raise not_ours(answer.status, answer.headers)
+    error = problem_of(answer)
+    if error.code == "not-finished":
+        return NOT_YET
+    if isinstance(error, JobCancelled):
+        error.job_id = job
+        return Outcome("cancelled", error=error)
+    if error.code != "job-failed":
+        raise error
+    return Outcome("failed", error=_died(client, job, answer.json()))
+
+
+def _failed(client: Client, job: int, received: Received) -> Outcome:
+    """A job that left an exception. The server's record says which bytes are the right ones."""
+    details = client.job(job).details()
+    check_digest(received, str((details.get("result_info") or {}).get("sha256", "")))
+    error = error_of(received.envelope, _where(job, details))
+    if isinstance(error, RemoteError):
+        error = _by_reason(error, str(details.get("reason", "")))
+    if isinstance(error, JobError):
+        _describe(client, error, job, details)
+    return Outcome("failed", error=error)
+
+
+def _by_reason(error: RemoteError, reason: str) -> JobError:
+    """A class that says more than RemoteError where the reason knows more."""
+    kind = BY_REASON.get(reason, RemoteError)
+    if kind is RemoteError or reason == "rejected":
+        return error
+    better = kind(*error.args)
+    better.__cause__ = error.__cause__
+    return better
+
+
+def _died(client: Client, job: int, problem: dict[str, Any]) -> MlqError:
+    """A job that left nothing: the reason, the words for it, and the end of its log."""
+    reason = str(problem.get("reason", ""))
+    kind = BY_REASON.get(reason, JobLost)
+    text = str(problem.get("detail") or reason)
+    tail = _tail(client, job)
+    if tail:
+        text += f"\nThe last lines of its log:\n{tail}"
+    error = kind(f"job {job}: {text}")
+    error.job_id, error.reason, error.log_tail = job, reason, tail
+    error.code, error.status = "job-failed", 409
+    return error
+
+
+def _describe(client: Client, error: JobError, job: int, details: dict[str, Any]) -> None:
+    error.job_id, error.reason = job, str(details.get("reason", ""))
+    error.code, error.status = "job-failed", 409
+    if isinstance(error, JobLost):
+        error.log_tail = _tail(client, job)
+
+
+def _tail(client: Client, job: int) -> str:
+    """The last lines of the log; nothing where it cannot be had: another error is under way."""
+    try:
+        lines = client.job(job).logs().splitlines()
+    except MlqError:
+        return ""
+    return "\n".join(lines[-TAIL_LINES:])
+
+
+def _where(job: int, details: dict[str, Any]) -> str:
+    worker = details.get("worker")
+    attempts = details.get("attempts") or [{}]
+    where = f" on {worker}" if worker else ""
+    return f"job {job}{where}, attempt {attempts[-1].get('n', 1)}:"

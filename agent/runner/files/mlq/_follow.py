@@ -1,0 +1,155 @@
+"""What happens to one job, as it happens: its states, its progress, what it prints.
+
+One stream of events tells that something is new; the log is then read from
+where the last reading ended. A stream that breaks is resumed at its last
+event. The server does the waiting.
+"""
+
+from __future__ import annotations
+
+import codecs
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
+
+from urllib3.exceptions import HTTPError
+
+from . import _sse
+from ._answers import media_type, not_ours, problem_of, read_answer
+from ._deadline import Deadline
+from ._errors import Unavailable
+from ._http import LONG_PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ._http import Transport
+
+FINAL = frozenset({"succeeded", "failed", "cancelled"})
+_BEAT_TIMEOUT = 30.0  # seconds without a sign of life, which comes every 5
+_AGAIN = 0.5  # seconds before a broken stream is opened again
+
+
+class Step(NamedTuple):
+    """The job has gone a step; ``text`` says more in words."""
+
+    kind: str
+    state: str
+    text: str
+
+
+class Progress(NamedTuple):
+    """The job reported how far it is."""
+
+    value: Any
+
+
+class Output(NamedTuple):
+    """The job printed this."""
+
+    text: str
+
+
+Happening = Union[Step, Progress, Output]
+
+
+def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happening]:
+    """Yield what happened to a job and what happens, until it has ended.
+
+    Raises TimeoutError at ``deadline``, and Unavailable when the server has
+    been away for long.
+    """
+    log = LogReader(transport, job)
+    last: Any = None
+    for event in job_events(transport, job, deadline):
+        kind, attempt = str(event.get("kind")), int(event.get("attempt", 0))
+        if kind == "update":
+            if event.get("state") == "running" and event.get("progress") not in (last, "[started]"):
+                last = event["progress"]
+                yield Progress(last)
+            if attempt:
+                yield from log.read(attempt)
+            continue
+        if attempt and (kind in FINAL or kind.startswith("attempt_")):
+            yield from log.read(attempt)
+            yield from log.end()
+        yield Step(kind, str(event.get("state", "")), str(event.get("text", "")))
+
+
+def job_events(transport: Transport, job: int, deadline: Deadline) -> Iterator[dict[str, Any]]:
+    """The events of one job from its first to its last, over as many streams as it takes."""
+    place = ""
+    away = Deadline(LONG_PATIENCE)
+    while True:
+        try:
+            for event in stream(transport, f"/jobs/{job}/events", place, deadline):
+                away = Deadline(LONG_PATIENCE)
+                place = event.id or place
+                if event.data:
+                    yield event.data
+                if event.data.get("kind") in FINAL:
+                    return
+                deadline.check()
+        except (HTTPError, OSError) as err:
+            deadline.check()
+            if away.remaining() <= 0:
+                raise Unavailable(f"no answer from {transport.settings.url}") from err
+        time.sleep(deadline.cut(_AGAIN))
+
+
+def stream(
+    transport: Transport, path: str, place: str, deadline: Deadline
+) -> Iterator[_sse.ServerEvent]:
+    """One stream of events, until it ends or breaks; from ``place`` on where that is given."""
+    headers = {"Accept": "text/event-stream"}
+    if place:
+        headers["Last-Event-ID"] = place
+    timeout = max(0.05, deadline.cut(_BEAT_TIMEOUT))
+    with transport.open("GET", path, headers=headers, read_timeout=timeout) as response:
+        if response.status >= 500:
+            raise Unavailable(f"the server answered {response.status}")
+        if response.status >= 400:
+            raise problem_of(read_answer(response))
+        if media_type(response.headers) != "text/event-stream":
+            raise not_ours(response.status, response.headers)
+        yield _sse.ServerEvent("", {})  # it is open
+        yield from _sse.events(response.stream(1 << 16))
+
+
+class LogReader:
+    """Reads a job's log from where it stopped the last time, one attempt after the other."""
+
+    def __init__(self, transport: Transport, job: int) -> None:
+        self._transport, self._job = transport, job
+        self._attempt = 0
+        self._offset = 0
+        self._decoder = _decoder()
+
+    def read(self, attempt: int) -> Iterator[Output]:
+        """What was printed since. A character that is cut in two waits for its rest."""
+        if attempt != self._attempt:
+            self._attempt, self._offset = attempt, 0
+            yield from self.end()
+        query = {"attempt": str(attempt), "offset": str(self._offset)}
+        answer = self._transport.request("GET", f"/jobs/{self._job}/logs", query=query)
+        self._offset += len(answer.body)
+        text = self._decoder.decode(answer.body)
+        if text:
+            yield Output(text)
+
+    def end(self) -> Iterator[Output]:
+        """What is left of a character that never got its rest."""
+        rest = self._decoder.decode(b"", final=True)
+        self._decoder = _decoder()
+        if rest:
+            yield Output(rest)
+
+
+def _decoder() -> codecs.IncrementalDecoder:
+    return codecs.getincrementaldecoder("utf-8")("replace")
+
+
+def logs(transport: Transport, job: int) -> Iterator[str]:
+    """What a job prints, piece by piece, until it has ended."""
+    for happening in follow(transport, job, Deadline(None)):
+        if isinstance(happening, Output):
+            yield happening.text

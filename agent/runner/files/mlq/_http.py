@@ -1,0 +1,206 @@
+"""Requests to one server, over one pool of connections.
+
+Every request may be repeated: it reads, or it writes something that is named by
+its content or by an Idempotency-Key. So an answer that was lost, and a server
+that is away for a moment, cost time and nothing else. What is never done:
+following a redirect, sending a token in clear text to another machine, and
+taking bytes for an answer that do not say they are one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+from urllib.parse import urlencode
+
+import urllib3
+from urllib3.exceptions import HTTPError, SSLError
+
+from ._answers import JSON, Answer, problem_of, read_answer, refuse_foreign
+from ._errors import MlqError, Unavailable
+from ._tries import Tries
+from ._url import check_url
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Union
+
+    from urllib3.response import BaseHTTPResponse
+
+    from ._config import Settings
+    from ._deadline import Deadline
+    from ._envelope import Buffer
+
+    Body = Union[bytes, Sequence[Buffer], None]
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT = 10.0  # seconds
+READ_TIMEOUT = 60.0
+PATIENCE = 5.0  # seconds for which a server that is away is tried again
+LONG_PATIENCE = 120.0  # the same, while waiting for a job
+_AGAIN = frozenset({502, 503, 504, 429})
+_JOIN_BELOW = 256 << 10  # bytes: small bodies are sent in one piece
+
+
+class Transport:
+    """Sends requests to the server of ``settings``. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings, *, allow_insecure: bool = False) -> None:
+        self.settings = settings
+        check_url(settings, allow_insecure=allow_insecure)
+        self._lock = threading.Lock()
+        self._pool: urllib3.PoolManager | None = None
+        self._pid = 0
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Body = None,
+        headers: Mapping[str, str] | None = None,
+        patience: float = PATIENCE,
+        repeatable: bool = True,
+    ) -> Answer:
+        """Send a request and read its answer.
+
+        Raises the MlqError of the server's code, and Unavailable when no
+        answer came within ``patience`` seconds.
+        """
+        answer = self.call(
+            method,
+            path,
+            read_answer,
+            query=query,
+            body=body,
+            headers=headers,
+            patience=patience,
+            repeatable=repeatable,
+        )
+        if answer.status >= 400:
+            raise problem_of(answer)
+        return answer
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[BaseHTTPResponse], T],
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Body = None,
+        headers: Mapping[str, str] | None = None,
+        deadline: Deadline | None = None,
+        patience: float = PATIENCE,
+        repeatable: bool = True,
+    ) -> T:
+        """Send a request, and again while the server is away; ``read`` takes the answer.
+
+        ``read`` starts over with a new answer where the connection broke. It
+        gets every status but those that say "later".
+        """
+        tries = Tries(patience, deadline, repeatable=repeatable)
+        while True:
+            try:
+                with self.open(method, path, query=query, body=body, headers=headers) as response:
+                    if response.status not in _AGAIN:
+                        return read(response)
+                    answer = read_answer(response)
+            except MlqError:
+                raise
+            except (HTTPError, OSError) as err:
+                tries.failed(self._unreachable(err), err)
+                continue
+            error = problem_of(answer)
+            if error.code == "quota":
+                raise error
+            tries.refused(error, answer.headers)
+
+    @contextlib.contextmanager
+    def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Body = None,
+        headers: Mapping[str, str] | None = None,
+        read_timeout: float = READ_TIMEOUT,
+    ) -> Iterator[BaseHTTPResponse]:
+        """One try: the answer with its body unread. Raises urllib3's errors and OSError."""
+        response = self._connections().request(
+            method,
+            self.url(path, query),
+            body=_in_one_piece(body),
+            headers=self._headers(body, headers),
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=read_timeout),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        try:
+            refuse_foreign(response)
+            yield response
+        finally:
+            # Read to its end, it has given its connection back already.
+            response.close()
+
+    def url(self, path: str, query: Mapping[str, str] | None = None) -> str:
+        """The absolute URL of a path."""
+        return self.settings.url + path + ("?" + urlencode(query) if query else "")
+
+    def close(self) -> None:
+        """Close the connections. A later request opens new ones."""
+        with self._lock:
+            if self._pool is not None and self._pid == os.getpid():
+                self._pool.clear()
+            self._pool = None
+
+    def _connections(self) -> urllib3.PoolManager:
+        with self._lock:
+            if self._pool is None or self._pid != os.getpid():  # a fork shares no sockets
+                fingerprint = self.settings.tls_fingerprint
+                extra: dict[str, Any] = {"assert_fingerprint": fingerprint} if fingerprint else {}
+                self._pool = urllib3.PoolManager(num_pools=2, maxsize=16, **extra)
+                self._pid = os.getpid()
+            return self._pool
+
+    def _headers(self, body: Body, extra: Mapping[str, str] | None) -> dict[str, str]:
+        headers = {"User-Agent": f"mlq-python/{__version__}", "Accept": JSON, **(extra or {})}
+        if self.settings.token:
+            headers["Authorization"] = f"Bearer {self.settings.token}"
+        if body is not None and not isinstance(body, bytes):
+            headers["Content-Length"] = str(sum(memoryview(part).nbytes for part in body))
+        return headers
+
+    def _unreachable(self, err: Exception) -> MlqError:
+        url = self.settings.url
+        if isinstance(err, SSLError) or isinstance(err.__cause__, SSLError):
+            return MlqError(f"no secure connection to {url}: {err}")
+        return Unavailable(
+            f"no answer from {url} ({_reason(err)}). "
+            "Is the server running, and is MLQ_URL right? `mlq dev` starts one on this machine"
+        )
+
+
+def _in_one_piece(body: Body) -> Any:
+    if body is None or isinstance(body, bytes):
+        return body
+    if sum(memoryview(part).nbytes for part in body) < _JOIN_BELOW:
+        return b"".join(body)
+    return body
+
+
+def _reason(err: BaseException) -> str:
+    """The innermost cause in words, without urllib3's wrapping."""
+    inner = err
+    while inner.__cause__ or inner.__context__:
+        inner = inner.__cause__ or inner.__context__ or inner
+    text = inner.strerror if isinstance(inner, OSError) else None
+    return text or str(inner) or type(inner).__name__

@@ -1,0 +1,303 @@
+"""A job as its submitter holds it: a Future whose work happens elsewhere."""
+
+from __future__ import annotations
+
+import html
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Callable, Generic, NamedTuple, TypeVar, overload
+
+from . import _display, _follow
+from ._deadline import Deadline
+from ._ending import NOT_YET, Outcome, fetch
+from ._errors import MlqError
+from ._files import File, download, list_files
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+    from typing import Literal
+
+    from ._client import Client
+
+R = TypeVar("R")
+
+_log = logging.getLogger("mlq")
+_WAIT = 30.0  # seconds that the server waits before it answers "not yet"
+
+
+class WhyReason(NamedTuple):
+    """One reason why a job waits. ``code`` is stable, ``text`` is for people."""
+
+    code: str
+    text: str
+
+
+class Why(NamedTuple):
+    """Why a job waits.
+
+    ``position`` is its place from 1, or None when it does not wait;
+    ``earliest`` and ``latest`` are seconds from now until it starts, None
+    where nothing is known; ``basis`` says what that rests on.
+    """
+
+    position: int | None
+    reasons: list[WhyReason]
+    earliest: float | None
+    latest: float | None
+    basis: str
+
+    def __str__(self) -> str:
+        return "; ".join(reason.text for reason in self.reasons) or "the job does not wait"
+
+
+class Job(Generic[R]):
+    """A job: shaped like a ``concurrent.futures.Future``, and found again by its ``id``.
+
+    Made by ``submit``, ``map`` and ``job``. Pickling keeps id and server, never
+    the token. What asks the server says so; ``repr`` does not.
+    """
+
+    id: int
+    """The job's number, unique on its server."""
+
+    def __init__(self, client: Client, job_id: int, *, name: str = "") -> None:
+        self.id = job_id
+        self._client = client
+        self._name = name
+        self._last_state = ""
+        self._outcome: Outcome | None = None
+
+    @property
+    def server(self) -> str:
+        """The URL of the server that has the job."""
+        return self._client.url
+
+    # As a Future.
+
+    def result(self, timeout: float | None = None, *, stream: bool | None = None) -> R:
+        """Wait for the job and return exactly what the function returned.
+
+        While it waits in the main thread, the job's place, state and output are
+        shown; ``stream=False`` waits in silence. Raises the job's own exception, or
+        the JobError that tells how it ended; TimeoutError after ``timeout``
+        seconds, and then the job goes on. So it does after KeyboardInterrupt.
+        """
+        outcome = self._wait(Deadline(timeout), stream)
+        if outcome.error is not None:
+            raise outcome.error.with_traceback(None)
+        value: R = outcome.value
+        return value
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the job and return its exception, or None. Raises when it was cancelled."""
+        outcome = self._wait(Deadline(timeout), stream=False)
+        if outcome.cancelled and outcome.error is not None:
+            raise outcome.error.with_traceback(None)
+        return outcome.error
+
+    def done(self) -> bool:
+        """Whether the job has ended. Asks the server until it has."""
+        return self.state in _follow.FINAL
+
+    def running(self) -> bool:
+        """Whether it runs now. Asks the server."""
+        return self.state == "running"
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled and has ended. Asks the server until it has."""
+        return self.state == "cancelled"
+
+    def cancel(self) -> bool:
+        """Cancel the job: one that waits never starts, one that runs is told to stop.
+
+        False if it had ended already. A running job's function gets
+        ``mlq.Cancelled``, and is killed after the job's ``grace``.
+        """
+        answer = self._client._transport.request("DELETE", self._path()).json()
+        state = str(answer.get("state", ""))
+        self._last_state = state
+        return state == "cancelled" or state not in _follow.FINAL
+
+    def add_done_callback(self, fn: Callable[[Job[R]], object]) -> None:
+        """Call ``fn(job)`` when the job has ended, in a thread of this package."""
+
+        def notify(_job: int, error: MlqError | None) -> None:
+            if error is not None:
+                _log.error("job %d is not watched any more: %s", self.id, error)
+                return
+            try:
+                fn(self)
+            except Exception:  # noqa: BLE001 - as concurrent.futures does
+                _log.exception("a callback of job %d failed", self.id)
+
+        self._client._watcher.add([self.id], notify)
+
+    def __await__(self) -> Generator[Any, None, R]:
+        """``await job``: the result, without blocking the loop. Cancelling it leaves the job."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+
+        def settle(error: MlqError | None) -> None:
+            if not ended.done():
+                ended.set_exception(error) if error else ended.set_result(None)
+
+        def notify(_job: int, error: MlqError | None) -> None:
+            loop.call_soon_threadsafe(settle, error)
+
+        async def value() -> R:
+            await loop.run_in_executor(None, self._client._watcher.add, [self.id], notify)
+            try:
+                await ended
+            finally:
+                self._client._watcher.drop(notify)
+            return await loop.run_in_executor(None, lambda: self.result(stream=False))
+
+        return value().__await__()
+
+    # What it does now. Each of these asks the server.
+
+    @property
+    def state(self) -> str:
+        """scheduled, queued, leased, running, succeeded, failed or cancelled."""
+        if self._last_state not in _follow.FINAL:
+            self.details()
+        return self._last_state
+
+    @property
+    def progress(self) -> Any:
+        """What the job last reported, or a word like ``[queued; not started]``."""
+        return self.details().get("progress")
+
+    @property
+    def position(self) -> int | None:
+        """Its place in the queue from 1, or None when it does not wait for a device."""
+        return self.details().get("position") or None
+
+    def details(self) -> dict[str, Any]:
+        """All that the server tells of the job, as ``GET /jobs/{id}`` does."""
+        found = self._client._transport.request("GET", self._path()).json()
+        if not isinstance(found, dict) or found.get("id") != self.id:
+            raise MlqError("the server's answer is about something else than this job")
+        self._last_state = str(found.get("state", ""))
+        self._name = self._name or str(found.get("name") or found.get("function") or "")
+        return found
+
+    def why(self) -> Why:
+        """Why the job waits, the most decisive reason first, and an estimate."""
+        found = self._client._transport.request("GET", self._path("/why")).json()
+        estimate = found.get("estimate") or {}
+        return Why(
+            position=found.get("position") or None,
+            reasons=[WhyReason(r["code"], r["text"]) for r in found.get("reasons", [])],
+            earliest=estimate.get("earliest_s"),
+            latest=estimate.get("latest_s"),
+            basis=str(estimate.get("basis", "")),
+        )
+
+    @overload
+    def logs(self, follow: Literal[False] = False) -> str: ...
+    @overload
+    def logs(self, follow: Literal[True]) -> Iterator[str]: ...
+    def logs(self, follow: bool = False) -> str | Iterator[str]:
+        """What the last attempt printed. ``follow=True`` iterates until the job has ended."""
+        if follow:
+            return _follow.logs(self._client._transport, self.id)
+        answer = self._client._transport.request("GET", self._path("/logs"))
+        return answer.body.decode("utf-8", "replace")
+
+    # What can be done with it.
+
+    def retry(self) -> Job[R]:
+        """Run a failed or cancelled job again, as a new one."""
+        answer = self._client._transport.request(
+            "POST", self._path("/requeue"), body=b"", repeatable=False
+        ).json()
+        return Job(self._client, int(answer), name=self._name)
+
+    def files(self) -> list[File]:
+        """What lay in the job's ``out/`` when it ended."""
+        return list_files(self._client._transport, self.id)
+
+    def download(self, directory: str | Path = ".") -> list[Path]:
+        """Write the job's files below ``directory`` and return their paths."""
+        return download(self._client._transport, self.id, directory)
+
+    def __repr__(self) -> str:
+        words = [f"mlq.Job {self.id}", self._name, self._last_state]
+        return f"<{' '.join(word for word in words if word)}>"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: no script, no style sheet, nothing that asks the server."""
+        state = html.escape(self._last_state or "submitted")
+        name = f" {html.escape(self._name)}" if self._name else ""
+        return f"<code>mlq job {self.id}{name}</code> <em>{state}</em>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Job):
+            return NotImplemented
+        return (self.id, self.server) == (other.id, other.server)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.server))
+
+    def __reduce__(self) -> tuple[Callable[[str, int], Job[Any]], tuple[str, int]]:
+        return _attach, (self.server, self.id)
+
+    def _path(self, rest: str = "") -> str:
+        return f"/jobs/{self.id}{rest}"
+
+    def _wait(self, deadline: Deadline, stream: bool | None) -> Outcome:
+        """The outcome, asked for until it is there."""
+        if self._outcome is None:
+            if stream or (stream is None and self._is_news() and _display.is_wanted()):
+                self._show(deadline)
+            self._outcome = self._poll(deadline)
+            self._last_state = self._outcome.state
+        return self._outcome
+
+    def _note_end(self) -> None:
+        """It is known to have ended, though not yet how: what it printed is no news any more."""
+        if self._last_state not in _follow.FINAL:
+            self._last_state = "ended"
+
+    def _is_news(self) -> bool:
+        """Whether nobody was told yet that it ended."""
+        return self._last_state not in (*_follow.FINAL, "ended")
+
+    def _show(self, deadline: Deadline) -> None:
+        display = _display.for_job(self.id)
+        try:
+            details = self.details()
+            if details.get("position"):
+                display.place(int(details["position"]), bool(details.get("position_over")))
+            for happening in _follow.follow(self._client._transport, self.id, deadline):
+                display.show(happening)
+        except KeyboardInterrupt:
+            display.interrupted()
+            raise
+
+    def _poll(self, deadline: Deadline) -> Outcome:
+        """Ask for the result; each question waits on the server, not here."""
+        while True:
+            asked = time.monotonic()
+            wait = deadline.cut(_WAIT)
+            outcome = fetch(self._client, self.id, wait, deadline)
+            if outcome is not NOT_YET:
+                return outcome
+            deadline.check()
+            if time.monotonic() - asked < wait / 2:  # it is stopping: do not run in circles
+                time.sleep(deadline.cut(1.0))
+
+
+Job.__module__ = "mlq"
+Why.__module__ = "mlq"
+WhyReason.__module__ = "mlq"
+
+
+def _attach(server: str, job_id: int) -> Job[Any]:
+    from ._default import client_for
+
+    return client_for(server).job(job_id)

@@ -1,0 +1,144 @@
+"""From a call to its envelope: what is pickled, how large it may be, and who is to blame if not.
+
+The function (``code``) is pickled apart from its arguments, so that equal code
+has equal bytes. Arguments are pickled with their buffers out of band: an
+array's memory goes from where it lies into the socket, uncopied.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import platform
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any, Callable
+
+import cloudpickle
+
+from ._binding import name_of
+from ._blame import largest_captured, path_to_unpicklable
+from ._envelope import pack
+from ._errors import NotSerializable, TooLarge
+from ._values import dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._envelope import Buffer
+
+PYTHON = platform.python_version()
+WARN_CODE = 256 << 10  # bytes
+MAX_CODE = 16 << 20  # bytes
+
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
+
+
+class _Capped(io.BytesIO):
+    """Refuses to grow beyond a limit, so that a 40 GB global ends at 16 MiB."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def write(self, data: Any) -> int:
+        if self.tell() + memoryview(data).nbytes > self._limit:
+            raise _OverLimit
+        return super().write(data)
+
+
+class _OverLimit(Exception):
+    pass
+
+
+def dump_code(fn: Callable[..., Any]) -> bytes:
+    """The function's pickle.
+
+    Raises NotSerializable naming the path to what cannot be pickled, and
+    TooLarge naming the variables that make it large; warns before that.
+    """
+    buffer = _Capped(MAX_CODE)
+    try:
+        cloudpickle.CloudPickler(buffer, protocol=5).dump(fn)
+    except _OverLimit:
+        raise TooLarge(
+            f"{name_of(fn)} captures more than {_mib(MAX_CODE)}: {largest_captured(fn)}. "
+            "Pass large data as an argument, which is sent without being copied"
+        ) from None
+    except Exception as err:
+        raise _refusal(fn, name_of(fn), err) from err
+    code = buffer.getvalue()
+    if len(code) > WARN_CODE:
+        warnings.warn(
+            f"{name_of(fn)} captures {_mib(len(code))}, sent with each call: "
+            f"{largest_captured(fn)}. Pass it as an argument instead",
+            UserWarning,
+            stacklevel=_caller(),
+        )
+    return code
+
+
+def dump_args(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Buffer]]:
+    """The frames ``args``, ``b0``, ``b1``, … of a call.
+
+    Raises NotSerializable naming the path to what cannot be pickled.
+    """
+    if _plain(args, kwargs):
+        return [("args", pickle.dumps((args, kwargs), protocol=5))]
+    try:
+        data, buffers = dumps((args, kwargs))
+    except Exception as err:
+        raise _refusal({"args": args, "kwargs": kwargs}, "", err) from err
+    return [("args", data), *((f"b{i}", buffer) for i, buffer in enumerate(buffers))]
+
+
+def _plain(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether all is of types that the plain pickler writes alike, and faster."""
+    return all(type(v) in _PLAIN for v in args) and all(type(v) in _PLAIN for v in kwargs.values())
+
+
+def _refusal(root: object, label: str, err: Exception) -> NotSerializable:
+    path, culprit = path_to_unpicklable(root, label)
+    what = f" ({type(culprit).__module__}.{type(culprit).__qualname__})" if path else ""
+    return NotSerializable(f"cannot send {path or label or 'the arguments'}{what}: {err}")
+
+
+class CallWriter:
+    """Writes envelopes of calls of one function with the same request fields.
+
+    What does not change from one call to the next is encoded once, so that
+    ``map`` spends its time on the arguments alone.
+    """
+
+    def __init__(self, fn: Callable[..., Any], request: Mapping[str, Any]) -> None:
+        self.function = name_of(fn)
+        self._code = dump_code(fn)
+        self._header: dict[str, Any] = {
+            "kind": "call",
+            "function": self.function[-128:],
+            "python": PYTHON,
+            "cloudpickle": cloudpickle.__version__,
+        }
+        if request:
+            self._header["request"] = dict(request)
+
+    def write(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Buffer]:
+        """The envelope of one call, as parts to be sent one after the other."""
+        return pack(self._header, [("code", self._code), *dump_args(args, kwargs)])
+
+
+def size_of(parts: list[Buffer]) -> int:
+    """The bytes of parts together."""
+    return sum(p.nbytes if isinstance(p, memoryview) else len(p) for p in parts)
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):.1f} MiB"
+
+
+def _caller() -> int:
+    """The stack level of the first frame outside of this package, for warnings."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+        level, frame = level + 1, frame.f_back
+    return level

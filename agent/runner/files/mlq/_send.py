@@ -1,0 +1,150 @@
+"""Calls on their way to the server: one by one, as blobs, or many in one request.
+
+Every submission carries an idempotency key that is the same for all tries,
+so that a lost answer never makes two jobs out of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from ._envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE
+from ._errors import MlqError
+from ._http import LONG_PATIENCE
+from ._pickle import PYTHON, CallWriter, size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._answers import Answer
+    from ._envelope import Buffer
+    from ._http import Transport
+
+INLINE = 1 << 20  # bytes: a larger call is uploaded as a blob
+BATCH_JOBS = 10_000
+BATCH_BYTES = 16 << 20
+
+
+class Sender:
+    """Sends the calls of one function with the same request fields."""
+
+    def __init__(
+        self, transport: Transport, fn: Callable[..., Any], request: dict[str, Any]
+    ) -> None:
+        self._transport, self._request = transport, request
+        self._writer = CallWriter(fn, request)
+        self.name = str(request.get("name") or self._writer.function)
+
+    def one(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+        """Submit one call; its job's id."""
+        return self._one(self._writer.write(args, kwargs))
+
+    def _one(self, parts: list[Buffer]) -> int:
+        key = _idempotency_key(self._request)
+        if size_of(parts) <= INLINE:
+            headers = {"Content-Type": MEDIA_TYPE, **key}
+            answer = self._transport.request("POST", "/jobs", body=parts, headers=headers)
+        else:
+            answer = self._as_blob(parts, key)
+        return _job_id(answer.json())
+
+    def _as_blob(self, parts: list[Buffer], key: dict[str, str]) -> Answer:
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part)
+        sha256 = digest.hexdigest()
+        self._transport.request(
+            "PUT",
+            f"/blobs/{sha256}",
+            body=parts,
+            headers={"Content-Type": "application/octet-stream"},
+            patience=LONG_PATIENCE,
+        )
+        reference = {
+            "sha256": sha256,
+            "size": size_of(parts),
+            "function": self._writer.function,
+            "python": PYTHON,
+        }
+        return self._transport.request(
+            "POST",
+            "/jobs",
+            body=json.dumps({**self._request, "call": reference}).encode(),
+            headers={"Content-Type": "application/json", **key},
+        )
+
+    def many(self, calls: list[tuple[Any, ...]], kwargs: dict[str, Any]) -> list[int]:
+        """Submit many calls, as few requests as they fit into; their jobs' ids in order.
+
+        An error names what was queued before it.
+        """
+        ids: list[int] = []
+        batch = _Batch()
+        try:
+            for args in calls:
+                parts = self._writer.write(args, kwargs)
+                if not batch.takes(parts):
+                    ids += self._batch(batch)
+                    batch = _Batch()
+                if size_of(parts) > INLINE:
+                    ids.append(self._one(parts))
+                else:
+                    batch.add(parts)
+            ids += self._batch(batch)
+        except MlqError as err:
+            if ids:
+                queued = f"{len(ids)} jobs were queued before: {ids[0]} to {ids[-1]}"
+                err.args = (f"{err} ({queued})",)
+            raise
+        return ids
+
+    def _batch(self, batch: _Batch) -> list[int]:
+        if not batch.count:
+            return []
+        headers = {"Content-Type": BATCH_MEDIA_TYPE, "Idempotency-Key": str(uuid.uuid4())}
+        ids = self._transport.request(
+            "POST", "/jobs/batch", body=b"".join(batch.parts), headers=headers
+        ).json()
+        if not isinstance(ids, list) or len(ids) != batch.count:
+            raise MlqError("the server did not answer with one id for each job")
+        return [_job_id(job) for job in ids]
+
+
+class _Batch:
+    """Envelopes that go into one request, one after the other."""
+
+    def __init__(self) -> None:
+        self.parts: list[Buffer] = []
+        self.count = 0
+        self._bytes = 0
+
+    def takes(self, parts: list[Buffer]) -> bool:
+        """Whether these fit in. A large call does not: it goes by itself, in its turn."""
+        size = size_of(parts)
+        return size <= INLINE and self.count < BATCH_JOBS and self._bytes + size <= BATCH_BYTES
+
+    def add(self, parts: list[Buffer]) -> None:
+        self.parts += parts
+        self.count += 1
+        self._bytes += size_of(parts)
+
+
+def _idempotency_key(request: dict[str, Any]) -> dict[str, str]:
+    """The header that makes a repeated request find the job of the first.
+
+    The user's own ``key`` is one; where it cannot stand in a header, the
+    field alone does the same.
+    """
+    key = request.get("key")
+    if key is None:
+        return {"Idempotency-Key": str(uuid.uuid4())}
+    return {"Idempotency-Key": key} if key.isascii() and key.isprintable() and key else {}
+
+
+def _job_id(answer: Any) -> int:
+    if type(answer) is not int or answer < 1:
+        raise MlqError("the server did not answer with a job's id")
+    return answer

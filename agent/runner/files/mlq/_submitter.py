@@ -1,0 +1,72 @@
+"""Submitting with request fields that were given before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+from ._binding import check_function, nearest
+from ._request import FIELDS, normalise, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Protocol
+
+    from typing_extensions import ParamSpec
+
+    from ._job import Job
+    from ._jobs import JobList
+
+    P = ParamSpec("P")
+
+    class _Sender(Protocol):
+        def _submit(
+            self,
+            fn: Callable[..., Any],
+            args: tuple[Any, ...],
+            kwargs: dict[str, Any],
+            request: dict[str, Any],
+        ) -> Job[Any]: ...
+
+        def _map(
+            self,
+            fn: Callable[..., Any],
+            iterables: tuple[Iterable[Any], ...],
+            kwargs: dict[str, Any],
+            request: dict[str, Any],
+        ) -> JobList[Any]: ...
+
+
+R = TypeVar("R")
+
+
+class Submitter:
+    """What ``options`` returns: its methods pass *all* keywords to the function."""
+
+    def __init__(self, client: _Sender, request: dict[str, Any]) -> None:
+        for name in unknown(request):
+            raise TypeError(f"{name!r} is no request field of mlq{nearest(name, list(FIELDS))}")
+        self._client = client
+        self._request = normalise(request)
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
+        """Queue ``fn(*args, **kwargs)`` and return at once."""
+        check_function(fn)
+        return self._client._submit(fn, args, dict(kwargs), self._request)
+
+    def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """``submit`` and ``result`` in one; an interrupt cancels the job."""
+        from ._client import _run
+
+        return _run(self.submit(fn, *args, **kwargs))
+
+    def map(self, fn: Callable[..., R], /, *iterables: Iterable[Any], **kwargs: Any) -> JobList[R]:
+        """Queue ``fn`` once for each element, or for each tuple of several iterables."""
+        check_function(fn)
+        return self._client._map(fn, iterables, kwargs, self._request)
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self._request.items())
+        return f"mlq.options({fields})"
+
+
+Submitter.__module__ = "mlq"

@@ -1,0 +1,244 @@
+package slot
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// interpreter is a Python process that waits for orders on a line: a warm
+// parent, or a spare.
+type interpreter struct {
+	python string
+	pid    int
+	line   *packets
+	exit   <-chan syscall.WaitStatus
+}
+
+// start runs the interpreter with the runner in front of its path. -I keeps
+// everything out that an environment variable or the working directory could bring in.
+func startInterpreter(n *nursery, o *Options, python string, account *Account, args ...string) (*interpreter, error) {
+	line, theirs, err := packetPair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		line.close()
+		return nil, err
+	}
+	defer null.Close()
+	argv := append([]string{python, "-I", "-c", bootstrap, o.Runner}, args...)
+	pid, exit, err := n.start(python, argv, &syscall.ProcAttr{
+		Dir:   "/",
+		Env:   interpreterEnviron(python),
+		Files: []uintptr{null.Fd(), 2, 2, theirs.Fd()},
+		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL,
+			Credential: credential(account)},
+	})
+	if err != nil {
+		line.close()
+		return nil, fmt.Errorf("start %s: %w", python, err)
+	}
+	return &interpreter{python: python, pid: pid, line: line, exit: exit}, nil
+}
+
+// bootstrap finds the runner by its folder: -I ignores PYTHONPATH, and -m
+// would look only in the environment.
+const bootstrap = "import sys; sys.path.insert(0, sys.argv.pop(1)); from mlq.runner import main; main()"
+
+func credential(a *Account) *syscall.Credential {
+	if a == nil {
+		return nil
+	}
+	return &syscall.Credential{Uid: a.UID, Gid: a.GID, Groups: a.Groups}
+}
+
+// interpreterEnviron is what an interpreter has before it is a job's. The
+// place-holders are overwritten by the job's values (_linux.Mark).
+func interpreterEnviron(python string) []string {
+	zeros := strings.Repeat("0", markWidth)
+	return []string{
+		"PATH=" + searchPath(python), "LANG=C.UTF-8", "HOME=/nonexistent",
+		"CUDA_VISIBLE_DEVICES=", // what is imported ahead must not touch a device
+		markJob + "=" + zeros, markFence + "=" + zeros,
+	}
+}
+
+// searchPath is PATH with the environment's own programs in front.
+func searchPath(python string) string {
+	return filepath.Dir(python) + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+}
+
+// kill ends the interpreter and waits for it.
+func (i *interpreter) kill() {
+	i.line.close()
+	// It is our own child and not reaped before exit is read: the pid is its own.
+	_ = syscall.Kill(i.pid, syscall.SIGKILL)
+	<-i.exit
+}
+
+// warmParent is an interpreter that forks waiting children. Its requests are
+// answered in order.
+type warmParent struct {
+	*interpreter
+	nursery *nursery
+	log     zerolog.Logger
+
+	mu       sync.Mutex
+	pending  []*fork
+	children map[int]*child // until their end was told
+	dead     error          // set once, when the line has ended
+	gone     chan struct{}  // closed with it
+}
+
+// fork is a child that was asked for.
+type fork struct {
+	line  *packets
+	child *child // set when done is closed without err
+	err   error
+	done  chan struct{}
+}
+
+func startWarm(n *nursery, o *Options, python string) (*warmParent, error) {
+	i, err := startInterpreter(n, o, python, nil, "--warm", "--preload", strings.Join(o.Preload, ","))
+	if err != nil {
+		return nil, err
+	}
+	p := &warmParent{interpreter: i, nursery: n, children: map[int]*child{}, gone: make(chan struct{}),
+		log: o.Log.With().Str("python", python).Int("pid", i.pid).Logger()}
+	go p.receive()
+	return p, nil
+}
+
+// fork asks for a child; it is there when done is closed.
+func (p *warmParent) fork() *fork {
+	f := &fork{done: make(chan struct{})}
+	line, theirs, err := packetPair()
+	if err != nil {
+		f.fail(err)
+		return f
+	}
+	defer theirs.Close()
+	f.line = line
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dead != nil {
+		f.fail(p.dead)
+		return f
+	}
+	if err := p.line.send(map[string]string{"op": "fork"}, int(theirs.Fd())); err != nil {
+		f.fail(fmt.Errorf("ask the warm interpreter for a child: %w", err))
+		return f
+	}
+	p.pending = append(p.pending, f)
+	return f
+}
+
+func (f *fork) fail(err error) {
+	if f.line != nil {
+		f.line.close()
+	}
+	f.err = err
+	close(f.done)
+}
+
+// warmMessage is what a warm parent says.
+type warmMessage struct {
+	Op      string            `json:"op"`
+	PID     int               `json:"pid"`
+	Status  uint32            `json:"status"`
+	Version string            `json:"version"`
+	Modules []string          `json:"modules"`
+	Failed  map[string]string `json:"failed"`
+}
+
+func (p *warmParent) receive() {
+	buf := make([]byte, maxPacket)
+	for {
+		var m warmMessage
+		if err := p.line.receive(&m, buf); err != nil && !errors.Is(err, errNonsense) {
+			p.end()
+			return
+		}
+		switch m.Op {
+		case "ready":
+			p.log.Info().Str("version", m.Version).Strs("modules", m.Modules).
+				Interface("failed", m.Failed).Msg("warm interpreter is ready")
+		case "forked":
+			p.forked(m.PID)
+		case "exited":
+			p.exited(m.PID, syscall.WaitStatus(m.Status))
+		}
+	}
+}
+
+func (p *warmParent) forked(pid int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.pending) == 0 {
+		return
+	}
+	f := p.pending[0]
+	p.pending = p.pending[1:]
+	f.child = newChild(pid, f.line, p)
+	p.children[pid] = f.child
+	close(f.done)
+}
+
+func (p *warmParent) exited(pid int, status syscall.WaitStatus) {
+	p.mu.Lock()
+	c := p.children[pid]
+	delete(p.children, pid)
+	p.mu.Unlock()
+	if c != nil {
+		p.nursery.forget(pid)
+		c.ended(status)
+	}
+}
+
+// end is called once, when the parent is gone or has closed its line.
+func (p *warmParent) end() {
+	// The rest of it must go too: whoever stopped or damaged it was no friend.
+	p.line.close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	status := <-p.exit
+	p.dead = fmt.Errorf("the warm interpreter ended: %s", describe(status))
+	for _, f := range p.pending {
+		f.fail(p.dead)
+	}
+	p.pending = nil
+	close(p.gone)
+}
+
+// settle waits until every child that was asked for is known by its pid: an
+// unknown one would be taken for a job's.
+func (p *warmParent) settle() {
+	p.mu.Lock()
+	pending := append([]*fork(nil), p.pending...)
+	p.mu.Unlock()
+	timer := time.AfterFunc(overdue, p.shoot)
+	defer timer.Stop()
+	for _, f := range pending {
+		<-f.done
+	}
+}
+
+// shoot ends a parent that does not answer; receive sees it.
+func (p *warmParent) shoot() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dead == nil { // so it is not reaped, and the pid its own
+		_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	}
+}

@@ -1,0 +1,188 @@
+package slot
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+
+	"github.com/mlq-dev/mlq/internal/envelope"
+	"github.com/mlq-dev/mlq/scheduler"
+	"golang.org/x/sys/unix"
+)
+
+// facts are all that is known when the tree of an attempt is dead.
+type facts struct {
+	status   syscall.WaitStatus // of the runner
+	stop     stopping
+	header   *envelope.Header // what the runner wrote, nil if nothing
+	broken   error            // why that is no envelope
+	size     int64            // of what it wrote
+	limit    int64            // of that
+	rejected string           // the runner found no room for its result
+	command  bool             // the call was a command, whose exit code is the result
+	orphaned bool             // the interpreter that the runner was forked from is dead
+	oomKills bool             // the kernel killed for want of memory meanwhile
+}
+
+// verdict is how an attempt ended.
+type verdict struct {
+	outcome scheduler.Outcome
+	reason  scheduler.Reason
+	detail  string
+	keep    bool // the envelope that was written belongs to it
+}
+
+// judge decides how an attempt ended.
+func judge(f facts) verdict {
+	if v, stopped := judgeStop(f); stopped {
+		return v
+	}
+	if v, rejected := judgeResult(f); rejected {
+		return v
+	}
+	switch {
+	case f.status.Signaled():
+		return judgeSignal(f)
+	case f.header != nil && f.header.Kind == envelope.KindError && f.status.ExitStatus() != 0:
+		return judgeError(f.header)
+	case f.header != nil && f.header.Kind == envelope.KindResult && f.status.ExitStatus() == 0:
+		return verdict{outcome: scheduler.OutcomeSucceeded, keep: true}
+	case f.command:
+		return judgeCommand(f.status.ExitStatus())
+	}
+	return failed(scheduler.ReasonError, fmt.Sprintf(
+		"the process ended itself with exit code %d before it handed back a result", f.status.ExitStatus()))
+}
+
+// judgeStop: who stopped the attempt decides, whatever the runner made of it.
+// Only a lease that was not renewed takes no result away: the store decides.
+func judgeStop(f facts) (verdict, bool) {
+	if f.stop.cause == causeNone {
+		return verdict{}, false
+	}
+	finished := f.status.Exited() && f.status.ExitStatus() == 0
+	if f.stop.cause == causeDeadline && finished {
+		return verdict{}, false
+	}
+	v := verdict{outcome: f.stop.outcome, detail: f.stop.why}
+	if v.outcome == scheduler.OutcomeTimedOut {
+		v.reason = scheduler.ReasonTimeout
+	}
+	return v, true
+}
+
+// judgeResult: what was written but cannot be kept.
+func judgeResult(f facts) (verdict, bool) {
+	switch {
+	case f.rejected != "":
+		return failed(scheduler.ReasonRejected, f.rejected), true
+	case f.size > f.limit:
+		return failed(scheduler.ReasonRejected, fmt.Sprintf(
+			"the result has %d bytes, and %d are allowed", f.size, f.limit)), true
+	case f.broken != nil && errors.Is(f.broken, envelope.ErrInvalid) && f.status.Exited():
+		return failed(scheduler.ReasonRejected, fmt.Sprintf("the result is broken: %v", f.broken)), true
+	case f.broken != nil && f.status.Exited():
+		return failed(scheduler.ReasonRejected, fmt.Sprintf("the result could not be read: %v", f.broken)), true
+	}
+	return verdict{}, false
+}
+
+func judgeSignal(f facts) verdict {
+	switch sig := f.status.Signal(); {
+	case sig == unix.SIGKILL && f.oomKills:
+		return failed(scheduler.ReasonOOM, "killed by SIGKILL: the host ran out of memory")
+	case sig == unix.SIGKILL && f.orphaned:
+		return failed(scheduler.ReasonKilled, "killed by SIGKILL: the interpreter that it was forked from was ended")
+	case sig == unix.SIGKILL:
+		return failed(scheduler.ReasonKilled,
+			"killed by SIGKILL, which nobody here sent: most likely the host ran out of memory")
+	default:
+		return failed(scheduler.ReasonKilled, describe(f.status))
+	}
+}
+
+// judgeError: the exception in one line. The header is the job's own doing;
+// it cannot claim more than what exceptions may be.
+func judgeError(h *envelope.Header) verdict {
+	reason := scheduler.ReasonError
+	switch scheduler.Reason(h.Reason) {
+	case scheduler.ReasonOOM, scheduler.ReasonRejected:
+		reason = scheduler.Reason(h.Reason)
+	}
+	detail := h.Type
+	if h.Message != "" {
+		detail += ": " + h.Message
+	}
+	v := failed(reason, oneLine(detail))
+	v.keep = true
+	return v
+}
+
+func judgeCommand(code int) verdict {
+	if code == 0 {
+		return verdict{outcome: scheduler.OutcomeSucceeded, keep: true}
+	}
+	v := failed(scheduler.ReasonError, fmt.Sprintf("the command ended with exit code %d", code))
+	v.keep = true
+	return v
+}
+
+func failed(reason scheduler.Reason, detail string) verdict {
+	return verdict{outcome: scheduler.OutcomeFailed, reason: reason, detail: detail}
+}
+
+// signalWords are for those who do not know them by name.
+var signalWords = map[syscall.Signal]string{
+	unix.SIGSEGV: "a bad memory access in native code",
+	unix.SIGBUS:  "a bad memory access: often a mapped file that was cut, or a full /dev/shm",
+	unix.SIGABRT: "native code gave up",
+	unix.SIGFPE:  "an arithmetic error in native code",
+	unix.SIGILL:  "an instruction that this processor does not have",
+	unix.SIGXCPU: "its limit of processor time",
+	unix.SIGXFSZ: "its limit of file size",
+}
+
+// describe says in words how a process ended.
+func describe(s syscall.WaitStatus) string {
+	if !s.Signaled() {
+		return fmt.Sprintf("exit code %d", s.ExitStatus())
+	}
+	text := "died of " + unix.SignalName(s.Signal())
+	if words := signalWords[s.Signal()]; words != "" {
+		text += " (" + words + ")"
+	}
+	return text
+}
+
+const maxDetail = 1024 // bytes
+
+// oneLine makes text that a job chose fit for a line: no control characters, not long, valid.
+func oneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	if len(text) <= maxDetail {
+		return text
+	}
+	text = text[:maxDetail-3]
+	for !utf8.ValidString(text) {
+		text = text[:len(text)-1]
+	}
+	return text + "…"
+}
+
+// commandResult is the envelope of a command that ended with this code.
+func commandResult(code int) ([]byte, error) {
+	if code == 0 {
+		return envelope.Encode(envelope.Header{Kind: envelope.KindResult, Value: envelope.ValueJSON, Short: "0"},
+			envelope.Part{Name: "view", Data: []byte("0")})
+	}
+	text := fmt.Sprintf("the command ended with exit code %d", code)
+	return envelope.Encode(envelope.Header{Kind: envelope.KindError, Type: "mlq.CommandFailed",
+		Message: text, Reason: string(scheduler.ReasonError), Short: text})
+}
