@@ -19,6 +19,8 @@ type Evidence struct {
 	// Clearing: a lease of ours has ended and its processes are not yet all
 	// dead, or its slot has not yet given the device back.
 	Clearing bool
+	// Locked: another process holds the device's lock file.
+	Locked bool
 	// Drained: who closed the device and why, "" while it is open.
 	Drained string
 }
@@ -88,11 +90,10 @@ func drained(_ Device, e Evidence, _ time.Duration) (Verdict, bool) {
 }
 
 func foreign(_ Device, e Evidence, _ time.Duration) (Verdict, bool) {
-	p, ok := stranger(e)
-	if !ok {
-		return Verdict{}, false
+	if p, ok := stranger(e); ok {
+		return Verdict{Foreign, "used by " + describe(p)}, true
 	}
-	return Verdict{Foreign, "used by " + describe(p)}, true
+	return Verdict{Foreign, "another process holds its lock file"}, e.Locked
 }
 
 // stranger is the first process of the latest sample that no lease of ours owns.

@@ -1,0 +1,170 @@
+package agent
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mlq-dev/mlq/agent/slot"
+)
+
+// How jobs run, beside the name of an account.
+const (
+	RunAsSelf      = "self"      // as the agent's own user
+	RunAsSubmitter = "submitter" // as the unix account in the submitter's record
+)
+
+// accounts says as whom a job runs.
+type accounts struct {
+	runAs string
+	fixed *slot.Account // of --run-as USER
+	home  string        // of fixed
+}
+
+// newAccounts checks --run-as. "" is self.
+func newAccounts(runAs string) (*accounts, error) {
+	if runAs == "" {
+		runAs = RunAsSelf
+	}
+	a := &accounts{runAs: runAs}
+	if runAs == RunAsSelf {
+		return a, nil
+	}
+	if os.Geteuid() != 0 {
+		return nil, fmt.Errorf("run-as %s: only an agent of root can run jobs as somebody else; use self, or start it as root", runAs)
+	}
+	if runAs == RunAsSubmitter {
+		return a, nil
+	}
+	var err error
+	a.fixed, a.home, err = lookup(runAs)
+	return a, err
+}
+
+// of gives the account for a job of a user with this unix name, nil for the
+// agent's own, and its home, "" for the job's folder.
+func (a *accounts) of(unixName string) (*slot.Account, string, error) {
+	switch a.runAs {
+	case RunAsSelf:
+		return nil, os.Getenv("HOME"), nil
+	case RunAsSubmitter:
+		if unixName == "" {
+			return nil, "", fmt.Errorf("the submitter has no unix account on record")
+		}
+		return lookup(unixName)
+	}
+	return a.fixed, a.home, nil
+}
+
+// lookup finds an account. Root is refused: no job runs as root but one of an
+// agent that runs all of them as itself.
+func lookup(name string) (*slot.Account, string, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, "", fmt.Errorf("no unix account %q on this host", name)
+	}
+	uid, err := id32(u.Uid)
+	if err != nil {
+		return nil, "", err
+	}
+	gid, err := id32(u.Gid)
+	if err != nil {
+		return nil, "", err
+	}
+	if uid == 0 {
+		return nil, "", fmt.Errorf("jobs do not run as %s, which is root", name)
+	}
+	names, err := u.GroupIds()
+	if err != nil {
+		return nil, "", fmt.Errorf("groups of %s: %w", name, err)
+	}
+	account := &slot.Account{Name: name, UID: uid, GID: gid}
+	for _, n := range names {
+		g, err := id32(n)
+		if err != nil {
+			return nil, "", err
+		}
+		account.Groups = append(account.Groups, g)
+	}
+	return account, u.HomeDir, nil
+}
+
+func id32(s string) (uint32, error) {
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("account number %q: %w", s, err)
+	}
+	return uint32(n), nil
+}
+
+// list names the accounts that jobs may run as, for the inventory; nil: any
+// user's jobs run here.
+func (a *accounts) list() []string {
+	if a.runAs != RunAsSubmitter {
+		return nil
+	}
+	out, err := exec.Command("getent", "passwd").Output()
+	if err != nil {
+		if out, err = os.ReadFile("/etc/passwd"); err != nil {
+			return []string{}
+		}
+	}
+	return parsePasswd(string(out))
+}
+
+// parsePasswd picks the accounts of people: those from 1000 on, less nobody.
+func parsePasswd(text string) []string {
+	names := []string{}
+	for line := range strings.Lines(text) {
+		fields := strings.Split(line, ":")
+		if len(fields) < 3 || fields[0] == "nobody" {
+			continue
+		}
+		if uid, err := strconv.Atoi(fields[2]); err == nil && uid >= 1000 {
+			names = append(names, fields[0])
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// mayEnter reports whether a job of the user with this unix name may use the
+// folder as its working directory.
+func (a *accounts) mayEnter(path, unixName string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	account, _, err := a.of(unixName)
+	if err != nil {
+		return false
+	}
+	if account == nil {
+		return unix.Access(path, unix.X_OK) == nil
+	}
+	return allows(info, account)
+}
+
+// allows compares the folder's own mode bits with the account; what forbids
+// the way to it shows when the job starts.
+func allows(info os.FileInfo, account *slot.Account) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return false
+	}
+	mode := info.Mode().Perm()
+	switch {
+	case st.Uid == account.UID:
+		return mode&0o100 != 0
+	case st.Gid == account.GID || slices.Contains(account.Groups, st.Gid):
+		return mode&0o010 != 0
+	}
+	return mode&0o001 != 0
+}

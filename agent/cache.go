@@ -1,0 +1,78 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// cacheFor is how long a payload stays after its last use: long enough for a
+// retry and for a map whose jobs share an argument.
+const cacheFor = time.Hour
+
+// cache keeps payloads on disk, by SHA-256. It lies where only the agent can
+// write; what it has was checked when it came in.
+type cache struct {
+	dir string
+	api API
+}
+
+// open gives the payload with this hash, fetched if it is not here.
+func (c *cache) open(ctx context.Context, sum string) (*os.File, error) {
+	path := filepath.Join(c.dir, sum)
+	f, err := os.Open(path)
+	if err == nil {
+		now := time.Now()
+		return f, os.Chtimes(path, now, now) // used now: the janitor looks at this
+	}
+	if err := c.fetch(ctx, sum, path); err != nil {
+		return nil, err
+	}
+	return os.Open(path)
+}
+
+// fetch writes beside and renames, so that the cache never has half a payload.
+func (c *cache) fetch(ctx context.Context, sum, path string) error {
+	body, err := c.api.GetBlob(ctx, sum)
+	if err != nil {
+		return fmt.Errorf("fetch the payload: %w", err)
+	}
+	defer body.Close()
+	f, err := os.CreateTemp(c.dir, "fetch-*")
+	if err != nil {
+		return fmt.Errorf("spool the payload: %w", err)
+	}
+	defer os.Remove(f.Name())
+	h := sha256.New()
+	_, err = io.Copy(io.MultiWriter(f, h), body)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("fetch the payload: %w", err)
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != sum {
+		return fmt.Errorf("fetch the payload: its SHA-256 is %s, not %s", got, sum)
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// sweep removes what was not used for cacheFor, and what a crash left half fetched.
+func (c *cache) sweep(now time.Time) error {
+	entries, err := os.ReadDir(c.dir)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || now.Sub(info.ModTime()) < cacheFor {
+			continue // gone meanwhile, or still wanted
+		}
+		failed = append(failed, os.Remove(filepath.Join(c.dir, e.Name())))
+	}
+	return errors.Join(failed...)
+}

@@ -1,0 +1,206 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/mlq-dev/mlq/agent/slot"
+	"github.com/mlq-dev/mlq/internal/envelope"
+	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// call is a job's call as it will be handed to the slot, and what its request
+// says beside.
+type call struct {
+	file    *os.File
+	request scheduler.Request
+	cwd     string
+}
+
+// readCall makes the call's file of the spec: the same bytes that the server
+// checked, read by the same parser. Large bodies come through the cache.
+// A *badCallError means that it can never run; every other error, that it
+// could not be fetched.
+func (t *attempt) readCall(ctx context.Context) (call, error) {
+	parsed, err := submission.Parse(t.spec.Media, t.spec.Body)
+	if err != nil {
+		return call{}, badCall("the call cannot be read: %v", err)
+	}
+	if parsed.Call.Kind == submission.KindRef {
+		return t.readElsewhere(ctx, parsed.Call.Ref)
+	}
+	f, err := t.callFile(ctx, parsed)
+	return call{file: f, request: parsed.Request, cwd: parsed.Call.Cwd}, err
+}
+
+// readElsewhere reads a body that was too large for the store. An envelope is
+// not loaded: only its header is read here.
+func (t *attempt) readElsewhere(ctx context.Context, ref submission.Ref) (call, error) {
+	body, err := t.agent.fetch(ctx, ref.SHA256)
+	if err != nil {
+		return call{}, err
+	}
+	defer closeFile(body)
+	if ref.Media != scheduler.MediaEnvelope {
+		return t.readLargeJSON(ctx, ref, body)
+	}
+	h, err := envelope.ReadHeader(body)
+	if err != nil {
+		return call{}, badCall("the call cannot be read: %v", err)
+	}
+	parsed, err := submission.FromHeader(h)
+	if err != nil {
+		return call{}, badCall("the call cannot be read: %v", err)
+	}
+	f, err := t.envelopeFile(body)
+	return call{file: f, request: parsed.Request}, err
+}
+
+func (t *attempt) readLargeJSON(ctx context.Context, ref submission.Ref, body io.Reader) (call, error) {
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return call{}, fmt.Errorf("read the payload: %w", err)
+	}
+	parsed, err := submission.Parse(ref.Media, text)
+	if err != nil {
+		return call{}, badCall("the call cannot be read: %v", err)
+	}
+	f, err := t.callFile(ctx, parsed)
+	return call{file: f, request: parsed.Request, cwd: parsed.Call.Cwd}, err
+}
+
+// callFile lays out the call for the slot.
+func (t *attempt) callFile(ctx context.Context, p *submission.Parsed) (*os.File, error) {
+	c := p.Call
+	h := slot.CallHeader{FullMessage: t.fullMessage(p)}
+	switch c.Kind {
+	case submission.KindEnvelope:
+		h.Kind = slot.CallEnvelope
+		return slot.CallFile(h, p.Body)
+	case submission.KindUploaded:
+		body, err := t.agent.fetch(ctx, c.Ref.SHA256)
+		if err != nil {
+			return nil, err
+		}
+		defer closeFile(body)
+		return t.envelopeFile(body)
+	case submission.KindMessage:
+		return t.messageFile(ctx, h, c)
+	case submission.KindSource:
+		h.Kind, h.Function, h.Filename, h.NoMessage = slot.CallSource, c.Function, c.Filename, c.Msg == nil
+		return slot.CallFile(h, []byte(c.Source), c.Msg)
+	case submission.KindCommand:
+		h.Kind, h.Cwd = slot.CallCommand, c.Cwd
+		words, err := json.Marshal(c.Command)
+		if err != nil {
+			return nil, badCall("the command cannot be encoded: %v", err)
+		}
+		return slot.CallFile(h, words)
+	}
+	return nil, badCall("no such kind of call: %q", c.Kind)
+}
+
+// messageFile looks the named functions up now, not when the job was
+// submitted: a function that is registered anew is the one that runs.
+func (t *attempt) messageFile(ctx context.Context, h slot.CallHeader, c submission.Call) (*os.File, error) {
+	known, err := t.agent.opts.API.Functions(ctx, t.job.User)
+	if err != nil {
+		t.agent.away.note()
+		return nil, fmt.Errorf("%w: %w", errAPIAway, err)
+	}
+	chosen, err := chooseFunctions(known, c.Functions)
+	if err != nil {
+		return nil, err
+	}
+	h.Kind = slot.CallMessage
+	parts := make([][]byte, 0, len(chosen)+1)
+	for _, f := range chosen {
+		pickle, err := t.agent.fetchAll(ctx, f.SHA256)
+		if err != nil {
+			return nil, err
+		}
+		h.Names = append(h.Names, f.Name)
+		parts = append(parts, pickle)
+	}
+	return slot.CallFile(h, append(parts, c.Msg)...)
+}
+
+// chooseFunctions is pure: those with these names in that order, all for nil.
+func chooseFunctions(known []Function, names []string) ([]Function, error) {
+	if names == nil {
+		if len(known) == 0 {
+			return nil, badCall("no function is registered that could take the message")
+		}
+		return known, nil
+	}
+	var chosen []Function
+	for _, name := range names {
+		i := slices.IndexFunc(known, func(f Function) bool { return f.Name == name })
+		if i < 0 {
+			return nil, badCall("no function %q is registered", name)
+		}
+		chosen = append(chosen, known[i])
+	}
+	return chosen, nil
+}
+
+// envelopeFile streams a large envelope behind the header into a file without
+// a name in the spool, so that it is gone with its last user.
+func (t *attempt) envelopeFile(body *os.File) (*os.File, error) {
+	info, err := body.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("spool the call: %w", err)
+	}
+	prefix, err := slot.CallPrefix(slot.CallHeader{Kind: slot.CallEnvelope, Parts: []int64{info.Size()}, FullMessage: t.fullMessage(nil)})
+	if err != nil {
+		return nil, err
+	}
+	f, err := unnamed(t.agent.spool)
+	if err != nil {
+		return nil, fmt.Errorf("spool the call: %w", err)
+	}
+	if err := writeCall(f, prefix, body); err != nil {
+		return nil, errors.Join(fmt.Errorf("spool the call: %w", err), f.Close())
+	}
+	return f, nil
+}
+
+func writeCall(f *os.File, prefix []byte, body *os.File) error {
+	if _, err := f.Write(prefix); err != nil {
+		return err
+	}
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if _, err := io.Copy(f, body); err != nil {
+		return err
+	}
+	_, err := f.Seek(0, io.SeekStart)
+	return err
+}
+
+// fullMessage is what a function finds as full_message, under the names that
+// its users know.
+func (t *attempt) fullMessage(p *submission.Parsed) json.RawMessage {
+	m := map[string]any{
+		"id": t.ref.Job, "timestamp": float64(t.job.Submitted.UnixMilli()) / 1000,
+		"worker": t.agent.opts.Name + "/" + t.devices[0], "retries": t.n - 1,
+	}
+	if p != nil {
+		m["functions"], m["callback"] = p.Call.Functions, nil
+		if p.Callback != "" {
+			m["callback"] = p.Callback
+		}
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		panic("agent: full message: " + err.Error()) // numbers and strings only
+	}
+	return text
+}

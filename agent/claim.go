@@ -1,0 +1,283 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/internal/lockfile"
+	"github.com/mlq-dev/mlq/internal/token"
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// rounds bounds how often a view is taken anew because everything in it was
+// taken by somebody else; then the next notice or poll is waited for.
+const rounds = 3
+
+// claimLoop claims jobs for free devices: when a notice comes, when a device
+// becomes free, and, as the truth behind both, at a jittered poll.
+func (a *Agent) claimLoop(ctx context.Context) {
+	notices := a.notices(ctx)
+	look := true
+	for ctx.Err() == nil {
+		wait := a.poll()
+		if look {
+			wait = a.claimAll(ctx)
+		}
+		look = true
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+			a.unmarkIdle(ctx)
+			look = a.mayHaveChanged(ctx)
+		case <-a.fleet.freed:
+		case _, open := <-notices:
+			if !open {
+				notices = a.notices(ctx)
+			}
+			a.renewSoon() // it may be about a lease
+		}
+		timer.Stop()
+	}
+}
+
+// notices subscribes to the hints for this host. Without them the poll finds
+// everything, later.
+func (a *Agent) notices(ctx context.Context) <-chan struct{} {
+	c, err := a.opts.Scheduler.Notices(ctx, a.opts.Name)
+	if err != nil && ctx.Err() == nil {
+		a.opts.Log.Warn().Err(err).Msg("no notices from the store, polling only")
+		c = nil
+		time.AfterFunc(a.timing.PollMax, a.fleet.wake)
+	}
+	return c
+}
+
+// claimAll claims until nothing is free, or nothing is left that fits, and
+// gives the time after which to look again.
+func (a *Agent) claimAll(ctx context.Context) time.Duration {
+	poll := a.poll()
+	for taken := 0; ctx.Err() == nil && taken < rounds; {
+		if a.belief.stage(a.now()) != trusting {
+			return poll
+		}
+		offer := a.offer()
+		if !anyFree(offer) && !a.drained {
+			return poll
+		}
+		view, err := a.opts.Scheduler.View(ctx, offer, a.seed)
+		if err != nil {
+			a.warn(ctx, err, "cannot look at the queue")
+			return poll
+		}
+		a.seen, a.drained = view.Revision, view.Drained != "" || len(view.DrainedDevices) > 0
+		a.fleet.drain(view.Drained, view.DrainedDevices)
+		choice := scheduler.Pick(view, offer, view.Now, a.seed)
+		switch choice.Kind {
+		case scheduler.ChoiceRun:
+			if !a.claimOne(ctx, choice) {
+				taken++
+			}
+		case scheduler.ChoiceHold:
+			return clamp(choice.Until.Sub(view.Now), 0, poll)
+		default:
+			if !a.markIdle(ctx) {
+				return poll
+			}
+			// Freshly marked: what was queued in between got no notice.
+		}
+	}
+	return poll
+}
+
+// poll is the time until the next look at the queue if nothing wakes us.
+func (a *Agent) poll() time.Duration {
+	return a.timing.PollMin + mathrand.N(a.timing.PollMax-a.timing.PollMin+1)
+}
+
+// mayHaveChanged asks the store cheaply whether anything at all was written
+// since the last look at the queue.
+func (a *Agent) mayHaveChanged(ctx context.Context) bool {
+	revision, err := a.opts.Scheduler.Revision(ctx)
+	return err != nil || revision != a.seen
+}
+
+func anyFree(o scheduler.Offer) bool {
+	for _, d := range o.Devices {
+		if d.Free {
+			return true
+		}
+	}
+	return false
+}
+
+func clamp(d, low, high time.Duration) time.Duration { return min(max(d, low), high) }
+
+// claimOne claims the choice or, where somebody was faster, the next of the
+// same view. It reports whether a lease was won.
+func (a *Agent) claimOne(ctx context.Context, choice scheduler.Choice) bool {
+	for _, c := range append([]scheduler.Choice{choice}, choice.Next...) {
+		if c.Kind != scheduler.ChoiceRun || a.mustWait(ctx, c.Job) {
+			continue
+		}
+		err := a.claim(ctx, c)
+		switch {
+		case err == nil:
+			return true
+		case errors.Is(err, scheduler.ErrStaleAgent), errors.Is(err, scheduler.ErrRejoin), errors.Is(err, scheduler.ErrAgentTooLate):
+			a.renewSoon() // it finds out what is the matter
+			return false
+		case errors.Is(err, store.ErrUnavailable), ctx.Err() != nil:
+			a.warn(ctx, err, "cannot claim")
+			return false
+		}
+		a.opts.Log.Debug().Err(err).Int64("job", int64(c.Job)).Msg("not claimed")
+	}
+	return false
+}
+
+// mustWait: the job's payload is on a server that does not answer.
+func (a *Agent) mustWait(ctx context.Context, job scheduler.JobID) bool {
+	if !a.away.since.Load() {
+		return false
+	}
+	spec, err := a.opts.Scheduler.Spec(ctx, job)
+	return err != nil || needsAPI(spec)
+}
+
+// claim locks the devices and looks at each once more, both *before* the
+// claim: a lease that is won can be used at once.
+func (a *Agent) claim(ctx context.Context, c scheduler.Choice) error {
+	locks, err := a.lockAll(c.Devices)
+	if err != nil {
+		return err
+	}
+	if err := a.sampleAll(ctx, c.Devices); err != nil {
+		closeLocks(locks)
+		return err
+	}
+	secret := token.NewSecret()
+	sum := token.Hash(secret)
+	request := scheduler.ClaimRequest{
+		Host: a.opts.Name, Epoch: a.epoch.Load(), Job: c.Job, Devices: c.Devices,
+		ClaimID: claimID(), TokenSHA256: sum[:], WorkDir: a.workdirs.path(c.Job),
+		Held: c.Held, FairHeld: true,
+	}
+	won, err := a.commitClaim(ctx, request)
+	if err != nil {
+		closeLocks(locks)
+		return err
+	}
+	a.begin(won, c.Devices, locks, secret)
+	return nil
+}
+
+// commitClaim repeats the very same claim while its outcome is unknown and the
+// belief lasts; after that the store ends a lease that we do not name.
+func (a *Agent) commitClaim(ctx context.Context, r scheduler.ClaimRequest) (scheduler.Claimed, error) {
+	for {
+		won, err := a.opts.Scheduler.Claim(ctx, r)
+		if !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil || a.belief.stage(a.now()) >= stopping {
+			return won, err
+		}
+	}
+}
+
+// begin runs the attempt of a lease that was won.
+func (a *Agent) begin(won scheduler.Claimed, devices []string, locks []*lockfile.Lock, secret string) {
+	last := won.Job.Attempt()
+	t := a.newAttempt(a.attempts, a.links[devices[0]], scheduler.LeaseRef{Job: won.Job.ID, Fence: won.Fence}, last.N, devices)
+	t.job, t.spec, t.replay, t.locks, t.secret = won.Job, won.Spec, won.Replay, locks, secret
+	var freeBy time.Time
+	if won.Job.Timeout > 0 {
+		freeBy = last.Claimed.Add(won.Job.Timeout)
+	}
+	a.fleet.take(devices, won.Job.ID, freeBy)
+	t.log.Info().Strs("devices", devices).Msg("claimed a job")
+	a.launch(t, open)
+}
+
+// lockAll takes the locks of all the devices or of none.
+func (a *Agent) lockAll(uuids []string) ([]*lockfile.Lock, error) {
+	locks := make([]*lockfile.Lock, 0, len(uuids))
+	for _, uuid := range uuids {
+		l, err := lockfile.Acquire(lockfile.Path(a.lockDir, uuid))
+		if err != nil {
+			closeLocks(locks)
+			a.fleet.setLocked(uuid, true)
+			return nil, err
+		}
+		locks = append(locks, l)
+	}
+	return locks, nil
+}
+
+// sampleAll looks at the devices now; one that is not free is refused.
+func (a *Agent) sampleAll(ctx context.Context, uuids []string) error {
+	for _, uuid := range uuids {
+		if v := a.sample(ctx, uuid); v.State != gpu.Free {
+			return fmt.Errorf("device %s is %s: %s", uuid, v.State, v.Reason)
+		}
+	}
+	return nil
+}
+
+// markIdle has this host told of new jobs. It reports whether it was not before.
+func (a *Agent) markIdle(ctx context.Context) bool {
+	if a.idle {
+		return false
+	}
+	if err := a.opts.Scheduler.Idle(ctx, a.opts.Name, true); err != nil {
+		a.warn(ctx, err, "cannot say that this host is idle")
+		return false
+	}
+	a.idle, a.idleEpoch = true, a.epoch.Load()
+	return true
+}
+
+// unmarkIdle ends that once nothing has been free for a poll's time. Not at
+// once: a host that takes one short job after the other would write twice for each.
+func (a *Agent) unmarkIdle(ctx context.Context) {
+	if a.idle && a.idleEpoch != a.epoch.Load() {
+		a.idle = false // joined again: the mark may be lost
+	}
+	if !a.idle || anyFree(a.offer()) {
+		return
+	}
+	if err := a.opts.Scheduler.Idle(ctx, a.opts.Name, false); err != nil {
+		a.warn(ctx, err, "cannot say that this host is busy")
+		return
+	}
+	a.idle = false
+}
+
+// claimID names one claim, so that its repeat is recognised.
+func claimID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// files are the descriptors of the locks.
+func files(locks []*lockfile.Lock) []*os.File {
+	fs := make([]*os.File, len(locks))
+	for i, l := range locks {
+		fs[i] = l.File()
+	}
+	return fs
+}
+
+// warn logs what a loop goes on after, unless it was told to end.
+func (a *Agent) warn(ctx context.Context, err error, what string) {
+	if ctx.Err() == nil {
+		a.opts.Log.Warn().Err(err).Msg(what)
+	}
+}

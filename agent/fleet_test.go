@@ -1,0 +1,89 @@
+package agent
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mlq-dev/mlq/gpu"
+)
+
+func TestFleet(t *testing.T) {
+	now := time.Hour
+	f := newFleet([]gpu.Device{{UUID: "A"}, {UUID: "B"}}, func() time.Duration { return now })
+	state := func(uuid string) gpu.State {
+		for _, r := range f.report() {
+			if r.UUID == uuid {
+				return r.State
+			}
+		}
+		t.Fatalf("no %s in the report", uuid)
+		return ""
+	}
+	free := func() int { _, n := f.offered(); return n }
+
+	if free() != 0 || state("A") != gpu.Unknown {
+		t.Fatal("offers what nobody looked at")
+	}
+	f.saw("A", gpu.Sample{UUID: "A", At: now})
+	f.saw("B", gpu.Sample{UUID: "B", At: now})
+	if free() != 0 {
+		t.Fatal("offers devices without a slot")
+	}
+	f.setReady("A", true)
+	f.setReady("B", true)
+	if free() != 2 || !woken(f) || woken(f) {
+		t.Fatal("two free devices: one wake for both")
+	}
+	f.take([]string{"A", "B"}, 53, time.Time{})
+	if free() != 0 || state("B") != gpu.Leased {
+		t.Fatal("a leased device is offered")
+	}
+	f.clear([]string{"A", "B"})
+	if free() != 0 || state("A") != gpu.Clearing {
+		t.Fatal("a device that is not clean is offered")
+	}
+	f.give([]string{"A", "B"})
+	if free() != 2 || !woken(f) {
+		t.Fatal("given back, nobody woken")
+	}
+	f.drain("", map[string]string{"A": "ana: new fan"})
+	if free() != 1 || state("A") != gpu.Drained {
+		t.Fatal("a drained device is offered")
+	}
+	f.drain("root: move", nil)
+	if free() != 0 {
+		t.Fatal("a drained host offers")
+	}
+	f.drain("", nil)
+	if free() != 2 || !woken(f) {
+		t.Fatal("undrained, nobody woken")
+	}
+	now += gpu.FreshFor + time.Second
+	if free() != 0 || state("A") != gpu.Unknown {
+		t.Fatal("stale data is trusted")
+	}
+	if v := f.saw("A", gpu.Sample{UUID: "A", At: now, Processes: []gpu.Process{{PID: 1}}}); v.State != gpu.Foreign {
+		t.Fatalf("a used device is %+v", v)
+	}
+	if d, n := f.offered(); n != 0 || d[0].Free {
+		t.Fatal("a foreign device is offered")
+	}
+}
+
+func TestReportOfADeviceWithoutSlot(t *testing.T) {
+	f := newFleet([]gpu.Device{{UUID: "A"}}, func() time.Duration { return time.Hour })
+	f.saw("A", gpu.Sample{UUID: "A", At: time.Hour})
+	if r := f.report()[0]; r.State != gpu.Unknown || !strings.Contains(r.Reason, "slot") {
+		t.Errorf("reported as %s: %s", r.State, r.Reason)
+	}
+}
+
+func woken(f *fleet) bool {
+	select {
+	case <-f.freed:
+		return true
+	default:
+		return false
+	}
+}

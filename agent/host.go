@@ -1,0 +1,86 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/internal/lockfile"
+)
+
+// ErrDataDirTaken: another agent on this host uses the data folder.
+var ErrDataDirTaken = errors.New("the data folder is used by another agent")
+
+// folders are the places in the data folder.
+type folders struct {
+	slots, spool, cache, jobs, runner string
+}
+
+// prepareFolders makes the data folder's places. Others may pass through it to
+// the folders of their jobs, and see nothing on the way.
+func prepareFolders(data string) (folders, error) {
+	f := folders{
+		slots: filepath.Join(data, "slots"), spool: filepath.Join(data, "spool"),
+		cache: filepath.Join(data, "cache"), jobs: filepath.Join(data, "jobs"),
+		runner: filepath.Join(data, "runner"),
+	}
+	for path, mode := range map[string]os.FileMode{
+		data: 0o711, f.slots: 0o700, f.spool: 0o700, f.cache: 0o700, f.jobs: 0o711,
+	} {
+		if err := os.MkdirAll(path, mode); err != nil {
+			return f, fmt.Errorf("data folder: %w", err)
+		}
+	}
+	return f, nil
+}
+
+// lockDataDir makes this process the only agent of the folder.
+func lockDataDir(data string) (*lockfile.Lock, error) {
+	if err := os.MkdirAll(data, 0o711); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	lock, err := lockfile.Acquire(filepath.Join(data, "agent.lock"))
+	if errors.Is(err, lockfile.ErrLocked) {
+		return nil, fmt.Errorf("%w: %s", ErrDataDirTaken, data)
+	}
+	return lock, err
+}
+
+// chooseDevices gives the provider's devices, narrowed down to those that are
+// named by UUID or index.
+func chooseDevices(ctx context.Context, p gpu.Provider, named []string) ([]gpu.Device, error) {
+	all, err := p.Devices(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find the devices: %w", err)
+	}
+	if len(named) == 0 {
+		return all, nil
+	}
+	var chosen []gpu.Device
+	taken := map[string]bool{}
+	for _, name := range named {
+		d, ok := findDevice(all, name)
+		if !ok {
+			return nil, fmt.Errorf("device %q: this host has no such UUID or index", name)
+		}
+		if !taken[d.UUID] {
+			taken[d.UUID] = true
+			chosen = append(chosen, d)
+		}
+	}
+	return chosen, nil
+}
+
+func findDevice(all []gpu.Device, name string) (gpu.Device, bool) {
+	index, err := strconv.Atoi(name)
+	for _, d := range all {
+		if d.UUID == name || err == nil && d.Index == index {
+			return d, true
+		}
+	}
+	return gpu.Device{}, false
+}

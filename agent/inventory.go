@@ -1,0 +1,93 @@
+package agent
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/internal/boottime"
+	"github.com/mlq-dev/mlq/internal/lockfile"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// How often devices are looked at, and reported at most and at least.
+const (
+	sampleEvery = 2 * time.Second
+	reportEvery = 5 * time.Second
+	reportLeast = time.Minute
+)
+
+// sampleLoop looks at all devices, so that the inventory is true.
+func (a *Agent) sampleLoop(ctx context.Context) {
+	for ctx.Err() == nil {
+		a.sampleDevices(ctx)
+		sleep(ctx, sampleEvery)
+	}
+}
+
+func (a *Agent) sampleDevices(ctx context.Context) {
+	for _, d := range a.devices {
+		a.sample(ctx, d.UUID)
+	}
+	for _, uuid := range a.fleet.locked() {
+		if l, err := lockfile.Acquire(lockfile.Path(a.lockDir, uuid)); err == nil {
+			closeLocks([]*lockfile.Lock{l})
+			a.fleet.setLocked(uuid, false)
+		}
+	}
+}
+
+// sample looks at one device now. What the driver says instead of an answer is
+// a sample too.
+func (a *Agent) sample(ctx context.Context, uuid string) gpu.Verdict {
+	s, err := a.opts.Provider.Sample(ctx, uuid)
+	if err != nil {
+		s = gpu.Sample{UUID: uuid, At: boottime.Now(), Err: err.Error()}
+	}
+	return a.fleet.saw(uuid, s)
+}
+
+// reportLoop tells the store what this host has, whenever it changed, and now
+// and then anyway.
+func (a *Agent) reportLoop(ctx context.Context) {
+	var last []scheduler.DeviceReport
+	var at time.Time
+	for ctx.Err() == nil {
+		inv := a.inventory()
+		if time.Since(at) >= reportLeast || !slices.Equal(last, inv.Devices) {
+			if err := a.opts.Scheduler.Report(ctx, a.opts.Name, a.epoch.Load(), inv); err != nil {
+				a.warn(ctx, err, "cannot report the inventory")
+			} else {
+				last, at = inv.Devices, time.Now()
+			}
+		}
+		sleep(ctx, reportEvery)
+	}
+}
+
+// inventory is what this host has now.
+func (a *Agent) inventory() scheduler.Inventory {
+	return scheduler.Inventory{
+		Host: a.opts.Name, Version: a.opts.Version, BootID: a.bootID,
+		Devices: a.fleet.report(), Environments: a.environments, Labels: a.opts.Labels,
+		Isolation: a.isolation(), RunAs: a.accounts.runAs, Accounts: a.accounts.list(),
+	}
+}
+
+// isolation is the level that jobs have here, in words; never the level asked for.
+func (a *Agent) isolation() string {
+	if a.accounts.runAs == RunAsSelf {
+		return "own process session, the agent's user"
+	}
+	return "own process session and unix user"
+}
+
+// offer is what this host has for Pick.
+func (a *Agent) offer() scheduler.Offer {
+	devices, _ := a.fleet.offered()
+	return scheduler.Offer{
+		Host: a.opts.Name, Devices: devices, Labels: a.opts.Labels,
+		Environments: a.environments, Accounts: a.accountList, WorkDirOK: a.accounts.mayEnter,
+	}
+}

@@ -1,0 +1,208 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/agent/slot"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// errNoSlot: the slot process cannot be reached just now; the link is at it.
+var errNoSlot = errors.New("the device's slot process does not answer")
+
+// link keeps the line to the slot of one device: it starts the slot where none
+// runs, connects again when the line breaks, and hands what the slot says to
+// the attempt that the slot has.
+type link struct {
+	uuid  string
+	start func(context.Context) (*slot.Client, error)
+	// found is told of an attempt in the slot that nobody here owns, and gives
+	// it an owner: after a restart of the agent, or a message that was lost.
+	found func(l *link, s slot.State, line int)
+	fleet *fleet
+	log   zerolog.Logger
+
+	mu     sync.Mutex
+	client *slot.Client
+	line   int // counts the connections
+	owners map[scheduler.LeaseRef]*attempt
+}
+
+// connect makes the first connection, before the agent joins.
+func (l *link) connect(ctx context.Context) (slot.State, error) {
+	c, err := l.start(ctx)
+	if err != nil {
+		return slot.State{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.client = c
+	l.line++
+	return c.State(), nil
+}
+
+// run serves the line until ctx ends; the slot lives on.
+func (l *link) run(ctx context.Context) {
+	pause := 50 * time.Millisecond
+	for ctx.Err() == nil {
+		c, err := l.current(ctx)
+		if err != nil {
+			l.log.Warn().Err(err).Str("device", l.uuid).Msg("cannot reach the slot, trying again")
+			sleep(ctx, pause)
+			pause = min(2*pause, 5*time.Second)
+			continue
+		}
+		pause = 50 * time.Millisecond
+		l.serve(ctx, c)
+	}
+}
+
+func (l *link) current(ctx context.Context) (*slot.Client, error) {
+	l.mu.Lock()
+	c := l.client
+	l.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	if _, err := l.connect(ctx); err != nil {
+		return nil, err
+	}
+	return l.current(ctx)
+}
+
+// serve handles one connection from its state to its end.
+func (l *link) serve(ctx context.Context, c *slot.Client) {
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() }) // the slot sees the end of the line either way
+	defer stop()
+	l.greet(c.State())
+	l.fleet.setReady(l.uuid, true)
+	for e := range c.Events() {
+		l.route(e)
+	}
+	l.fleet.setReady(l.uuid, false)
+	l.mu.Lock()
+	l.client = nil
+	l.mu.Unlock()
+	if ctx.Err() == nil {
+		l.log.Warn().Err(c.Err()).Str("device", l.uuid).Msg("lost the line to the slot")
+		_ = c.Close()
+	}
+}
+
+// greet tells all attempts of this slot what a new connection found, and has
+// one adopted that nobody here owns.
+func (l *link) greet(s slot.State) {
+	l.mu.Lock()
+	line, known := l.line, false
+	for ref, t := range l.owners {
+		if s.Attempt != nil && s.Attempt.Ref() == ref {
+			known = true
+			t.inbox.put(message{state: &s, line: line})
+		} else {
+			t.inbox.put(message{state: &slot.State{Device: s.Device}, line: line})
+		}
+	}
+	l.mu.Unlock()
+	if s.Attempt != nil && !known {
+		l.found(l, s, line)
+	}
+}
+
+// route hands an event to its attempt. One of an attempt that nobody has any
+// more is answered, so that the slot becomes free.
+func (l *link) route(e slot.Event) {
+	l.mu.Lock()
+	t := l.owners[e.Ref()]
+	l.mu.Unlock()
+	if t != nil {
+		t.inbox.put(message{event: &e})
+		return
+	}
+	if e.Kind == slot.EventEnded || e.Kind == slot.EventError {
+		l.done(e.Ref())
+	}
+}
+
+// own makes t hear of everything that concerns its lease.
+func (l *link) own(t *attempt) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.owners[t.ref] = t
+}
+
+func (l *link) disown(t *attempt) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.owners, t.ref)
+}
+
+// send does something with the line, if there is one. A failure means that the
+// line broke: the state of the next connection shows what the slot got.
+func (l *link) send(do func(*slot.Client) error) error {
+	l.mu.Lock()
+	c := l.client
+	l.mu.Unlock()
+	if c == nil {
+		return errNoSlot
+	}
+	return do(c)
+}
+
+// grant gives the slot a lease and tells on which connection: what earlier
+// ones said of the slot's attempt says nothing of this lease.
+func (l *link) grant(g slot.Grant, locks []*os.File) (line int, err error) {
+	l.mu.Lock()
+	c, line := l.client, l.line
+	l.mu.Unlock()
+	if c == nil {
+		return line, errNoSlot
+	}
+	return line, c.Grant(g, locks)
+}
+
+func (l *link) handOver(ref scheduler.LeaseRef, call *os.File) error {
+	return l.send(func(c *slot.Client) error { return c.Go(ref, call) })
+}
+
+// The following say again on the next connection what got lost (attempt.resume),
+// so a failure needs no answer here.
+
+func (l *link) extend(ref scheduler.LeaseRef, deadline time.Duration) {
+	l.tell("extend", func(c *slot.Client) error { return c.Extend(ref, deadline) })
+}
+
+func (l *link) cancel(ref scheduler.LeaseRef, s slot.Stop) {
+	l.tell("cancel", func(c *slot.Client) error { return c.Cancel(ref, s) })
+}
+
+func (l *link) revoke(ref scheduler.LeaseRef) {
+	l.tell("revoke", func(c *slot.Client) error { return c.Revoke(ref) })
+}
+
+func (l *link) done(ref scheduler.LeaseRef) {
+	l.tell("done", func(c *slot.Client) error { return c.Done(ref) })
+}
+
+func (l *link) quit() { l.tell("quit", (*slot.Client).Quit) }
+
+func (l *link) tell(what string, do func(*slot.Client) error) {
+	if err := l.send(do); err != nil {
+		l.log.Debug().Err(err).Str("device", l.uuid).Str("order", what).Msg("the slot did not get an order")
+	}
+}
+
+// sleep waits, or returns early when ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,145 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// How a log travels: often enough to be read live, in pieces that cost little.
+const (
+	logEvery = 250 * time.Millisecond
+	logPiece = 1 << 20 // bytes
+)
+
+// logShipper sends the log of one attempt as it grows. The file only grows by
+// appending, so a piece is named by its offset and can be sent again.
+type logShipper struct {
+	api     API
+	ref     scheduler.LeaseRef
+	attempt int
+	log     zerolog.Logger
+
+	mu   sync.Mutex
+	path string
+	size int64 // how far the file has grown
+	sent int64
+	wake chan struct{} // has a token when there may be something to send
+	// sending is held by whoever sends, so that pieces go in order.
+	sending sync.Mutex
+}
+
+func newLogShipper(api API, ref scheduler.LeaseRef, attempt int, log zerolog.Logger) *logShipper {
+	return &logShipper{api: api, ref: ref, attempt: attempt, log: log, wake: make(chan struct{}, 1)}
+}
+
+// open names the file; the same one may be named again.
+func (s *logShipper) open(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.path = path
+}
+
+// grow notes how many bytes the file has.
+func (s *logShipper) grow(size int64) {
+	s.mu.Lock()
+	s.size = max(s.size, size)
+	s.mu.Unlock()
+	s.nudge()
+}
+
+func (s *logShipper) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run sends until ctx ends.
+func (s *logShipper) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+		}
+		if err := s.drain(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn().Err(err).Msg("cannot send the log, trying again")
+			s.nudge()
+			sleep(ctx, time.Second)
+			continue
+		}
+		sleep(ctx, logEvery)
+	}
+}
+
+// drain sends all that is there.
+func (s *logShipper) drain(ctx context.Context) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	for {
+		s.mu.Lock()
+		path, from, to := s.path, s.sent, min(s.size, s.sent+logPiece)
+		s.mu.Unlock()
+		if from == to || path == "" {
+			return nil
+		}
+		if err := s.send(ctx, path, from, to); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *logShipper) send(ctx context.Context, path string, from, to int64) error {
+	piece, err := readPiece(path, from, to)
+	if err != nil {
+		return err
+	}
+	err = s.api.PutLog(ctx, s.ref, s.attempt, from, piece)
+	if err != nil && !errors.Is(err, ErrRefused) {
+		return err
+	}
+	if err != nil {
+		s.log.Warn().Err(err).Int64("offset", from).Msg("a piece of the log was refused")
+	}
+	s.mu.Lock()
+	s.sent = to
+	s.mu.Unlock()
+	return nil
+}
+
+func readPiece(path string, from, to int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer closeFile(f)
+	piece := make([]byte, to-from)
+	_, err = io.ReadFull(io.NewSectionReader(f, from, to-from), piece)
+	return piece, err
+}
+
+// flush sends what is left at the end of the job, without waiting for the
+// next turn, and tries for so long at most.
+func (s *logShipper) flush(ctx context.Context, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		err := s.drain(ctx)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			s.log.Warn().Err(err).Msg("the end of the log could not be sent")
+			return
+		}
+		sleep(ctx, 500*time.Millisecond)
+	}
+}

@@ -1,0 +1,99 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/agent/pyenv"
+	"github.com/mlq-dev/mlq/agent/slot"
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// Options of an agent. Scheduler, API, Provider and DataDir must be
+// given; for the rest the zero value is the default.
+type Options struct {
+	// Name of the host, unique in the namespace; the default is the machine's.
+	Name string
+	// DataDir is the agent's folder; one agent at a time has it.
+	DataDir string
+	// Provider finds the devices. The agent does not close it.
+	Provider gpu.Provider
+	// Devices narrows them down to these, by UUID or index; nil: all.
+	Devices []string
+	// Pythons are the environments to offer, probed at the start; nil: guessed.
+	Pythons []pyenv.Candidate
+
+	Scheduler *scheduler.Scheduler
+	API       API
+	// URL of the HTTP server, given to jobs as MLQ_URL.
+	URL string
+
+	// RunAs is RunAsSelf, RunAsSubmitter or an account; "" is RunAsSelf.
+	RunAs string
+	// Limits of each job's processes.
+	Limits slot.Limits
+	// KeepWork is how long a job's folder stays after its end; 0: 7 days.
+	KeepWork time.Duration
+	Labels   map[string]string
+	// Preload are the modules that warm Pythons import ahead.
+	Preload []string
+	// Drain: at the end of its context, Run waits for running jobs. Otherwise
+	// they go on without an agent, and the next one adopts them.
+	Drain bool
+
+	// SlotCommand starts a slot; the default is this program with "slot".
+	SlotCommand []string
+	// LockDir is where device locks lie; the default is /run/lock/mlq, or
+	// DataDir/locks where that cannot be written.
+	LockDir string
+	Version string // of the binary, for the inventory
+	Log     zerolog.Logger
+	// Joined is called each time that the agent has joined, with its epoch; nil: nobody is.
+	Joined func(epoch uint64)
+}
+
+// DefaultKeepWork is how long the folder of an ended job stays.
+const DefaultKeepWork = 7 * 24 * time.Hour
+
+// nameRule: a host's name stands in keys, URLs and file names.
+var nameRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+// withDefaults fills in what was not given, and checks the rest.
+func (o Options) withDefaults() (Options, error) {
+	if o.Scheduler == nil || o.API == nil || o.Provider == nil {
+		return o, errors.New("agent: scheduler, API and provider must be given")
+	}
+	if o.DataDir == "" {
+		return o, errors.New("agent: the data folder must be given")
+	}
+	if o.Name == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return o, fmt.Errorf("name of this host: %w", err)
+		}
+		o.Name = name
+	}
+	if !nameRule.MatchString(o.Name) {
+		return o, fmt.Errorf("host name %q: want letters, digits, dot, dash and underscore, at most 128", o.Name)
+	}
+	if o.KeepWork == 0 {
+		o.KeepWork = DefaultKeepWork
+	}
+	if o.SlotCommand == nil {
+		self, err := os.Executable()
+		if err != nil {
+			return o, fmt.Errorf("path of this program: %w", err)
+		}
+		o.SlotCommand = []string{self, "slot"}
+	}
+	if o.Joined == nil {
+		o.Joined = func(uint64) {}
+	}
+	return o, nil
+}

@@ -1,0 +1,68 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// API is what the agent needs of the HTTP server: payloads, functions,
+// results and logs.
+// Safe for concurrent use. An error that wraps ErrRefused is final; after any
+// other the same call is made again.
+type API interface {
+	// GetBlob opens the blob with this SHA-256 (hex). ErrRefused: there is none.
+	GetBlob(ctx context.Context, sha256 string) (io.ReadCloser, error)
+	// PutBlob keeps size bytes of body as the blob with this SHA-256 (hex). It
+	// may ask for the bytes more than once. ErrRefused: larger than the server takes.
+	PutBlob(ctx context.Context, sha256 string, size int64, body io.ReaderAt) error
+	// PutLog keeps a piece of the log of the attempt that holds ref; the same
+	// piece may come again. ErrRefused: the lease is not the current one.
+	PutLog(ctx context.Context, ref scheduler.LeaseRef, attempt int, offset int64, piece []byte) error
+	// Functions lists the listener functions of a user, in order of arrival.
+	Functions(ctx context.Context, user string) ([]Function, error)
+	// Ready reports whether the server can serve.
+	Ready(ctx context.Context) error
+}
+
+// ErrRefused is wrapped by errors of an API that repeating cannot mend.
+var ErrRefused = errors.New("refused by the server")
+
+// Function is a listener function that a user registered under a name.
+type Function struct {
+	Name   string
+	SHA256 string // of its cloudpickle, a blob that is never read here
+}
+
+// putFile uploads what open gives, if the server does not have it yet.
+func (t *attempt) putFile(ctx context.Context, sum string, size int64, open func() (*os.File, error)) error {
+	f, err := open()
+	if err != nil {
+		return fmt.Errorf("open the spooled result: %w", err)
+	}
+	defer closeFile(f)
+	return t.upload(ctx, func() error { return t.agent.opts.API.PutBlob(ctx, sum, size, f) })
+}
+
+// putBytes uploads a small blob.
+func (t *attempt) putBytes(ctx context.Context, sum string, data []byte) error {
+	return t.upload(ctx, func() error {
+		return t.agent.opts.API.PutBlob(ctx, sum, int64(len(data)), bytes.NewReader(data))
+	})
+}
+
+// hashFile reads a file once, to its end as it is now.
+func hashFile(f *os.File) (sum string, size int64, err error) {
+	h := sha256.New()
+	if size, err = io.Copy(h, f); err != nil {
+		return "", 0, fmt.Errorf("read: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), size, nil
+}

@@ -1,0 +1,132 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// ErrReplaced: another process has this agent's name now. Its jobs were killed.
+var ErrReplaced = errors.New("another agent has this host's name")
+
+// renewGap is the least time between two renewals that notices ask for.
+const renewGap = 100 * time.Millisecond
+
+// renewLoop is the agent's heartbeat: one round trip for all leases. It does
+// nothing else; the slots watch the deadline by themselves.
+func (a *Agent) renewLoop(ctx context.Context) error {
+	for {
+		every := a.timing.RenewEvery
+		wait := every - every/10 + rand.N(every/5+1)
+		err := a.renewOnce(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, scheduler.ErrStaleAgent):
+			return fmt.Errorf("%w: %w", ErrReplaced, err)
+		case err != nil:
+			a.reportFailure(err)
+			wait = min(time.Second, every/5)
+		}
+		if !a.awaitRenewal(ctx, wait) {
+			return nil
+		}
+	}
+}
+
+// awaitRenewal waits for the next turn, or for a notice. False: ctx ended.
+func (a *Agent) awaitRenewal(ctx context.Context, wait time.Duration) bool {
+	sleep(ctx, min(renewGap, wait))
+	timer := time.NewTimer(max(wait-renewGap, 0))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+	case <-a.renewAsked:
+	}
+	return ctx.Err() == nil
+}
+
+// renewSoon asks for a renewal before its turn.
+func (a *Agent) renewSoon() {
+	select {
+	case a.renewAsked <- struct{}{}:
+	default:
+	}
+}
+
+// renewOnce renews all leases and takes in what the store says of each. A store
+// that has lost this agent is joined again.
+func (a *Agent) renewOnce(ctx context.Context) error {
+	a.renewing.Lock()
+	defer a.renewing.Unlock()
+	sent := a.now() // before the sending: the store's clock starts later
+	ctx, cancel := context.WithTimeout(ctx, a.timing.RenewTry)
+	defer cancel()
+	renewed, err := a.opts.Scheduler.Renew(ctx, a.opts.Name, a.epoch.Load(), a.refs())
+	if errors.Is(err, scheduler.ErrRejoin) {
+		a.opts.Log.Warn().Err(err).Msg("the store lost this agent, joining again")
+		return a.join(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	a.confirm(sent)
+	for _, answer := range renewed.Answers {
+		if t := a.attemptOf(answer.Ref); t != nil {
+			t.hear(answer)
+		}
+	}
+	return nil
+}
+
+// confirm moves the deadline of every running job.
+func (a *Agent) confirm(sent time.Duration) {
+	a.belief.confirm(sent)
+	deadline := a.belief.deadline()
+	for _, t := range a.running() {
+		t.link.extend(t.ref, deadline)
+	}
+}
+
+// reportFailure says what the failing renewals mean by now.
+func (a *Agent) reportFailure(err error) {
+	log := a.opts.Log.Warn()
+	switch a.belief.stage(a.now()) {
+	case trusting:
+		log.Err(err).Msg("cannot renew, trying again")
+	case warned:
+		log.Err(err).Msg("cannot renew: no new jobs are taken")
+	case stopping:
+		log.Err(err).Msg("cannot renew: the slots stop their jobs")
+	case lost:
+		log.Err(err).Msg("cannot renew: the leases are lost")
+	}
+}
+
+// join makes this process the agent of its host's name, and takes over or ends
+// what its slots run.
+func (a *Agent) join(ctx context.Context) error {
+	sent := a.now()
+	refs := a.refs()
+	locks := newJoinLocks(a.lockDir)
+	defer locks.close()
+	joined, err := a.opts.Scheduler.Join(ctx, a.inventory(), refs, locks.try)
+	if err != nil {
+		return fmt.Errorf("join: %w", err)
+	}
+	a.epoch.Store(joined.Epoch)
+	a.confirm(sent)
+	for _, ref := range joined.Kill {
+		if t := a.attemptOf(ref); t != nil {
+			t.hear(scheduler.RenewAnswer{Ref: ref, Gone: true})
+		}
+	}
+	a.opts.Log.Info().Uint64("epoch", joined.Epoch).Int("adopted", len(joined.Adopt)).Int("killed", len(joined.Kill)).Msg("joined")
+	return nil
+}

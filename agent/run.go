@@ -1,0 +1,174 @@
+package agent
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// Bounds of the start and of the end.
+const (
+	slotPatience = 20 * time.Second // for all slots to say what they have
+	quietWithin  = 3 * time.Second  // for short steps to be done at the end
+)
+
+// Run joins and works until ctx ends. Then it takes no new work and, with
+// Options.Drain, waits for what runs; otherwise the jobs go on in their slots,
+// and the next agent adopts them. ErrReplaced: another process took this
+// host's name; the jobs here were killed.
+func (a *Agent) Run(ctx context.Context) error {
+	a.attempts, a.stopAll = context.WithCancel(context.WithoutCancel(ctx))
+	defer a.stopAll()
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	lines, cutLines := context.WithCancel(context.WithoutCancel(ctx))
+	defer cutLines()
+	if !a.findAttempts(ctx) || !a.joinFirst(ctx) {
+		return nil
+	}
+	a.sampleDevices(ctx)
+	for _, l := range a.links {
+		loops.Go(func() { l.run(lines) })
+	}
+	return a.work(ctx, &loops)
+}
+
+// findAttempts connects to all slots and adopts what they have: before the
+// join, which tells the store what runs here.
+func (a *Agent) findAttempts(ctx context.Context) bool {
+	within, cancel := context.WithTimeout(ctx, slotPatience)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, l := range a.links {
+		all.Go(func() {
+			s, err := l.connect(within)
+			if err != nil {
+				a.warn(ctx, err, "cannot start a slot")
+				return
+			}
+			if s.Attempt != nil {
+				a.takeOver(l, s, 1)
+			}
+		})
+	}
+	all.Wait()
+	return ctx.Err() == nil
+}
+
+// joinFirst joins as soon as the store can be reached.
+func (a *Agent) joinFirst(ctx context.Context) bool {
+	for pause := 100 * time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 2*time.Second) {
+		a.renewing.Lock()
+		err := a.join(ctx)
+		a.renewing.Unlock()
+		if err == nil {
+			return true
+		}
+		a.warn(ctx, err, "cannot join, trying again")
+		sleep(ctx, pause)
+	}
+	return false
+}
+
+// work runs the loops until ctx ends or the name is lost.
+func (a *Agent) work(ctx context.Context, loops *sync.WaitGroup) error {
+	claiming, stopClaiming := context.WithCancel(ctx)
+	defer stopClaiming()
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	var claims sync.WaitGroup
+	claims.Go(func() { a.claimLoop(claiming) })
+	for _, loop := range []func(context.Context){a.sampleLoop, a.reportLoop, a.janitor, a.watchAPI} {
+		loops.Go(func() { loop(serving) })
+	}
+	replaced := make(chan error, 1)
+	loops.Go(func() { replaced <- a.renewLoop(serving) })
+
+	select {
+	case <-ctx.Done():
+		claims.Wait()
+		a.leave(replaced)
+		return nil
+	case err := <-replaced:
+		stopClaiming()
+		claims.Wait()
+		a.opts.Log.Error().Err(err).Msg("ending: killing the jobs of this host")
+		a.killAll()
+		return err
+	}
+}
+
+// leave ends the work: what runs is waited for, or left to the slots.
+func (a *Agent) leave(replaced <-chan error) {
+	if a.opts.Drain {
+		a.opts.Log.Info().Int("jobs", len(a.running())).Msg("draining: waiting for running jobs")
+		a.awaitAttempts(replaced, func(t *attempt) bool { return false }, 0)
+	} else {
+		a.awaitAttempts(replaced, func(t *attempt) bool { return t.watching.Load() }, quietWithin)
+	}
+	a.quitIdle()
+	a.stopAll()
+	a.attemptsRun.Wait()
+}
+
+// killAll ends all jobs here because their leases are not ours any more.
+func (a *Agent) killAll() {
+	for _, t := range a.running() {
+		t.hear(scheduler.RenewAnswer{Ref: t.ref, Gone: true})
+	}
+	a.awaitAttempts(nil, func(t *attempt) bool { return false }, a.timing.Empty-a.timing.Kill+quietWithin)
+	a.quitIdle()
+	a.stopAll()
+	a.attemptsRun.Wait()
+}
+
+// awaitAttempts waits until every attempt is over or may be left, at most for
+// so long (0: without limit), or until the agent was replaced.
+func (a *Agent) awaitAttempts(replaced <-chan error, mayLeave func(*attempt) bool, within time.Duration) {
+	ctx := context.Background()
+	if within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, within)
+		defer cancel()
+	}
+	for {
+		a.mu.Lock()
+		changed, left := a.changed, 0
+		for _, t := range a.known {
+			if !mayLeave(t) {
+				left++
+			}
+		}
+		a.mu.Unlock()
+		if left == 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-replaced:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watchAPI keeps an eye on a server that did not answer.
+func (a *Agent) watchAPI(ctx context.Context) {
+	a.away.run(ctx, a.opts.API.Ready, a.fleet.wake)
+}
+
+// quitIdle ends the slots that have nothing to do.
+func (a *Agent) quitIdle() {
+	busy := map[*link]bool{}
+	for _, t := range a.running() {
+		busy[t.link] = true
+	}
+	for _, l := range a.links {
+		if !busy[l] {
+			l.quit()
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package agent
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/mlq-dev/mlq/agent/slot"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// workdirs are the folders DATA/jobs/<id>, one per job and the same for all
+// its attempts here. Beside each lies <id>.json, which the job cannot reach:
+// whose it is and since when, so that a folder is never given to another job
+// of the same number (of another store)
+type workdirs struct{ root string }
+
+// tag is the content of <id>.json.
+type tag struct {
+	User      string    `json:"user"`
+	Submitted time.Time `json:"submitted"` // with the id, this names the job
+}
+
+func (w *workdirs) path(id scheduler.JobID) string {
+	return filepath.Join(w.root, strconv.FormatInt(int64(id), 10))
+}
+
+func (w *workdirs) tagPath(id scheduler.JobID) string { return w.path(id) + ".json" }
+
+// make gives the job its folder with out/ and tmp/ in it, owned by the account
+// it runs as.
+func (w *workdirs) make(job scheduler.Job, as *slot.Account) (string, error) {
+	dir := w.path(job.ID)
+	old, err := w.readTag(job.ID)
+	if err == nil && !old.Submitted.Equal(job.Submitted) || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := removeAll(dir); err != nil {
+			return "", fmt.Errorf("clear the folder of an older job %d: %w", job.ID, err)
+		}
+	}
+	if err := w.writeTag(job.ID, tag{User: job.User, Submitted: job.Submitted}); err != nil {
+		return "", err
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "out"), filepath.Join(dir, "tmp")} {
+		if err := ownDir(path, as); err != nil {
+			return "", fmt.Errorf("make the job's folder: %w", err)
+		}
+	}
+	return dir, nil
+}
+
+// ownDir makes one folder. Where it exists it may be the job's, with anything
+// in its place: Lchown and Mkdir follow no link, and what is no folder stays,
+// so that the job fails on it and not we.
+func ownDir(path string, as *slot.Account) error {
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil && as != nil {
+		err = os.Lchown(path, int(as.UID), int(as.GID))
+	}
+	return err
+}
+
+func (w *workdirs) readTag(id scheduler.JobID) (t tag, err error) {
+	b, err := os.ReadFile(w.tagPath(id))
+	if err != nil {
+		return t, err
+	}
+	return t, json.Unmarshal(b, &t)
+}
+
+func (w *workdirs) writeTag(id scheduler.JobID, t tag) error {
+	b, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("tag of job %d: %w", id, err)
+	}
+	beside := w.tagPath(id) + ".new"
+	if err := os.WriteFile(beside, b, 0o600); err != nil {
+		return fmt.Errorf("tag of job %d: %w", id, err)
+	}
+	return os.Rename(beside, w.tagPath(id))
+}
+
+// remove deletes the folder, then its tag: after a crash in between the
+// janitor finds the tag again.
+func (w *workdirs) remove(id scheduler.JobID) error {
+	if err := removeAll(w.path(id)); err != nil {
+		return err
+	}
+	return os.Remove(w.tagPath(id))
+}
+
+// removeAll removes a tree that a job left. It follows no link (os.RemoveAll
+// works with openat), and opens folders that the job closed for its own user.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	open := func(path string, e fs.DirEntry, err error) error {
+		if e != nil && e.IsDir() {
+			return root.Chmod(path, 0o700)
+		}
+		return nil // what cannot be read is reported by the removal
+	}
+	if err := errors.Join(root.Chmod(".", 0o700), fs.WalkDir(root.FS(), ".", open)); err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
+}
