@@ -52,6 +52,9 @@ func decideRenew(f *facts, host string, epoch uint64, refs []LeaseRef, t Timing)
 	if err := p.guardAgent(f, host, epoch); err != nil {
 		return p, err
 	}
+	// Guarded as it was read: a heartbeat that was long on its way must not
+	// undo a younger one, whose answer an agent already lives by.
+	p.guard(store.At(keyBeat(host), f.record(keyBeat(host)).Version))
 	p.effect(store.Put(keyBeat(host), encode(beatRecord{Epoch: epoch, At: stamp(f.Now)})))
 	if err := p.markReal(f, host, t); err != nil {
 		return p, err

@@ -23,7 +23,7 @@ func (w *World) join(i int) {
 		if p.over {
 			st = ended
 		}
-		a.leases[p.job] = lease{p.fence, dev, st}
+		a.leases[p.job] = lease{fence: p.fence, device: dev, stage: st}
 	}
 	locked := func(uuid string) bool { p, busy := a.procs[uuid]; return !busy || p.over }
 	j, err := w.scheduler("join", false).Join(ctx, w.inventory(a), running, locked)
@@ -32,6 +32,7 @@ func (w *World) join(i int) {
 	}
 	a.joined, a.epoch = true, j.Epoch
 	until := w.anchored()
+	a.belief = until
 	for _, ref := range j.Kill {
 		w.kill(a, ref)
 	}
@@ -76,7 +77,7 @@ func (w *World) claim(i int, job scheduler.JobID, delay bool) {
 	if w.refused(a, err) {
 		return
 	}
-	a.leases[job] = lease{w.fenceOf(got, job), dev, won}
+	a.leases[job] = lease{fence: w.fenceOf(got, job), device: dev, stage: won}
 }
 
 // fenceOf is the claim's fence, as the store has it: a mutant may have changed it on the way.
@@ -127,7 +128,11 @@ func (w *World) start(i int, job scheduler.JobID, delay bool) {
 		w.release(i, job, false)
 		return
 	case err != nil:
-		delete(a.leases, job)
+		w.drop(a, job)
+		return
+	}
+	if a.belief <= w.elapsed && !w.NoSelfFence {
+		w.drop(a, job) // too late to hand it over
 		return
 	}
 	if w.cancelled[job] {
@@ -135,21 +140,13 @@ func (w *World) start(i int, job scheduler.JobID, delay bool) {
 	}
 	l.stage = runs
 	a.leases[job] = l
-	a.procs[l.device] = process{job: job, fence: l.fence, until: w.beliefOf(a)}
+	a.procs[l.device] = process{job: job, fence: l.fence, until: a.belief}
 }
 
-// beliefOf is when the belief in this agent's leases ends: it hangs on the
-// heartbeat, not on the claim.
-func (w *World) beliefOf(a *agent) time.Duration {
-	hosts, err := w.scheduler("look", false).Hosts(ctx)
-	if err == nil {
-		for _, h := range hosts {
-			if h.Host == a.name {
-				return h.Renewed.Sub(w.base) + w.Timing.Believe
-			}
-		}
-	}
-	return w.elapsed
+// drop forgets a lease; the store ends it once it is not named any more.
+func (w *World) drop(a *agent, job scheduler.JobID) {
+	delete(a.leases, job)
+	delete(w.promised, job)
 }
 
 // exit lets a process end by itself: its result is on the host's disk.
@@ -177,10 +174,12 @@ func (w *World) finish(i int, job scheduler.JobID, delay bool) {
 		outcome = scheduler.OutcomeCancelled
 	}
 	before, lookErr := w.scheduler("look", false).Job(ctx, job)
+	delete(w.promised, job)
 	j, err := w.scheduler("finish", delay).Finish(ctx, ref, scheduler.Finish{
 		Outcome: outcome, Result: scheduler.Result{Short: fmt.Sprintf("%s %d", a.name, a.claims)},
 	})
 	if delay {
+		w.sent(a, job)
 		return
 	}
 	if err == nil && lookErr == nil && j.State == scheduler.Succeeded && !before.State.Final() {
@@ -200,12 +199,21 @@ func (w *World) checkAccepted(a *agent, before scheduler.Job, l lease) {
 	}
 }
 
+// sent notes that the end of a lease is on its way.
+func (w *World) sent(a *agent, job scheduler.JobID) {
+	l := a.leases[job]
+	l.sent = true
+	a.leases[job] = l
+}
+
 // release gives a lease back unrun.
 func (w *World) release(i int, job scheduler.JobID, delay bool) {
 	a := &w.agents[i]
 	l := a.leases[job]
+	delete(w.promised, job)
 	err := w.scheduler("release", delay).Release(ctx, scheduler.LeaseRef{Job: job, Fence: l.fence}, "simulated")
 	if delay {
+		w.sent(a, job)
 		return
 	}
 	if err == nil || errors.Is(err, scheduler.ErrStale) || errors.Is(err, scheduler.ErrNotFound) {
@@ -227,11 +235,13 @@ func (w *World) renew(i int, delay bool) {
 	if delay || w.refused(a, err) {
 		return
 	}
+	a.belief = until
 	for _, answer := range r.Answers {
 		l := a.leases[answer.Ref.Job]
 		switch {
 		case answer.Gone:
 			w.kill(a, answer.Ref)
+			continue
 		case answer.Cancel && l.stage == runs:
 			delete(a.procs, l.device)
 			l.stage = stops
@@ -239,11 +249,18 @@ func (w *World) renew(i int, delay bool) {
 		default:
 			w.extend(a, l, until)
 		}
+		if a.leases[answer.Ref.Job].sent {
+			continue
+		}
+		w.promised[answer.Ref.Job] = promise{l.fence, w.elapsed + w.Timing.Expire}
 	}
 }
 
 // crash ends the agent process; its slots go on.
 func (w *World) crash(i int) {
 	w.agents[i].joined = false
+	for id := range w.agents[i].leases {
+		delete(w.promised, id)
+	}
 	w.agents[i].leases = map[scheduler.JobID]lease{}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -82,18 +83,35 @@ func Wander(w *World, seed uint64, steps int) *Found {
 	return nil
 }
 
+// Follow takes the named steps, for a life that begins in the middle. A step
+// that is not possible is an error.
+func (w *World) Follow(names ...string) error {
+	for _, name := range names {
+		options := w.steps()
+		i := slices.IndexFunc(options, func(s step) bool { return s.name == name })
+		if i < 0 {
+			return fmt.Errorf("%q is not possible now", name)
+		}
+		options[i].do(w)
+		if err := w.check(); err != nil {
+			return fmt.Errorf("after %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // digest names the state: two worlds with the same digest have the same future.
 func (w *World) digest() [16]byte {
 	h := sha256.New()
 	put := func(args ...any) { fmt.Fprintln(h, args...) }
-	put(w.elapsed, w.base.UnixNano(), w.used, w.losses, w.live, w.submitted, w.cancelled, w.accepted)
+	put(w.elapsed, w.base.UnixNano(), w.used, w.losses, w.live, w.submitted, w.cancelled, w.accepted, w.promised)
 	w.store.digest(put)
 	if w.backup != nil {
 		w.backup.digest(put)
 	}
 	for i := range w.agents {
 		a := &w.agents[i]
-		put(a.name, a.joined, a.epoch, a.claims, a.leases, a.procs)
+		put(a.name, a.joined, a.epoch, a.claims, a.belief, a.leases, a.procs)
 	}
 	for _, p := range w.pending {
 		put(p.op, p.commit.Identity)

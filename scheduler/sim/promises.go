@@ -12,6 +12,7 @@ func (w *World) check() error {
 	w.oneLiveProcess()
 	w.oneJobPerDevice()
 	w.cancelledStays()
+	w.renewedStays()
 	return w.broken
 }
 
@@ -61,6 +62,20 @@ func (w *World) finalStays(j *scheduler.Job) {
 		w.fall("promise 2: job %d had succeeded and is %s now", j.ID, j.State)
 	case j.State == scheduler.Succeeded:
 		w.accepted[j.ID] = j.Attempt().Fence
+	}
+}
+
+// renewedStays: a lease whose renewal was acknowledged is not ended by others
+// before it can have expired.
+func (w *World) renewedStays() {
+	for id, p := range w.promised {
+		if w.elapsed >= p.until {
+			continue
+		}
+		j, err := w.scheduler("look", false).Job(ctx, id)
+		if err == nil && (!j.State.Active() || j.Attempt().Fence != p.fence) {
+			w.fall("promise 5: the lease of job %d was ended %s before it can have expired", id, p.until-w.elapsed)
+		}
 	}
 }
 

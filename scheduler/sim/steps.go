@@ -41,6 +41,9 @@ func (w *World) steps() []step {
 	if w.used.Losses < w.Limits.Losses && w.backup != nil {
 		add("the store is lost, the replica takes over", func(w *World) { w.lose() })
 	}
+	if w.used.Submits < w.Limits.Submits {
+		add("submit", func(w *World) { w.used.Submits++; w.submit() })
+	}
 	if w.used.Jumps < w.Limits.Jumps {
 		add("the store's clock jumps an hour", func(w *World) { w.used.Jumps++; w.base = w.base.Add(time.Hour) })
 	}
@@ -140,6 +143,7 @@ func (w *World) pass(d time.Duration) {
 		for dev, p := range w.agents[i].procs {
 			if !p.over && p.until <= w.elapsed && !w.NoSelfFence {
 				delete(w.agents[i].procs, dev)
+				delete(w.promised, p.job)
 				if l, ok := w.agents[i].leases[p.job]; ok && l.fence == p.fence {
 					delete(w.agents[i].leases, p.job)
 				}
@@ -161,6 +165,7 @@ func (w *World) lose() {
 		}
 	}
 	w.live = live
+	w.promised = map[scheduler.JobID]promise{}
 	w.cancelled = map[scheduler.JobID]bool{} // a lost cancel is not a broken promise
 	w.submit()                               // which adopts the store, and must not issue an id again
 }

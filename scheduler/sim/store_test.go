@@ -24,9 +24,5 @@ func TestDifferential(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { embedded.Close() })
-	operations := 25_000
-	if testing.Short() {
-		operations = 1_500
-	}
-	storetest.Differential(t, simulated(t), embedded, 1, operations)
+	storetest.Differential(t, simulated(t), embedded, 1, 25_000)
 }

@@ -32,6 +32,7 @@ type World struct {
 	live      []scheduler.JobID        // jobs that the store still has to know
 	cancelled map[scheduler.JobID]bool // whose cancel was acknowledged
 	accepted  map[scheduler.JobID]uint64
+	promised  map[scheduler.JobID]promise
 	broken    error // the first promise that fell
 	used      Budgets
 }
@@ -54,7 +55,7 @@ type Config struct {
 
 // Budgets bound what may happen in one life, so that all lives can be tried.
 type Budgets struct {
-	Ticks, Crashes, Losses, Backups, Cancels, Delays, Jumps, Requeues int
+	Ticks, Crashes, Losses, Backups, Cancels, Delays, Jumps, Submits int
 }
 
 // Tamper changes what a transition reads or commits: the mutants.
@@ -74,6 +75,7 @@ type agent struct {
 	joined bool
 	epoch  uint64
 	claims int
+	belief time.Duration // until when it trusts its leases: from before its last renewal that succeeded
 	leases map[scheduler.JobID]lease
 	procs  map[string]process // by device: what its slot runs, whether or not the agent lives
 }
@@ -83,6 +85,7 @@ type lease struct {
 	fence  uint64
 	device string
 	stage  stage
+	sent   bool // its end is on the way: what renewals promise is over
 }
 
 type stage string
@@ -102,6 +105,12 @@ type process struct {
 	over  bool          // it has ended by itself: the result is on disk
 }
 
+// promise: an acknowledged renewal keeps the lease for Expire.
+type promise struct {
+	fence uint64
+	until time.Duration
+}
+
 // pending is a commit that was sent and has not arrived.
 type pending struct {
 	op     string
@@ -114,7 +123,8 @@ func NewWorld(c Config) *World {
 	w := &World{
 		Config: c, base: time.Unix(1_800_000_000, 0), submitted: map[scheduler.JobID]bool{},
 		cancelled: map[scheduler.JobID]bool{}, accepted: map[scheduler.JobID]uint64{},
-		server: server{reaper: new(scheduler.Reaper)},
+		promised: map[scheduler.JobID]promise{},
+		server:   server{reaper: new(scheduler.Reaper)},
 	}
 	w.store = NewStore("store-0", w.now)
 	for i := range c.Hosts {
@@ -146,6 +156,7 @@ func (w *World) Clone() *World {
 	}
 	c.pending = slices.Clone(w.pending)
 	c.submitted, c.cancelled, c.accepted = maps.Clone(w.submitted), maps.Clone(w.cancelled), maps.Clone(w.accepted)
+	c.promised = maps.Clone(w.promised)
 	c.live = slices.Clone(w.live)
 	// The clock of the clone's store must be the clone's.
 	c.store.clock = c.now

@@ -1,0 +1,214 @@
+package sim_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler/sim"
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// mutants are schedulers and hosts with one safeguard taken out. Each must
+// break a promise in its world, or the exploration proves nothing.
+var mutants = map[string]struct {
+	life
+	promise string // what must fall
+	mutate  func(*sim.Config)
+}{
+	"no fence": {
+		life{config: world(2, 1, 1, sim.Budgets{Ticks: 3}), prelude: endedReaped, depth: 5},
+		"promise 2", func(c *sim.Config) { c.NoFence = true },
+	},
+	"no self-fence": {
+		life{config: world(2, 1, 1, sim.Budgets{Ticks: 3}), prelude: running, depth: 8},
+		"promises 2, 5", func(c *sim.Config) { c.NoSelfFence = true },
+	},
+	"plain fences and a store loss": {
+		life{config: world(2, 1, 1, sim.Budgets{Ticks: 3, Backups: 1, Losses: 1}), prelude: lostEnded, depth: 8},
+		"promise 2", func(c *sim.Config) { c.Tamper.Commit = countFences },
+	},
+	"plain ids and a store loss": {
+		life{config: world(1, 1, 1, sim.Budgets{Submits: 1, Backups: 1, Losses: 1}), depth: 4},
+		"promise 6", func(c *sim.Config) { c.Tamper.Commit = noJump },
+	},
+	"no hold-off": {
+		life{config: world(2, 1, 1, sim.Budgets{Ticks: 1, Backups: 1, Losses: 1}), prelude: lostRunning, depth: 5},
+		"promises 2, 5", func(c *sim.Config) { c.Tamper.Read = noHoldOff },
+	},
+	"start that ignores the cancel flag": {
+		life{config: world(1, 1, 1, sim.Budgets{Cancels: 1}), prelude: claimed, depth: 3},
+		"promise 4", func(c *sim.Config) { c.Tamper.Read = blind("start") },
+	},
+	"reap without an own clock": {
+		life{config: world(2, 1, 1, sim.Budgets{Jumps: 1}), prelude: running, depth: 6},
+		"promise 5", func(c *sim.Config) { c.NoOwnClock = true },
+	},
+	"reap without the guard on the heartbeat": {
+		life{config: world(1, 1, 1, sim.Budgets{Ticks: 3, Delays: 1}), prelude: silent, depth: 4},
+		"promise 5", func(c *sim.Config) { c.Tamper.Commit = noBeatGuard },
+	},
+	"cancel that requeues": {
+		life{config: world(1, 1, 1, sim.Budgets{Ticks: 3, Cancels: 1}), prelude: cancelledSilent, depth: 2},
+		"promise 4", func(c *sim.Config) { c.Tamper.Read = blind("reap") },
+	},
+}
+
+var endedReaped = append(ended[:3:3], "time passes", "time passes", "time passes", "reap")
+
+func TestMutantsAreCaught(t *testing.T) {
+	for name, m := range mutants {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if found, _ := m.explore(t, m.depth); found != nil {
+				t.Fatalf("the world falls without the mutant: %v", found)
+			}
+			m.mutate(&m.config)
+			found, states := m.explore(t, m.depth)
+			if found == nil {
+				t.Fatalf("not caught in %d states to depth %d", states, m.depth)
+			}
+			if !strings.Contains(found.Err.Error(), m.promise) {
+				t.Fatalf("caught by another promise: %v", found)
+			}
+			t.Log(found)
+		})
+	}
+}
+
+// TestVersionsPerRecord: with versions that start over when a record is made
+// again, a guard holds that must not. The contract's suite refuses such a
+// store; this shows that the fault is real.
+func TestVersionsPerRecord(t *testing.T) {
+	for _, perRecord := range []bool{false, true} {
+		s := sim.NewStore("a", time.Now)
+		s.PerRecord = perRecord
+		commit := func(guards []store.Guard, effects ...store.Effect) store.Result {
+			r, err := s.Commit(t.Context(), store.Commit{Identity: "a", Guards: guards, Effects: effects})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		commit(nil, store.Put("k", []byte("old")))
+		a, err := s.Read(t.Context(), store.Query{Keys: []string{"k"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		commit(nil, store.Delete("k"))
+		commit(nil, store.Put("k", []byte("new")))
+		stale := commit([]store.Guard{store.At("k", a.Records[0].Version)}, store.Put("k", []byte("from before")))
+		if stale.OK() != perRecord {
+			t.Errorf("versions per record %v: a stale write was applied %v", perRecord, stale.OK())
+		}
+	}
+}
+
+// blind takes the cancel flag out of what one operation reads.
+func blind(op string) func(string, store.Query, *store.Answer) {
+	return func(doing string, q store.Query, a *store.Answer) {
+		for i, key := range q.Keys {
+			if doing == op && strings.HasPrefix(key, "live:job:") {
+				a.Records[i].Value = without(a.Records[i].Value, "cr")
+			}
+		}
+	}
+}
+
+// noHoldOff takes the end of the hold-off out of the epoch's record.
+func noHoldOff(_ string, q store.Query, a *store.Answer) {
+	if i := slices.Index(q.Keys, "spec:epoch"); i >= 0 {
+		a.Records[i].Value = without(a.Records[i].Value, "h")
+	}
+}
+
+// noJump takes the million ids out of an adoption.
+func noJump(_ string, _ *sim.Store, c *store.Commit) {
+	c.Effects = slices.DeleteFunc(slices.Clone(c.Effects), func(e store.Effect) bool {
+		return e.Kind == store.EffectAdd && e.Key == "spec:ids"
+	})
+}
+
+// noBeatGuard lets a reap end leases whatever the heartbeat says by now.
+func noBeatGuard(op string, _ *sim.Store, c *store.Commit) {
+	if op == "reap" {
+		c.Guards = slices.DeleteFunc(slices.Clone(c.Guards), func(g store.Guard) bool {
+			return strings.HasPrefix(g.Key, "agent:beat:")
+		})
+	}
+}
+
+// countFences makes the fence of a claim one more than the last of the job and
+// its devices, as a plain counter in the store would.
+func countFences(op string, s *sim.Store, c *store.Commit) {
+	if op != "claim" {
+		return
+	}
+	var last uint64
+	for _, e := range c.Effects {
+		last = max(last, lastFence(s, e.Key))
+	}
+	c.Effects = slices.Clone(c.Effects)
+	for i, e := range c.Effects {
+		if e.Kind == store.EffectPut {
+			c.Effects[i].Value = withFence(e.Value, last+1)
+		}
+	}
+}
+
+func lastFence(s *sim.Store, key string) uint64 {
+	a, err := s.Read(context.Background(), store.Query{Keys: []string{key}})
+	if err != nil {
+		panic(err)
+	}
+	var r struct {
+		F uint64 `json:"f"`
+		A []struct {
+			F uint64 `json:"f"`
+		} `json:"a"`
+	}
+	if len(a.Records[0].Value) == 0 || json.Unmarshal(a.Records[0].Value, &r) != nil {
+		return 0
+	}
+	for _, attempt := range r.A {
+		r.F = max(r.F, attempt.F)
+	}
+	return r.F
+}
+
+func withFence(value []byte, fence uint64) []byte {
+	return edit(value, func(r map[string]any) {
+		if _, device := r["f"]; device {
+			r["f"] = fence
+		}
+		if attempts, ok := r["a"].([]any); ok {
+			attempts[len(attempts)-1].(map[string]any)["f"] = fence
+		}
+	})
+}
+
+func without(value []byte, field string) []byte {
+	return edit(value, func(r map[string]any) { delete(r, field) })
+}
+
+// edit changes a JSON record.
+func edit(value []byte, change func(map[string]any)) []byte {
+	if len(value) == 0 {
+		return value
+	}
+	d := json.NewDecoder(strings.NewReader(string(value)))
+	d.UseNumber()
+	var r map[string]any
+	if err := d.Decode(&r); err != nil {
+		panic(err)
+	}
+	change(r)
+	out, err := json.Marshal(r)
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
