@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -42,7 +41,7 @@ func (s *Server) submit(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.settle(c.ctx(), c.who.User, p); err != nil {
+	if err := s.settle(c, p); err != nil {
 		return err
 	}
 	done, err := s.scheduler.Submit(c.ctx(), s.submitter(c), []scheduler.Submission{p.Submission}, key)
@@ -136,10 +135,13 @@ func idempotencyKey(r *http.Request, field string) (string, error) {
 
 // settle completes a submission: what it names must exist, and a body that is
 // too large for the store becomes a blob.
-func (s *Server) settle(ctx context.Context, user string, p *submission.Parsed) error {
+func (s *Server) settle(c *call, p *submission.Parsed) error {
+	if err := s.permits(c, &p.Request); err != nil {
+		return err
+	}
 	switch p.Call.Kind {
 	case submission.KindMessage:
-		version, err := s.functions.pythonFor(ctx, user, p.Call.Functions)
+		version, err := s.functions.pythonFor(c.ctx(), c.who.User, p.Call.Functions)
 		if err != nil {
 			return err
 		}
@@ -153,6 +155,23 @@ func (s *Server) settle(ctx context.Context, user string, p *submission.Parsed) 
 		return nil
 	}
 	return s.moveOut(p)
+}
+
+// permits refuses what other users' tokens could ask for: a place ahead of
+// the queue, or more time than the admin allows.
+func (s *Server) permits(c *call, r *scheduler.Request) error {
+	who := s.submitter(c)
+	top := 0
+	if who.Admin {
+		top = 10
+	}
+	if r.Priority < -10 || r.Priority > top {
+		return refuseField(CodeForbidden, "/priority", fmt.Sprintf("priority: you may use -10 to %d", top))
+	}
+	if who.MaxTimeout > 0 && r.Timeout > who.MaxTimeout {
+		return refuseField(CodeInvalidField, "/timeout", fmt.Sprintf("timeout: at most %s", who.MaxTimeout))
+	}
+	return nil
 }
 
 // moveOut keeps the body as a blob and leaves a reference in the spec.
@@ -297,7 +316,7 @@ func (s *Server) settleAll(c *call, parsed []*submission.Parsed) ([]scheduler.Su
 	group.SetLimit(16)
 	for i, p := range parsed {
 		group.Go(func() error {
-			if err := s.settle(c.ctx(), c.who.User, p); err != nil {
+			if err := s.settle(c, p); err != nil {
 				return memberError(i, err)
 			}
 			return nil

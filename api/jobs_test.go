@@ -1,0 +1,391 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/envelope"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+func TestSubmitAnswersTheIDAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.do(w.ana, "POST", "/jobs", `{"msg": {"arg1": 6, "arg2": 3}}`)
+	if a.status != 201 || string(a.body) != "1" || a.header.Get("Location") != "/jobs/1" {
+		t.Fatalf("got %d %q, Location %q", a.status, a.body, a.header.Get("Location"))
+	}
+	j := w.job(w.ana, 1)
+	if j.State != scheduler.Queued || j.User != "ana" || string(j.Msg) != `{"arg1":6,"arg2":3}` || string(j.Progress) != `"[queued; not started]"` {
+		t.Errorf("the job reads %+v", j)
+	}
+	if j.Position != 1 || j.Timestamp == 0 || j.Worker != nil || j.ProcessingStarted != nil {
+		t.Errorf("position %d, timestamp %f, worker %v", j.Position, j.Timestamp, j.Worker)
+	}
+}
+
+// TestPredecessorsNames: every name of the predecessor's job is in the JSON, also where it has no value yet.
+func TestPredecessorsNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1,"functions":["f"],"callback":"http://example.org/x"}`)
+	var fields map[string]json.RawMessage
+	w.ok(w.do(w.ana, "GET", path(id, ""), nil), 200, &fields)
+	for _, name := range strings.Fields("id timestamp worker processing_started processing_finished progress short_result callback retries functions msg") {
+		if _, ok := fields[name]; !ok {
+			t.Errorf("no field %s", name)
+		}
+	}
+	if string(fields["functions"]) != `["f"]` || string(fields["callback"]) != `"http://example.org/x"` {
+		t.Errorf("functions %s, callback %s", fields["functions"], fields["callback"])
+	}
+}
+
+func TestEnvVarsAreShownToNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1,"env_vars":{"SECRET":"hunter2","A":"b"}}`)
+	for _, token := range []string{w.ana, w.admin} {
+		a := w.do(token, "GET", path(id, ""), nil)
+		if strings.Contains(string(a.body), "hunter2") || !strings.Contains(string(a.body), `"env_vars":["A","SECRET"]`) {
+			t.Errorf("got %s", a.body)
+		}
+	}
+}
+
+func TestEnvelopeSubmit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := callEnvelope(t, 10)
+	media := header{"Content-Type", envelope.Media}
+	id := w.submit(w.ana, string(body), media)
+	spec, err := w.sched.Spec(t.Context(), id)
+	must(t, err)
+	if spec.Media != scheduler.MediaEnvelope || string(spec.Body) != string(body) {
+		t.Error("the body was not kept byte for byte")
+	}
+	if j := w.job(w.ana, id); j.Name != "train" && j.Function != "train" {
+		t.Errorf("named %q, %q", j.Name, j.Function)
+	}
+	large := callEnvelope(t, 20_000)
+	id = w.submit(w.ana, string(large), media)
+	if spec, err = w.sched.Spec(t.Context(), id); err != nil || len(spec.Body) > 300 {
+		t.Fatalf("a large body stayed in the store: %d bytes, %v", len(spec.Body), err)
+	}
+	a := w.do(w.agent, "GET", "/blobs/"+blob.Sum(large), nil)
+	if a.status != 200 || string(a.body) != string(large) {
+		t.Errorf("the agent gets %d, %d bytes", a.status, len(a.body))
+	}
+	if w.job(w.ana, id).Function != "train" {
+		t.Error("a large spec is not shown")
+	}
+}
+
+func callEnvelope(t testing.TB, size int) []byte {
+	t.Helper()
+	data, err := envelope.Encode(envelope.Header{Kind: envelope.KindCall, Function: "train", Python: "3.11.7"},
+		envelope.Part{Name: "code", Data: []byte("c")}, envelope.Part{Name: "args", Data: make([]byte, size)})
+	must(t, err)
+	return data
+}
+
+func TestUploadedCall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := callEnvelope(t, 20_000)
+	sum := blob.Sum(body)
+	call := fmt.Sprintf(`{"call":{"sha256":%q,"size":%d,"function":"train","python":"3.11.7"},"name":"big"}`, sum, len(body))
+	w.refused(w.do(w.ana, "POST", "/jobs", call), 409, api.CodeBlobMissing)
+	w.ok(w.do(w.ana, "PUT", "/blobs/"+sum, body), 201, nil)
+	w.submit(w.ana, call)
+	w.refused(w.do(w.ana, "POST", "/jobs", strings.Replace(call, fmt.Sprint(len(body)), "5", 1)), 422, api.CodeDigest)
+	junk := []byte("junk")
+	w.ok(w.do(w.ana, "PUT", "/blobs/"+blob.Sum(junk), junk), 201, nil)
+	other := fmt.Sprintf(`{"call":{"sha256":%q,"size":4,"function":"train","python":"3.11.7"}}`, blob.Sum(junk))
+	w.refused(w.do(w.ana, "POST", "/jobs", other), 400, "bad-envelope")
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	key := header{"Idempotency-Key", "once"}
+	first := w.submit(w.ana, `{"msg":1}`, key)
+	again := w.do(w.ana, "POST", "/jobs", `{"msg":1}`, key)
+	if string(again.body) != fmt.Sprint(first) || again.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("the repeat answered %s", again.body)
+	}
+	w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":2}`, key), 422, "key-reused")
+	if w.submit(w.bob, `{"msg":2}`, key) == first {
+		t.Error("two users share a key")
+	}
+	w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":1}`, header{"Idempotency-Key", strings.Repeat("k", 256)}), 400, api.CodeBadRequest)
+	field := w.submit(w.ana, `{"msg":1,"key":"mine"}`)
+	if w.submit(w.ana, `{"msg":1,"key":"mine"}`) != field {
+		t.Error("the field key made two jobs")
+	}
+}
+
+func TestBatch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var ids []scheduler.JobID
+	w.ok(w.do(w.ana, "POST", "/jobs/batch", `{"jobs":[{"msg":1},{"msg":2,"name":"two"},{"command":["ls"]}]}`), 201, &ids)
+	if len(ids) != 3 || w.job(w.ana, ids[1]).Name != "two" {
+		t.Fatalf("ids %v", ids)
+	}
+	media := header{"Content-Type", envelope.MediaBatch}
+	both := append(callEnvelope(t, 5), callEnvelope(t, 9000)...)
+	w.ok(w.do(w.ana, "POST", "/jobs/batch", both, media), 201, &ids)
+	if len(ids) != 2 {
+		t.Fatalf("ids %v", ids)
+	}
+	// One wrong member: nothing at all is queued.
+	before := w.count()
+	p := w.refused(w.do(w.ana, "POST", "/jobs/batch", `{"jobs":[{"msg":1},{"msg":1,"gpus":-1}]}`), 422, api.CodeInvalidField)
+	if len(p.Errors) != 1 || p.Errors[0].Pointer != "/jobs/1/gpus" {
+		t.Errorf("errors %+v", p.Errors)
+	}
+	w.refused(w.do(w.ana, "POST", "/jobs/batch", both[:len(both)-1], media), 400, "bad-envelope")
+	w.refused(w.do(w.ana, "POST", "/jobs/batch", `{"jobs":[]}`), 422, api.CodeInvalidField)
+	w.refused(w.do(w.ana, "POST", "/jobs/batch", `{"jobs":[`+strings.Repeat(`{"msg":1},`, 10_000)+`{"msg":1}]}`), 422, api.CodeInvalidField)
+	if w.count() != before {
+		t.Errorf("%d jobs after refused batches, %d before", w.count(), before)
+	}
+}
+
+func (w *world) count() (n int64) {
+	w.Helper()
+	w.ok(w.do(w.ana, "GET", "/jobs/count", nil), 200, &n)
+	return n
+}
+
+func TestLargestBatch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var ids []scheduler.JobID
+	body := `{"jobs":[` + strings.Repeat(`{"msg":1},`, 9_999) + `{"msg":1}]}`
+	key := header{"Idempotency-Key", "map"}
+	w.ok(w.do(w.ana, "POST", "/jobs/batch", body, key), 201, &ids)
+	if len(ids) != 10_000 || w.count() != 10_000 {
+		t.Fatalf("%d ids, %d queued", len(ids), w.count())
+	}
+	var again []scheduler.JobID
+	w.ok(w.do(w.ana, "POST", "/jobs/batch", body, key), 201, &again)
+	if len(again) != 10_000 || again[9_999] != ids[9_999] || w.count() != 10_000 {
+		t.Error("a repeat did not answer the same ids")
+	}
+}
+
+func TestListAndFilters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 5 {
+		w.submit(w.ana, fmt.Sprintf(`{"msg":%d,"name":"n%d"}`, i, i%2))
+	}
+	w.submit(w.bob, `{"msg":1}`)
+	list := func(token, query string) (ids []scheduler.JobID, next string) {
+		var page api.Page
+		w.ok(w.do(token, "GET", "/jobs"+query, nil), 200, &page)
+		for _, j := range page.Jobs {
+			ids = append(ids, j.ID)
+		}
+		return ids, page.Next
+	}
+	for _, c := range []struct {
+		token, query, want string
+	}{
+		{w.ana, "", "[5 4 3 2 1]"},
+		{w.admin, "", "[6 5 4 3 2 1]"},
+		{w.admin, "?user=bob", "[6]"},
+		{w.ana, "?name=n1", "[4 2]"},
+		{w.ana, "?state=running,failed", "[]"},
+		{w.ana, "?state=queued&limit=2", "[5 4]"},
+		{w.ana, "?before=3", "[2 1]"},
+		{w.ana, "?limit=1000000000", "[5 4 3 2 1]"},
+	} {
+		if ids, _ := list(c.token, c.query); fmt.Sprint(ids) != c.want {
+			t.Errorf("%s: got %v, want %s", c.query, ids, c.want)
+		}
+	}
+	var all []scheduler.JobID
+	for cursor := "?limit=2"; ; {
+		ids, next := list(w.ana, cursor)
+		all = append(all, ids...)
+		if next == "" {
+			break
+		}
+		cursor = "?limit=2&before=" + next
+	}
+	if fmt.Sprint(all) != "[5 4 3 2 1]" {
+		t.Errorf("pages give %v", all)
+	}
+	for _, query := range []string{"?before=x", "?before=-1", "?limit=0", "?limit=x", "?state=done", "?colour=red"} {
+		w.refused(w.do(w.ana, "GET", "/jobs"+query, nil), 400, api.CodeBadRequest)
+	}
+	w.refused(w.do(w.ana, "GET", "/jobs?user=bob", nil), 403, api.CodeForbidden)
+}
+
+func TestOthersJobsAreUnknown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1}`)
+	for _, c := range []struct{ method, more string }{
+		{"GET", ""}, {"GET", "/progress"}, {"GET", "/result"}, {"GET", "/result.png"}, {"GET", "/short_result"},
+		{"GET", "/files"}, {"GET", "/files/a"}, {"GET", "/logs"}, {"GET", "/logs?follow=1"}, {"GET", "/events"}, {"GET", "/why"},
+		{"DELETE", ""}, {"POST", "/requeue"},
+	} {
+		w.refused(w.do(w.bob, c.method, path(id, c.more), nil), 404, api.CodeNotFound)
+	}
+	var bulk api.Bulk
+	w.ok(w.do(w.bob, "DELETE", "/jobs?state=queued", nil), 200, &bulk)
+	if len(bulk.Cancelled) != 0 || w.job(w.ana, id).State != scheduler.Queued {
+		t.Error("bob cancelled ana's job")
+	}
+}
+
+func TestBadIDs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.submit(w.ana, `{"msg":1}`)
+	for _, id := range []string{
+		"..%2f..%2fetc", "1%00", "%0d%0a", "01", "+1", "1.0", "-1", "0", "99999999999999999999", strings.Repeat("1", 10_000), "9223372036854775807", "x",
+	} {
+		w.refused(w.do(w.ana, "GET", "/jobs/"+id, nil), 404, api.CodeNotFound)
+		w.refused(w.do(w.ana, "GET", "/jobs/"+id+"/result", nil), 404, api.CodeNotFound)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1}`)
+	var c api.Cancelled
+	w.ok(w.do(w.ana, "DELETE", path(id, ""), nil), 200, &c)
+	if c.State != scheduler.Cancelled || c.Already {
+		t.Errorf("got %+v", c)
+	}
+	w.ok(w.do(w.ana, "DELETE", path(id, ""), nil), 200, &c)
+	if !c.Already || c.State != scheduler.Cancelled {
+		t.Errorf("the second cancel answered %+v", c)
+	}
+	w.refused(w.do(w.ana, "GET", path(id, "/result"), nil), 410, api.CodeJobCancelled)
+	w.refused(w.do(w.ana, "DELETE", "/jobs/999", nil), 404, api.CodeNotFound)
+}
+
+func TestCancelByFilter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 3 {
+		w.submit(w.ana, `{"msg":1,"name":"a"}`)
+	}
+	kept := w.submit(w.ana, `{"msg":1,"name":"b"}`)
+	w.refused(w.do(w.ana, "DELETE", "/jobs", nil), 400, api.CodeBadRequest)
+	var bulk api.Bulk
+	w.ok(w.do(w.ana, "DELETE", "/jobs?name=a", nil), 200, &bulk)
+	if len(bulk.Cancelled) != 3 || w.job(w.ana, kept).State != scheduler.Queued {
+		t.Errorf("cancelled %v", bulk.Cancelled)
+	}
+	w.ok(w.do(w.ana, "POST", "/jobs/requeue?state=cancelled", nil), 200, &bulk)
+	if len(bulk.Requeued) != 3 {
+		t.Errorf("requeued %v", bulk.Requeued)
+	}
+	w.ok(w.do(w.ana, "DELETE", "/jobs?all=true", nil), 200, &bulk)
+	if len(bulk.Cancelled) != 4 {
+		t.Errorf("cancelled %v", bulk.Cancelled)
+	}
+}
+
+func TestRequeue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1}`)
+	w.refused(w.do(w.ana, "POST", path(id, "/requeue"), nil), 409, "not-ended")
+	w.ok(w.do(w.ana, "DELETE", path(id, ""), nil), 200, nil)
+	var next scheduler.JobID
+	w.ok(w.do(w.ana, "POST", path(id, "/requeue"), nil), 201, &next)
+	if w.job(w.ana, next).RequeueOf != id || w.job(w.ana, id).RequeuedAs != next {
+		t.Errorf("jobs %d and %d are not linked", id, next)
+	}
+}
+
+func TestProgressWords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1}`)
+	want := func(text string) {
+		t.Helper()
+		if a := w.do(w.ana, "GET", path(id, "/progress"), nil); string(a.body) != text {
+			t.Errorf("progress %q, want %q", a.body, text)
+		}
+	}
+	want("[queued; not started]")
+	l := w.start(id, 0)
+	want("[started]")
+	for value, text := range map[string]string{`"half \"way\""`: `half "way"`, `50`: "50", `{"a":1}`: `{"a":1}`} {
+		must(t, w.sched.Progress(t.Context(), l.ref, value))
+		want(text)
+	}
+	l.succeed(envelope.Header{Value: envelope.ValueJSON, Short: "18"}, view("18"))
+	want("[completed]")
+}
+
+func TestWhyAndQueue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.join()
+	first, second := w.submit(w.ana, `{"msg":1,"name":"secret"}`), w.submit(w.bob, `{"msg":1}`)
+	var why api.Why
+	w.ok(w.do(w.bob, "GET", path(second, "/why"), nil), 200, &why)
+	if why.Position == 0 || len(why.Reasons) == 0 || why.Estimate.Basis == "" {
+		t.Errorf("why: %+v", why)
+	}
+	a := w.do(w.bob, "GET", "/queue", nil)
+	if strings.Contains(string(a.body), "secret") || !strings.Contains(string(a.body), `"user":"ana"`) {
+		t.Errorf("the queue tells bob %s", a.body)
+	}
+	if !strings.Contains(string(w.do(w.ana, "GET", "/queue", nil).body), "secret") {
+		t.Error("ana does not see her own job's name")
+	}
+	_ = first
+}
+
+func TestWaitForTheEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1}`)
+	got := make(chan answer, 1)
+	go func() { got <- w.do(w.ana, "GET", path(id, "/result?wait=30s"), nil) }()
+	l := w.start(id, 0)
+	l.succeed(envelope.Header{Value: envelope.ValueText, Short: "done"}, view("done"))
+	select {
+	case a := <-got:
+		if a.status != 200 || string(a.body) != "done" {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the waiting request did not end with the job")
+	}
+}
+
+func TestWaitParameter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *api.Options) { o.MaxWait = 50 * time.Millisecond })
+	id := w.submit(w.ana, `{"msg":1}`)
+	for _, bad := range []string{"-1", "soon", "-5s", "NaN"} {
+		w.refused(w.do(w.ana, "GET", path(id, "/result?wait="+bad), nil), 400, api.CodeBadRequest)
+	}
+	a := w.do(w.ana, "GET", path(id, "/result?wait=999999"), nil)
+	p := w.refused(a, 404, api.CodeNotFinished)
+	if a.header.Get("Retry-After") == "" || p.State != scheduler.Queued || p.Job != id {
+		t.Errorf("Retry-After %q, problem %+v", a.header.Get("Retry-After"), p)
+	}
+	if w.do(w.ana, "GET", path(id, "?wait=1"), nil).status != http.StatusOK {
+		t.Error("a job that goes on is no error")
+	}
+}
