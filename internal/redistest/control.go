@@ -1,11 +1,6 @@
 package redistest
 
-import (
-	"sync/atomic"
-	"testing"
-)
-
-var nextNamespace atomic.Int64
+import "testing"
 
 // Kill ends the server at once, as a power cut would.
 func (s *Server) Kill(t testing.TB) { s.do(t, "kill", "keeper: kill") }
@@ -18,6 +13,14 @@ func (s *Server) Pause(t testing.TB) { s.do(t, "pause", "keeper: pause") }
 
 // Resume lets a paused server go on.
 func (s *Server) Resume(t testing.TB) { s.do(t, "resume", "keeper: resume") }
+
+// Await returns when the server's log has the words, from its start on.
+func (s *Server) Await(t testing.TB, words string) {
+	t.Helper()
+	if err := s.keeper.await(0, words); err != nil {
+		t.Fatal(err)
+	}
+}
 
 func (s *Server) do(t testing.TB, command, want string) {
 	t.Helper()

@@ -5,11 +5,11 @@
 package redistest
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -26,15 +26,10 @@ type Server struct {
 // test. Further arguments are those of redis-server.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s, err := start(args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.keeper.end)
-	return s
+	return started(t, func() (*Server, error) { return start(args) })
 }
 
-var shared = sync.OnceValues(func() (*Server, error) { return start() })
+var shared = sync.OnceValues(func() (*Server, error) { return start(nil) })
 
 // Shared gives the one server of this test binary. Tests keep apart by their
 // namespaces (Namespace), and never flush it or stop it.
@@ -47,22 +42,19 @@ func Shared(t testing.TB) *Server {
 	return s
 }
 
-// start tries again where somebody else took the free port in between.
-func start(args ...string) (s *Server, err error) {
-	for range 5 {
-		if s, err = startOnce(args); err == nil || !strings.Contains(err.Error(), "Failed listening") {
-			return s, err
-		}
+// started ends a server with its test.
+func started(t testing.TB, start func() (*Server, error)) *Server {
+	t.Helper()
+	s, err := start()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return nil, err
+	t.Cleanup(s.keeper.end)
+	return s
 }
 
-func startOnce(args []string) (*Server, error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	return launch(port, "Ready to accept connections", func(string) ([]string, error) {
+func start(args []string) (*Server, error) {
+	return launch("Ready to accept connections", func(port int, _ string) ([]string, error) {
 		return append([]string{
 			"--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", "",
 			"--appendonly", "yes", "--appendfsync", "everysec", "--enable-debug-command", "local",
@@ -70,30 +62,45 @@ func startOnce(args []string) (*Server, error) {
 	})
 }
 
-// launch runs redis-server in a new folder with the arguments made for it.
-func launch(port int, ready string, arguments func(dir string) ([]string, error)) (*Server, error) {
+// arguments makes a server's arguments for its port and folder.
+type arguments func(port int, dir string) ([]string, error)
+
+// launch tries again where somebody else took the free port in between.
+func launch(ready string, args arguments) (s *Server, err error) {
+	for range 5 {
+		if s, err = launchOnce(ready, args); err == nil || !strings.Contains(err.Error(), portTaken) {
+			return s, err
+		}
+	}
+	return nil, err
+}
+
+func launchOnce(ready string, args arguments) (*Server, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
-		return nil, fmt.Errorf("this test runs a real redis-server ≥ 7.0: install it (Debian: apt-get install redis-server)")
+		return nil, errors.New("this test runs a real redis-server ≥ 7.0: install it (Debian: apt-get install redis-server)")
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "mlq-redis-")
 	if err != nil {
 		return nil, err
 	}
-	args, err := arguments(dir)
+	line, err := args(port, dir)
 	if err != nil {
 		return nil, err
 	}
-	k, err := newKeeper(dir, append([]string{program}, args...)...)
+	k, err := newKeeper(dir, append([]string{program}, line...)...)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Port: port, keeper: k, ready: ready}
 	if err := k.tell("start", ready); err != nil {
 		k.end()
 		return nil, err
 	}
-	return s, nil
+	return &Server{Port: port, keeper: k, ready: ready}, nil
 }
 
 func freePort() (int, error) {
@@ -103,20 +110,4 @@ func freePort() (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-// Addr is the server's host:port.
-func (s *Server) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.Port) }
-
-// URL is the store URL of a namespace on the server.
-func (s *Server) URL(namespace string) string {
-	return fmt.Sprintf("redis://%s/0?namespace=%s", s.Addr(), namespace)
-}
-
-var unfit = regexp.MustCompile(`[^a-z0-9]+`)
-
-// Namespace makes a namespace out of the test's name that no other test has.
-func Namespace(t testing.TB) string {
-	name := strings.Trim(unfit.ReplaceAllString(strings.ToLower(t.Name()), "-"), "-")
-	return fmt.Sprintf("%.40s-%d", "t-"+name, nextNamespace.Add(1))
 }

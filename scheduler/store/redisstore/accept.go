@@ -8,12 +8,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// accept refuses a server that cannot keep the store's promises.
-func (s *Store) accept(ctx context.Context) error {
+// accept refuses a server that cannot keep the store's promises, and gives what
+// is known of any other.
+func (s *Store) accept(ctx context.Context) (map[string]string, error) {
 	facts, err := s.facts(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return facts, s.judge(facts)
+}
+
+func (s *Store) judge(facts map[string]string) error {
 	if major, _, _ := strings.Cut(facts["redis_version"], "."); !atLeast(major, 7) {
 		return refuse("%s is version %s; MLQ needs Redis 7.0 or newer", s.target, facts["redis_version"])
 	}

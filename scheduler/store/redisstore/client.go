@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"context"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -50,3 +51,11 @@ func (t target) failover() *redis.FailoverOptions {
 		DisableIdentity:       true,
 	}
 }
+
+// silent keeps go-redis from writing to the standard error: whatever goes wrong
+// is in an error that we return.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+func init() { redis.SetLogger(silent{}) }

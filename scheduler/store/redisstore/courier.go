@@ -99,9 +99,22 @@ func (c *courier) exchange(batch []*call) {
 	for _, b := range batch {
 		_ = pipe.BatchProcess(ctx, b.cmds...) // only queues
 	}
-	_, _ = pipe.Exec(ctx) // each command has its own error
+	cmds, err := pipe.Exec(ctx)
+	stamp(cmds, err)
 	for _, b := range batch {
 		close(b.done)
+	}
+}
+
+// stamp gives every command the error of a round trip that did not take place.
+// go-redis gives each its own error, but not where there was no connection:
+// without this, a server that cannot be reached would look like one with no data.
+func stamp(cmds []redis.Cmder, err error) {
+	if err == nil || cmds[0].Err() != nil {
+		return
+	}
+	for _, cmd := range cmds {
+		cmd.SetErr(err)
 	}
 }
 

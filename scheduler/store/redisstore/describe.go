@@ -3,16 +3,89 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
 )
 
-// Describe implements store.Store.
+// Describe implements store.Store: where the store is, and what is lost when
+// the machine under it stops.
 func (s *Store) Describe(ctx context.Context) (string, error) {
-	if err := s.accept(ctx); err != nil {
-		return "", err
-	}
-	facts, err := s.facts(ctx)
+	facts, err := s.accept(ctx)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s (version %s)", s.target, facts["redis_version"]), nil
+	settings, err := s.settings(ctx)
+	if err != nil {
+		return "", err
+	}
+	maps.Copy(facts, settings)
+	worth := []string{durability(facts)}
+	if s.target.master != "" {
+		worth = append(worth, failover(facts))
+	}
+	return fmt.Sprintf("%s (version %s): %s", s.target, facts["redis_version"], strings.Join(worth, "; ")), nil
+}
+
+// settings are what only CONFIG tells; nothing where this user may not ask.
+func (s *Store) settings(ctx context.Context) (map[string]string, error) {
+	get := redis.NewMapStringStringCmd(ctx, "config", "get",
+		"appendfsync", "save", "min-replicas-to-write", "min-replicas-max-lag")
+	if err := s.courier.deliver(ctx, 0, get); err != nil {
+		return nil, err
+	}
+	settings, err := get.Result()
+	if err != nil && refused(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, failure(err)
+	}
+	return settings, nil
+}
+
+// refused: by an ACL, or by a managed server that hides the command.
+func refused(err error) bool {
+	return redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "ERR unknown")
+}
+
+// durability says what a crash of the machine loses of what was acknowledged.
+func durability(facts map[string]string) string {
+	if facts["aof_enabled"] != "1" {
+		return withoutAOF(facts)
+	}
+	switch facts["appendfsync"] {
+	case "always":
+		return "an acknowledgement means that it is on disk (AOF always)"
+	case "everysec":
+		return "a crash of its machine may lose the last second or two of what was acknowledged (AOF everysec)"
+	case "no":
+		return "a crash of its machine may lose half a minute of what was acknowledged (AOF without fsync)"
+	}
+	return "what a crash of its machine loses is unknown (AOF, but CONFIG is refused)"
+}
+
+func withoutAOF(facts map[string]string) string {
+	switch save, known := facts["save"]; {
+	case !known:
+		return "WARNING: without AOF a restart loses what was acknowledged since an unknown time"
+	case save == "":
+		return "WARNING: a restart loses EVERYTHING (neither AOF nor snapshots; set appendonly yes)"
+	}
+	return "WARNING: a restart loses all that was acknowledged since the last snapshot (set appendonly yes)"
+}
+
+// failover says what a change of master loses.
+func failover(facts map[string]string) string {
+	replicas, known := facts["min-replicas-to-write"]
+	switch {
+	case !known:
+		return "what a failover loses is unknown (CONFIG is refused)"
+	case !atLeast(replicas, 1):
+		return "WARNING: a master that is cut off goes on acknowledging what the failover throws away, " +
+			"so an acknowledged job may vanish (set min-replicas-to-write 1 and min-replicas-max-lag 10)"
+	}
+	return fmt.Sprintf("a failover may lose up to %s s of what was acknowledged (min-replicas-to-write %s)",
+		facts["min-replicas-max-lag"], replicas)
 }

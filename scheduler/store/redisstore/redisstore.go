@@ -55,7 +55,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	s.revision = s.prefix + store.RevisionKey
 	s.courier = newCourier(s.client)
 	s.watches = newWatches(s.client, s.prefix)
-	if err := s.accept(ctx); err != nil {
+	if _, err := s.accept(ctx); err != nil {
 		s.Close()
 		return nil, err
 	}

@@ -47,10 +47,9 @@ func parse(raw string) (target, error) {
 	if read == nil {
 		return target{}, refuse("a store on Redis is redis://, rediss://, unix:// or redis+sentinel://")
 	}
-	// net/url refuses several hosts where one has a port; we split them below.
 	hosts, single := splitHosts(raw)
 	u, err := url.Parse(single)
-	if err != nil {
+	if err != nil || strings.Contains(afterHosts(raw), "@") { // then a / or ? was in the password
 		return target{}, refuse("the %s:// URL cannot be read (special characters of a password are written as %%XX)", scheme)
 	}
 	u.Host = hosts
@@ -61,15 +60,22 @@ func parse(raw string) (target, error) {
 	return t.with(u)
 }
 
-// splitHosts takes the authority's hosts out of a URL.
+// splitHosts takes the hosts out of a URL: net/url refuses several of them.
 func splitHosts(raw string) (hosts, without string) {
 	scheme, rest, _ := strings.Cut(raw, "://")
-	end := strings.IndexAny(rest, "/?#")
-	if end < 0 {
-		end = len(rest)
+	after := afterHosts(raw)
+	authority := strings.TrimSuffix(rest, after)
+	begin := strings.LastIndex(authority, "@") + 1
+	return authority[begin:], scheme + "://" + authority[:begin] + after
+}
+
+// afterHosts is the path of a URL with all that follows it.
+func afterHosts(raw string) string {
+	_, rest, _ := strings.Cut(raw, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		return rest[end:]
 	}
-	begin := strings.LastIndex(rest[:end], "@") + 1
-	return rest[begin:end], scheme + "://" + rest[:begin] + rest[end:]
+	return ""
 }
 
 // with adds what all kinds of URLs have.
