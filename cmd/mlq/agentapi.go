@@ -1,0 +1,87 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/mlq-dev/mlq/agent"
+	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// agentAPI is the HTTP server as the agent needs it.
+type agentAPI struct{ *remote }
+
+var _ agent.API = agentAPI{}
+
+// GetBlob implements agent.API.
+func (a agentAPI) GetBlob(ctx context.Context, sha256 string) (io.ReadCloser, error) {
+	response, err := a.do(ctx, http.MethodGet, "/blobs/"+sha256, nil, nil)
+	if err != nil {
+		return nil, final(err)
+	}
+	return response.Body, nil
+}
+
+// PutBlob implements agent.API.
+func (a agentAPI) PutBlob(ctx context.Context, sha256 string, size int64, body io.ReaderAt) error {
+	return a.put(ctx, "/blobs/"+sha256, nil, size, io.NewSectionReader(body, 0, size))
+}
+
+// PutLog implements agent.API.
+func (a agentAPI) PutLog(ctx context.Context, ref scheduler.LeaseRef, attempt int, offset int64, piece []byte) error {
+	query := url.Values{
+		"offset": {strconv.FormatInt(offset, 10)},
+		"fence":  {strconv.FormatUint(ref.Fence, 10)},
+	}
+	path := jobPath(ref.Job, "/attempts/"+strconv.Itoa(attempt)+"/log")
+	return a.put(ctx, path, query, int64(len(piece)), bytes.NewReader(piece))
+}
+
+// Functions implements agent.API.
+func (a agentAPI) Functions(ctx context.Context, user string) ([]agent.Function, error) {
+	var answer struct{ Functions []api.Function }
+	if err := a.get(ctx, "/consumer", url.Values{"user": {user}}, &answer); err != nil {
+		return nil, final(err)
+	}
+	list := make([]agent.Function, len(answer.Functions))
+	for i, f := range answer.Functions {
+		list[i] = agent.Function{Name: f.Name, SHA256: f.SHA256}
+	}
+	return list, nil
+}
+
+// Ready implements agent.API.
+func (a agentAPI) Ready(ctx context.Context) error {
+	return a.get(ctx, "/readyz", nil, nil)
+}
+
+// put sends bytes of a known size.
+func (a agentAPI) put(ctx context.Context, path string, query url.Values, size int64, body io.Reader) error {
+	request, err := a.request(ctx, http.MethodPut, path, query, body)
+	if err != nil {
+		return err
+	}
+	request.ContentLength = size
+	request.Header.Set("Content-Type", "application/octet-stream")
+	response, err := a.answer(request)
+	if err != nil {
+		return final(err)
+	}
+	return response.Body.Close()
+}
+
+// final marks what repeating cannot mend: an answer that blames the request.
+func final(err error) error {
+	var e *api.Error
+	if !errors.As(err, &e) || e.Status/100 != 4 || e.RetryAfter > 0 || e.Code == api.CodeUnauthorized || e.Code == api.CodeSlow {
+		return err
+	}
+	return fmt.Errorf("%w: %w", agent.ErrRefused, err)
+}

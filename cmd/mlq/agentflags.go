@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/mlq-dev/mlq/agent"
+	"github.com/mlq-dev/mlq/agent/pyenv"
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// agentFlags are the settings of an agent, wherever it runs.
+type agentFlags struct {
+	name, gpus, runAs        string
+	pythons, preload, labels []string
+	keepWork                 *time.Duration
+}
+
+func bindAgent(cmd *cobra.Command) *agentFlags {
+	var a agentFlags
+	f := cmd.Flags()
+	f.StringVar(&a.name, "name", "", "name of this host (default: the machine's)")
+	f.StringVar(&a.gpus, "gpus", "auto", "devices to offer: auto, cpu:N, sim:N or sim:NxMODEL")
+	f.StringArrayVar(&a.pythons, "python", nil, "Python environment to offer, NAME=PATH or PATH; repeatable")
+	f.StringVar(&a.runAs, "run-as", "", `whom jobs run as: self, submitter or an account (default self)`)
+	f.StringSliceVar(&a.preload, "preload", nil, "modules that warm Pythons import ahead: numpy,torch")
+	f.StringArrayVar(&a.labels, "label", nil, "label of this host, KEY=VALUE; repeatable")
+	a.keepWork = durationFlag(f, "keep-work", agent.DefaultKeepWork, "how long a job's folder stays after its end")
+	for flag, name := range map[string]string{
+		"name": "MLQ_NAME", "gpus": "MLQ_GPUS", "python": "MLQ_PYTHON", "run-as": "MLQ_RUN_AS",
+		"preload": "MLQ_PRELOAD", "label": "MLQ_LABEL", "keep-work": "MLQ_KEEP_WORK",
+	} {
+		variable(f, flag, name)
+	}
+	return &a
+}
+
+// hostParts is what an agent is made of.
+type hostParts struct {
+	data      *dataFolder
+	scheduler *scheduler.Scheduler
+	url       string // of the server
+	token     string // "" where none is needed
+	standIn   bool   // CPU slots that auto finds also meet requests for a GPU
+	log       zerolog.Logger
+}
+
+// build makes the agent. Mistakes in the settings are misconfigurations.
+func (a *agentFlags) build(ctx context.Context, p hostParts) (*agent.Agent, gpu.Provider, error) {
+	labels, err := readLabels(a.labels)
+	if err != nil {
+		return nil, nil, err
+	}
+	pythons, err := pyenv.ParseFlags(a.pythons)
+	if err != nil {
+		return nil, nil, misconfigured("--python: %w", err)
+	}
+	provider, err := a.provider(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := newRemote(p.url, p.token)
+	if err != nil {
+		return nil, nil, err
+	}
+	made, err := agent.New(ctx, agent.Options{
+		Name: a.name, DataDir: p.data.join("agent"), Provider: provider, Pythons: pythons,
+		Scheduler: p.scheduler, API: agentAPI{client}, URL: p.url, RunAs: a.runAs, KeepWork: *a.keepWork,
+		Labels: labels, Preload: a.preload, Version: version, Log: p.log,
+	})
+	if err != nil {
+		return nil, nil, misconfigured("agent: %w", err)
+	}
+	return made, provider, nil
+}
+
+func (a *agentFlags) provider(p hostParts) (gpu.Provider, error) {
+	if err := os.MkdirAll(p.data.join("agent"), 0o755); err != nil {
+		return nil, fmt.Errorf("agent's folder: %w", err)
+	}
+	seed, err := gpu.Seed(p.data.join("agent"))
+	if err != nil {
+		return nil, err
+	}
+	provider, err := gpu.ParseSpec(a.gpus, gpu.SpecOptions{Seed: seed, StandIn: p.standIn})
+	if err != nil {
+		return nil, misconfigured("--gpus: %w", err)
+	}
+	return provider, nil
+}
+
+func readLabels(pairs []string) (map[string]string, error) {
+	labels := map[string]string{}
+	for _, pair := range pairs {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return nil, misconfigured("--label %s: want KEY=VALUE", pair)
+		}
+		labels[key] = value
+	}
+	return labels, nil
+}

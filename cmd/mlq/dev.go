@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/mlq-dev/mlq/api"
+)
+
+const devLong = `Run everything in one process: store, server and the agent of this host. It
+listens on loopback only and needs no token from the user who started it.
+
+With a COMMAND, that is run once all is ready, with MLQ_URL set; --once ends
+everything after it, with its exit code.`
+
+// commandPatience is how long COMMAND has to end after it was told to.
+const commandPatience = 10 * time.Second
+
+// devFlags are the settings of mlq dev.
+type devFlags struct {
+	store, namespace, blobs string
+	data, listen            *string
+	timeScale               *int
+	once                    bool
+	log                     *logFlags
+	agent                   *agentFlags
+}
+
+func newDev(io streams) *cobra.Command {
+	var d devFlags
+	cmd := &cobra.Command{
+		Use:   "dev [-- COMMAND…]",
+		Short: "Run everything on this machine, for a start",
+		Long:  devLong,
+		Example: `  mlq dev
+  mlq dev --once -- python train.py`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := refuseUnknownVariables(cmd); err != nil {
+				return err
+			}
+			if err := d.check(cmd, args); err != nil {
+				return err
+			}
+			return d.run(cmd.Context(), io, args)
+		},
+	}
+	f := cmd.Flags()
+	bindStore(cmd, &d.store, &d.namespace, "default: local:DATA/store")
+	f.StringVar(&d.blobs, "blobs", "", "folder of payloads and results (default DATA/blobs)")
+	f.BoolVar(&d.once, "once", false, "end after COMMAND, with its exit code")
+	variable(f, "blobs", "MLQ_BLOBS")
+	d.data, d.listen, d.timeScale = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd)
+	d.log, d.agent = bindLog(cmd, zerolog.WarnLevel, "text"), bindAgent(cmd)
+	return cmd
+}
+
+func (d *devFlags) check(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 && cmd.ArgsLenAtDash() != 0 {
+		return usage("mlq dev takes a command only after --, got %q", args[0]).with("mlq dev -- %s", args[0])
+	}
+	if d.once && len(args) == 0 {
+		return usage("--once needs a command").with("mlq dev --once -- COMMAND")
+	}
+	return nil
+}
+
+func (d *devFlags) run(ctx context.Context, io streams, command []string) (err error) {
+	c, err := d.config(io)
+	if err != nil {
+		return err
+	}
+	if c.data, err = takeData(*d.data, "serve"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.data.close()) }()
+	if err := d.fill(&c); err != nil {
+		return err
+	}
+	srv, err := newServer(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, srv.close()) }()
+	return d.serve(ctx, io, srv, c, command)
+}
+
+func (d *devFlags) config(io streams) (c serverConfig, err error) {
+	c = serverConfig{listen: *d.listen, dev: true}
+	if c.log, err = d.log.logger(io.err); err != nil {
+		return c, err
+	}
+	if err := checkListen(c.listen); err != nil {
+		return c, err
+	}
+	if !loopbackOnly(c.listen) {
+		return c, misconfigured("mlq dev listens on loopback only, not on %s", c.listen).with("mlq serve has tokens and TLS for more")
+	}
+	if c.timing, err = timing(*d.timeScale); err != nil {
+		return c, err
+	}
+	c.owner, err = thisUser()
+	return c, err
+}
+
+func (d *devFlags) fill(c *serverConfig) (err error) {
+	place := d.store
+	if place == "" {
+		place = "local:" + c.data.join("store")
+	}
+	c.blobs = d.blobs
+	if c.blobs == "" {
+		c.blobs = c.data.join("blobs")
+	}
+	c.store, err = readStoreURL(place, d.namespace)
+	return err
+}
+
+// serve starts all parts, tells what there is, runs the command, and waits.
+func (d *devFlags) serve(ctx context.Context, io streams, srv *server, c serverConfig, command []string) error {
+	var g group
+	srv.start(ctx, &g)
+	host := hostParts{data: c.data, scheduler: srv.scheduler, url: srv.url, standIn: true, log: c.log}
+	if err := d.agent.start(ctx, &g, host); err != nil {
+		g.stop()
+		return err
+	}
+	if err := awaitHost(ctx, srv.scheduler); err != nil {
+		g.stop()
+		return err
+	}
+	fmt.Fprintf(io.out, "mlq dev at %s (no token needed for %s)\n", srv.url, c.owner.Name)
+	fmt.Fprintf(io.out, "store: %s\n", srv.worth)
+	if err := describeHosts(ctx, io, srv.scheduler); err != nil {
+		g.stop()
+		return err
+	}
+	return d.work(ctx, io, &g, srv.url, command)
+}
+
+// work runs the command, if there is one, then stays until a signal.
+func (d *devFlags) work(ctx context.Context, io streams, g *group, url string, command []string) error {
+	if len(command) == 0 {
+		fmt.Fprintln(io.out, "press Ctrl-C to stop")
+		return g.wait(ctx)
+	}
+	failure := runBeside(ctx, io, url, command)
+	if d.once || ctx.Err() != nil {
+		g.stop()
+		return failure
+	}
+	if failure != nil {
+		report(io, failure)
+	}
+	fmt.Fprint(io.out, whatNext(url))
+	return g.wait(ctx)
+}
+
+// runBeside runs a command with MLQ_URL set and passes its exit code on.
+func runBeside(ctx context.Context, io streams, url string, command []string) error {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = io.in, io.out, io.err
+	cmd.Env = append(os.Environ(), "MLQ_URL="+url)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = commandPatience
+	err := cmd.Run()
+	var ended *exec.ExitError
+	if errors.As(err, &ended) && ended.Exited() {
+		return &exit{code: ended.ExitCode(), err: fmt.Errorf("%s ended with exit code %d", command[0], ended.ExitCode())}
+	}
+	if err != nil {
+		return failed("%s: %w", command[0], err)
+	}
+	return nil
+}
+
+func whatNext(url string) string {
+	self, server := os.Args[0], ""
+	if url != "http://"+defaultListen {
+		server = " --server " + url
+	}
+	return fmt.Sprintf(`
+MLQ stays at %[1]s until Ctrl-C. Try next, in another terminal:
+  %[2]s jobs%[3]s
+  %[2]s run%[3]s -- python3 -c 'print(6 * 7)'
+  curl -s %[1]s/gpus
+`, url, self, server)
+}
+
+// thisUser is who needs no token.
+func thisUser() (api.Owner, error) {
+	u, err := user.Current()
+	if err != nil {
+		return api.Owner{}, fmt.Errorf("this user: %w", err)
+	}
+	return api.Owner{UID: os.Getuid(), Name: u.Username}, nil
+}

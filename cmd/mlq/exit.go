@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/scheduler/store/redisstore"
+)
+
+// Exit codes. `mlq run` passes on the code of its command instead.
+const (
+	exitFailed = 1  // it did not work, or the job failed
+	exitUsage  = 2  // the command line is wrong
+	exitConfig = 78 // the configuration is wrong (EX_CONFIG): starting again does not help
+	exitSignal = 128
+)
+
+// exit is an error that says which code the process ends with.
+type exit struct {
+	code int
+	err  error  // nil: nothing more to say
+	hint string // what to do about it, "" if there is nothing
+}
+
+// Error gives the reason.
+func (e *exit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+// Unwrap gives the reason.
+func (e *exit) Unwrap() error { return e.err }
+
+// usage refuses a command line.
+func usage(format string, args ...any) *exit {
+	return &exit{code: exitUsage, err: fmt.Errorf(format, args...)}
+}
+
+// misconfigured refuses a configuration.
+func misconfigured(format string, args ...any) *exit {
+	return &exit{code: exitConfig, err: fmt.Errorf(format, args...)}
+}
+
+// failed is an error that starting again may mend.
+func failed(format string, args ...any) *exit {
+	return &exit{code: exitFailed, err: fmt.Errorf(format, args...)}
+}
+
+// with adds a hint.
+func (e *exit) with(hint string, args ...any) *exit {
+	e.hint = fmt.Sprintf(hint, args...)
+	return e
+}
+
+// report writes an error as people read it, one line and a hint, and returns
+// the exit code.
+func report(io streams, err error) int {
+	if err == nil {
+		return 0
+	}
+	e := classify(err)
+	if e.err != nil {
+		fmt.Fprintln(io.err, "mlq:", oneLine(e.err.Error()))
+	}
+	if e.hint != "" {
+		fmt.Fprintln(io.err, "hint:", e.hint)
+	}
+	return e.code
+}
+
+// classify finds the exit code and hint of an error that has none yet.
+func classify(err error) *exit {
+	var e *exit
+	var s signalled
+	var problem *api.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.As(err, &s):
+		return signalCode(s)
+	case errors.Is(err, redisstore.ErrConfig):
+		return &exit{code: exitConfig, err: err}
+	case errors.As(err, &problem):
+		return &exit{code: exitFailed, err: err, hint: hintFor(problem)}
+	case errors.Is(err, context.Canceled):
+		return signalCode(signalled{syscall.SIGINT})
+	}
+	return &exit{code: exitFailed, err: err}
+}
+
+// signalCode is what a shell makes of a process that a signal ended.
+func signalCode(s signalled) *exit {
+	if number, ok := s.Signal.(syscall.Signal); ok {
+		return &exit{code: exitSignal + int(number)}
+	}
+	return &exit{code: exitFailed, err: s}
+}
+
+func hintFor(e *api.Error) string {
+	switch e.Code {
+	case api.CodeUnauthorized:
+		return "give a token with --token-file FILE or in MLQ_TOKEN"
+	case api.CodeForbidden:
+		return "this needs a token of another role; ask an admin"
+	default:
+		return ""
+	}
+}
+
+func oneLine(text string) string {
+	return strings.Join(strings.Fields(strings.TrimSpace(text)), " ")
+}

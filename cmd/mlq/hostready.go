@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// hostPatience is how long the agent of mlq dev has to join: it starts a slot
+// and a Python for each device.
+const hostPatience = 60 * time.Second
+
+// awaitHost waits until an agent has joined, so that what is printed is true
+// and the first job finds a device.
+func awaitHost(ctx context.Context, s *scheduler.Scheduler) error {
+	ctx, cancel := context.WithTimeout(ctx, hostPatience)
+	defer cancel()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		hosts, err := s.Hosts(ctx)
+		if err == nil && len(hosts) > 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+}
+
+// describeHosts tells in two lines what jobs find here.
+func describeHosts(ctx context.Context, io streams, s *scheduler.Scheduler) error {
+	hosts, err := s.Hosts(ctx)
+	if err != nil {
+		return fmt.Errorf("hosts: %w", err)
+	}
+	for _, h := range hosts {
+		fmt.Fprintf(io.out, "devices: %s\nenvironments: %s\n", devicesInWords(h.Devices), environmentsInWords(h.Environments))
+	}
+	return nil
+}
+
+// devicesInWords counts the devices by model, in the order of the first of each.
+func devicesInWords(devices []scheduler.DeviceReport) string {
+	var order []string
+	count := map[string]int{}
+	for _, d := range devices {
+		if count[d.Model] == 0 {
+			order = append(order, d.Model)
+		}
+		count[d.Model]++
+	}
+	for i, model := range order {
+		order[i] = fmt.Sprintf("%d × %s", count[model], model)
+	}
+	return strings.Join(order, ", ")
+}
+
+func environmentsInWords(environments []scheduler.Environment) string {
+	words := make([]string, len(environments))
+	for i, e := range environments {
+		words[i] = fmt.Sprintf("%s (Python %s)", e.Name, e.Version)
+		if e.Problem != "" {
+			words[i] = fmt.Sprintf("%s (cannot run jobs: %s)", e.Name, e.Problem)
+		}
+	}
+	return strings.Join(words, ", ")
+}

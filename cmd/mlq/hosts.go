@@ -1,0 +1,54 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/gpu"
+)
+
+func newHosts(io streams) *cobra.Command {
+	return listing[api.Host]{
+		use: "hosts", short: "List the hosts with their environments and isolation",
+		path: "/hosts", member: "hosts", table: hostsTable,
+	}.command(io)
+}
+
+func hostsTable(hosts []api.Host, now time.Time) *table {
+	t := &table{
+		head:  []string{"HOST", "STATE", "FREE", "PYTHON", "RUNS AS", "ISOLATION", "SEEN", "VERSION", "NOTE"},
+		empty: "no hosts: no agent has joined",
+	}
+	for i := range hosts {
+		h := &hosts[i]
+		t.row(h.Host, h.State, freeOf(h.Devices), pythonsOf(h.Environments), h.RunAs, h.Isolation,
+			ago(h.Renewed, now), h.Version, h.DrainedBy)
+	}
+	return t
+}
+
+func freeOf(devices []api.Device) string {
+	free := 0
+	for i := range devices {
+		if devices[i].State == gpu.Free {
+			free++
+		}
+	}
+	return strconv.Itoa(free) + "/" + strconv.Itoa(len(devices))
+}
+
+// pythonsOf names the environments; one that cannot run jobs is marked.
+func pythonsOf(environments []api.Environment) string {
+	words := make([]string, len(environments))
+	for i, e := range environments {
+		words[i] = e.Name + "=" + e.Version
+		if e.Problem != "" {
+			words[i] += " (broken)"
+		}
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"github.com/spf13/cobra"
+)
+
+// outputFlag defines -o. Tables are for people and may change; JSON is the
+// API's own and does not.
+func outputFlag(cmd *cobra.Command) *string {
+	o := format("table")
+	cmd.Flags().VarP(&o, "output", "o", `"table" for people or "json" for programs`)
+	return (*string)(&o)
+}
+
+// format is the value of -o.
+type format string
+
+// Set implements pflag.Value.
+func (f *format) Set(text string) error {
+	if text != "table" && text != "json" {
+		return fmt.Errorf("want table or json")
+	}
+	*f = format(text)
+	return nil
+}
+
+// String implements pflag.Value.
+func (f *format) String() string { return string(*f) }
+
+// Type implements pflag.Value.
+func (f *format) Type() string { return "format" }
+
+// table is rows under headings. Rows are short; each cell is one line.
+type table struct {
+	head  []string
+	rows  [][]string
+	empty string // what to say instead of a table without rows
+}
+
+func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
+
+// print writes the table in columns.
+func (t *table) print(w io.Writer) error {
+	if len(t.rows) == 0 {
+		_, err := fmt.Fprintln(w, t.empty)
+		return err
+	}
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range append([][]string{t.head}, t.rows...) {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = harmless(cell)
+		}
+		fmt.Fprintln(columns, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+	}
+	return columns.Flush()
+}
+
+// harmless keeps what others wrote from steering a terminal: names and
+// messages of jobs are shown without control characters.
+func harmless(cell string) string {
+	if cell == "" {
+		return "-"
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return '·'
+		}
+		return r
+	}, cell)
+}
+
+// printJSON writes a value of the API for programs.
+func printJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+// show prints a value in the way that -o asks for.
+func show(w io.Writer, output string, value any, people func() *table) error {
+	if output == "json" {
+		return printJSON(w, value)
+	}
+	return people().print(w)
+}

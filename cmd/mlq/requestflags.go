@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// requestFlags are the request fields as flags. The server checks their
+// values; here they only become JSON.
+type requestFlags struct {
+	texts  map[string]*string // by field; "" is not given
+	counts map[string]*int    // by field; sent where the flag was given
+	labels []string
+	env    []string
+	after  []string
+}
+
+// textFields are sent as they are given.
+var textFields = []struct{ field, flag, usage string }{
+	{"gpu_mem", "gpu-mem", `memory per device, as 40GB`},
+	{"gpu_type", "gpu-type", `model, as H100 or A100*80GB`},
+	{"min_cc", "min-cc", "least compute capability, as 8.0"},
+	{"host", "host", "only on this host"},
+	{"python", "python", "environment: a name, a version as 3.11, or a path"},
+	{"workdir", "workdir", "directory on the host, of a shared file system"},
+	{"name", "name", "name for people"},
+	{"timeout", "timeout", "time limit of one attempt, as 2h"},
+	{"queue_timeout", "queue-timeout", "fail when it has waited this long"},
+	{"grace", "grace", "time between SIGTERM and SIGKILL"},
+	{"run_at", "run-at", "not before this time, as 2026-01-31T08:00:00Z"},
+	{"on_partition", "on-partition", "kill or keep, when its host cannot reach the store"},
+	{"result_ttl", "result-ttl", "forget the result after this time"},
+	{"key", "key", "idempotency key: the same key finds the same job"},
+}
+
+var countFields = []struct{ field, flag, usage string }{
+	{"gpus", "gpus", "number of devices; 0 is a CPU slot"},
+	{"priority", "priority", "higher runs first; users -10 to 0"},
+	{"retries", "retries", "how often to try again after a failure"},
+}
+
+func bindRequest(cmd *cobra.Command) *requestFlags {
+	q := requestFlags{texts: map[string]*string{}, counts: map[string]*int{}}
+	f := cmd.Flags()
+	for _, t := range textFields {
+		q.texts[t.field] = f.String(t.flag, "", t.usage)
+	}
+	for _, c := range countFields {
+		q.counts[c.field] = f.Int(c.flag, 0, c.usage)
+	}
+	f.StringArrayVar(&q.labels, "label", nil, "label that the host must have, KEY=VALUE; repeatable")
+	f.StringArrayVar(&q.env, "env", nil, "variable for the job, NAME=VALUE; repeatable")
+	f.StringSliceVar(&q.after, "after", nil, "job ids that must have succeeded first")
+	return &q
+}
+
+// fields gives the request fields that were given.
+func (q *requestFlags) fields(cmd *cobra.Command) (map[string]any, error) {
+	fields := map[string]any{}
+	for name, value := range q.texts {
+		if *value != "" {
+			fields[name] = *value
+		}
+	}
+	for _, c := range countFields {
+		if cmd.Flags().Changed(c.flag) {
+			fields[c.field] = *q.counts[c.field]
+		}
+	}
+	for name, pairs := range map[string][]string{"labels": q.labels, "env_vars": q.env} {
+		if err := addPairs(fields, name, pairs); err != nil {
+			return nil, err
+		}
+	}
+	return fields, q.addAfter(fields)
+}
+
+func addPairs(fields map[string]any, name string, pairs []string) error {
+	if len(pairs) == 0 {
+		return nil
+	}
+	values := map[string]string{}
+	for _, pair := range pairs {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return usage("%q: want NAME=VALUE", pair)
+		}
+		values[key] = value
+	}
+	fields[name] = values
+	return nil
+}
+
+func (q *requestFlags) addAfter(fields map[string]any) error {
+	ids, err := readIDs(q.after)
+	if err == nil && len(ids) > 0 {
+		fields["after"] = ids
+	}
+	return err
+}
+
+// readMessage takes MSG as JSON where it is that, else as a text.
+func readMessage(text string) any {
+	if json.Valid([]byte(text)) {
+		return json.RawMessage(text)
+	}
+	return text
+}

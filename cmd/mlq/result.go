@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+func newResult(io streams) *cobra.Command {
+	var to string
+	var wait bool
+	cmd := &cobra.Command{
+		Use:   "result ID",
+		Short: "Print what a job returned",
+		Long: `Print what a job returned: bytes as they are, text as text, any other value as JSON.
+
+A job that has not ended, failed or was cancelled has no result: the reason goes to
+standard error and the exit code is 1.`,
+		Example: "  mlq result 53\n  mlq result 53 --wait > plot.png",
+		Args:    exactly(1, "one job id"),
+	}
+	server := bindServer(cmd)
+	cmd.Flags().StringVar(&to, "to", "", "write to this file instead of standard output")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the job has ended")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		id, err := readID(args[0])
+		if err != nil {
+			return err
+		}
+		r, err := server.remote()
+		if err != nil {
+			return err
+		}
+		return printResult(cmd.Context(), io.out, r, id, to, wait)
+	}
+	return cmd
+}
+
+// printResult writes the result to out or, where a file is named, to that.
+func printResult(ctx context.Context, out io.Writer, r *remote, id scheduler.JobID, to string, wait bool) (err error) {
+	response, err := openResult(ctx, r, id, wait)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close() //nolint:errcheck // only read
+	if to != "" {
+		file, err := os.Create(to)
+		if err != nil {
+			return failed("--to: %w", err)
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		out = file
+	}
+	if _, err := io.Copy(out, response.Body); err != nil {
+		return fmt.Errorf("result of job %d: %w", id, err)
+	}
+	return endLine(out, response, to)
+}
+
+// endLine ends a text or JSON on a terminal's line; bytes stay as they are.
+func endLine(out io.Writer, response *http.Response, to string) error {
+	if to != "" || response.Header.Get("Content-Type") == "application/octet-stream" {
+		return nil
+	}
+	_, err := fmt.Fprintln(out)
+	return err
+}
+
+// openResult opens the result; with wait it asks again, each time for as long
+// as a server waits, until there is one.
+func openResult(ctx context.Context, r *remote, id scheduler.JobID, wait bool) (*http.Response, error) {
+	query := url.Values{}
+	if wait {
+		query.Set("wait", serverWait.String())
+	}
+	for {
+		response, err := r.do(ctx, http.MethodGet, jobPath(id, "/result"), query, nil)
+		if !wait || !has(err, api.CodeNotFinished) {
+			return response, err
+		}
+	}
+}
+
+// serverWait is how long a server is asked to wait for an end.
+const serverWait = 30 * time.Second

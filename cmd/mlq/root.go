@@ -1,0 +1,104 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// The groups of the help page.
+const (
+	groupRun   = "run"
+	groupJobs  = "jobs"
+	groupAdmin = "admin"
+)
+
+// newRoot builds the tree of commands.
+func newRoot(io streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mlq",
+		Short: "Share a few GPUs, one job at a time per GPU",
+		Long: `MLQ queues Python functions and programs, and runs each on a free GPU of a
+shared host: one job at a time per GPU, each result once.
+
+Start with "mlq dev" on one machine; then "mlq submit", "mlq run" and "mlq jobs".`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		Args:              cobra.ArbitraryArgs,
+		RunE:              unknownCommand,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return readVariables(cmd) },
+	}
+	root.SetIn(io.in)
+	root.SetOut(io.out)
+	root.SetErr(io.err)
+	root.SetFlagErrorFunc(wrongFlag)
+	root.AddGroup(
+		&cobra.Group{ID: groupRun, Title: "Processes:"},
+		&cobra.Group{ID: groupJobs, Title: "Jobs:"},
+		&cobra.Group{ID: groupAdmin, Title: "Devices and administration:"},
+	)
+	add(root, io, groupRun, newDev, newServe, newAgent)
+	add(root, io, groupJobs, newSubmit, newRun, newJobs, newJob, newResult, newLogs, newCancel, newRequeue, newWhy)
+	add(root, io, groupAdmin, newQueue, newGPUs, newHosts, newLeases, newDrain, newToken)
+	add(root, io, "", newVersion, newSlot)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	return root
+}
+
+func add(root *cobra.Command, io streams, group string, commands ...func(streams) *cobra.Command) {
+	for _, build := range commands {
+		cmd := build(io)
+		cmd.GroupID = group
+		root.AddCommand(cmd)
+	}
+}
+
+// unknownCommand is reached with no command, or one that does not exist.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	e := usage("unknown command %q", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return e.with("did you mean %q?", near[0])
+	}
+	return e.with("see %s --help", cmd.CommandPath())
+}
+
+// wrongFlag turns what the flag parser says into one line of ours.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	e := usage("%w", err)
+	given := strings.TrimPrefix(err.Error(), "unknown flag: --")
+	if given == err.Error() {
+		return e.with("see %s --help", cmd.CommandPath())
+	}
+	if near := nearest(given, flagNames(cmd)); near != "" {
+		return e.with("did you mean --%s?", near)
+	}
+	return e.with("see %s --help", cmd.CommandPath())
+}
+
+func flagNames(cmd *cobra.Command) (names []string) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
+}
+
+// exactly, atLeast and none say what arguments a command takes.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == n {
+			return nil
+		}
+		return usage("%s takes %s, got %d arguments", cmd.CommandPath(), what, len(args)).with("see %s --help", cmd.CommandPath())
+	}
+}
+
+func none() cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return usage("%s takes no argument, got %q", cmd.CommandPath(), args[0]).with("see %s --help", cmd.CommandPath())
+	}
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/highwater"
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// serverConfig is what a process needs to answer HTTP.
+type serverConfig struct {
+	store     storePlace
+	data      *dataFolder
+	blobs     string
+	listen    string
+	tls       *tlsFlags // nil: none
+	publicURL *url.URL
+	timing    scheduler.Timing
+	dev       bool
+	owner     api.Owner
+	log       zerolog.Logger
+}
+
+// server is an open store with everything that serves it, not yet started.
+type server struct {
+	store       store.Store
+	scheduler   *scheduler.Scheduler
+	tokens      *auth.Tokens
+	blobs       *blob.Folder
+	http        *api.Server
+	listener    net.Listener
+	url         string // as this machine reaches it
+	worth       string // what the store's acknowledgement is worth
+	fingerprint string // of the certificate, "" without
+}
+
+// newServer opens everything in order; what it opened before a failure is
+// closed again.
+func newServer(ctx context.Context, c serverConfig) (s *server, err error) {
+	s = &server{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+			s = nil
+		}
+	}()
+	// The port comes first: a taken one is the likeliest mistake, and nothing
+	// has been touched yet.
+	if s.listener, err = listenOn(ctx, c.listen); err != nil {
+		return s, err
+	}
+	if err = s.openStore(ctx, c); err != nil {
+		return s, err
+	}
+	if s.blobs, err = openBlobs(ctx, s.store, c.blobs); err != nil {
+		return s, err
+	}
+	return s, s.openHTTP(c)
+}
+
+func (s *server) openStore(ctx context.Context, c serverConfig) (err error) {
+	if s.store, err = c.store.open(ctx); err != nil {
+		return err
+	}
+	if s.worth, err = s.store.Describe(ctx); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	s.tokens = auth.New(s.store)
+	s.scheduler, err = scheduler.New(s.store, scheduler.Options{
+		Timing: c.timing, Log: c.log, HighWater: highwater.New(c.data.join("highest_job_id")),
+	})
+	return err
+}
+
+func (s *server) openHTTP(c serverConfig) (err error) {
+	scheme := "http"
+	if c.tls != nil {
+		if s.listener, s.fingerprint, err = c.tls.wrap(s.listener, c.data); err != nil {
+			return err
+		}
+		if s.fingerprint != "" {
+			scheme = "https"
+		}
+	}
+	s.url = scheme + "://" + reachable(s.listener.Addr())
+	s.http, err = api.New(api.Options{
+		Scheduler: s.scheduler, Store: s.store, Tokens: s.tokens, Blobs: s.blobs,
+		Log: c.log, Version: version, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL,
+	})
+	return err
+}
+
+// start runs the loops of the scheduler, then the HTTP server.
+func (s *server) start(ctx context.Context, g *group) {
+	g.start(ctx, "scheduler", s.scheduler.Run)
+	g.start(ctx, "server", func(ctx context.Context) error { return s.http.Serve(ctx, s.listener) })
+}
+
+// close frees what newServer opened, after all that uses it has stopped.
+func (s *server) close() error {
+	var errs []error
+	if s.listener != nil {
+		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if s.blobs != nil {
+		errs = append(errs, s.blobs.Close())
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// reachable is a listening address as a client on this machine uses it.
+func reachable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return addr.String()
+	}
+	return net.JoinHostPort("127.0.0.1", fmt.Sprint(tcp.Port))
+}
+
+// readPublicURL checks --public-url.
+func readPublicURL(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, misconfigured("--public-url %s: want the address that users open, for example https://mlq.example.org", text)
+	}
+	return u, nil
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+	"github.com/mlq-dev/mlq/scheduler/store/localstore"
+	"github.com/mlq-dev/mlq/scheduler/store/redisstore"
+)
+
+// storeHelp is what --store takes, for help pages and refusals.
+const storeHelp = "redis://, rediss://, unix://, redis+sentinel://, local:DIR or memory:"
+
+// storeKind is where a store lives.
+type storeKind int
+
+const (
+	onRedis storeKind = iota
+	inFolder
+	inMemory
+)
+
+// storePlace is a store's URL, read but not opened.
+type storePlace struct {
+	kind storeKind
+	at   string // the URL, or the folder
+}
+
+// readStoreURL reads --store together with --namespace. Its refusals never
+// repeat the URL, which may hold a password.
+func readStoreURL(raw, namespace string) (storePlace, error) {
+	switch scheme, rest, _ := strings.Cut(raw, ":"); scheme {
+	case "redis", "rediss", "unix", "redis+sentinel":
+		at, err := withNamespace(raw, namespace)
+		return storePlace{onRedis, at}, err
+	case "local":
+		if rest == "" {
+			return storePlace{}, misconfigured("--store local: names no folder").with("local:DIR, for example local:/var/lib/mlq/store")
+		}
+		return storePlace{inFolder, filepath.Join(rest, namespace)}, nil
+	case "memory":
+		return storePlace{kind: inMemory}, nil
+	default:
+		return storePlace{}, misconfigured("--store: want %s", storeHelp)
+	}
+}
+
+// withNamespace writes --namespace into a Redis URL, where ?namespace= says the same.
+func withNamespace(raw, namespace string) (string, error) {
+	if namespace == "" {
+		return raw, nil
+	}
+	base, query, _ := strings.Cut(raw, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return "", misconfigured("--store: what follows the ? cannot be read")
+	}
+	if named := values.Get("namespace"); named != "" && named != namespace {
+		return "", misconfigured("--namespace says %q, the store's URL says %q", namespace, named)
+	}
+	values.Set("namespace", namespace)
+	return base + "?" + values.Encode(), nil
+}
+
+// open opens the store.
+func (p storePlace) open(ctx context.Context) (store.Store, error) {
+	switch p.kind {
+	case inMemory:
+		return localstore.OpenMemory()
+	case inFolder:
+		s, err := localstore.Open(ctx, p.at)
+		if errors.Is(err, localstore.ErrTaken) {
+			return nil, failed("%w", err).with("one process at a time may have an embedded store; several servers share a Redis")
+		}
+		return s, err
+	default:
+		return redisstore.Open(ctx, p.at)
+	}
+}

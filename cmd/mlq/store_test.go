@@ -1,0 +1,36 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestReadStoreURL(t *testing.T) {
+	for _, c := range []struct {
+		raw, namespace string
+		want           storePlace
+	}{
+		{"redis://h:1/2?namespace=lab", "", storePlace{onRedis, "redis://h:1/2?namespace=lab"}},
+		{"redis://h", "lab", storePlace{onRedis, "redis://h?namespace=lab"}},
+		{"redis://h?namespace=lab", "lab", storePlace{onRedis, "redis://h?namespace=lab"}},
+		{"unix:///run/r.sock?db=1", "lab", storePlace{onRedis, "unix:///run/r.sock?db=1&namespace=lab"}},
+		{"local:/data/store", "", storePlace{inFolder, "/data/store"}},
+		{"local:/data/store", "lab", storePlace{inFolder, "/data/store/lab"}},
+		{"memory:", "lab", storePlace{inMemory, ""}},
+	} {
+		if got, err := readStoreURL(c.raw, c.namespace); err != nil || got != c.want {
+			t.Errorf("readStoreURL(%q, %q) = %v, %v; want %v", c.raw, c.namespace, got, err, c.want)
+		}
+	}
+}
+
+func TestReadStoreURLRefuses(t *testing.T) {
+	for _, raw := range []string{"", "mysql://h:secret@x", "local:", "/var/lib/mlq", "redis://h?namespace=other", "redis://h?%zz"} {
+		_, err := readStoreURL(raw, "lab")
+		var e *exit
+		if !errors.As(err, &e) || e.code != exitConfig || strings.Contains(err.Error(), "secret") {
+			t.Errorf("readStoreURL(%q) = %v, want a refusal with exit code 78 and no secret", raw, err)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// tlsFlags say how connections are protected.
+type tlsFlags struct {
+	cert, key   string
+	selfSigned  bool
+	behindProxy bool
+}
+
+func bindTLS(cmd *cobra.Command) *tlsFlags {
+	var t tlsFlags
+	f := cmd.Flags()
+	f.StringVar(&t.cert, "tls-cert", "", "certificate to serve HTTPS with (PEM, with its chain)")
+	f.StringVar(&t.key, "tls-key", "", "its private key (PEM); default: in the file of --tls-cert")
+	f.BoolVar(&t.selfSigned, "tls-self-signed", false, "make a certificate, kept in DATA/tls, and print its fingerprint")
+	f.BoolVar(&t.behindProxy, "behind-tls-proxy", false, "a proxy in front of this server does TLS")
+	variable(f, "tls-cert", "MLQ_TLS_CERT")
+	variable(f, "tls-key", "MLQ_TLS_KEY")
+	return &t
+}
+
+// check refuses combinations that would send tokens in the clear.
+func (t *tlsFlags) check(listen string) error {
+	chosen := 0
+	for _, given := range []bool{t.cert != "", t.selfSigned, t.behindProxy} {
+		if given {
+			chosen++
+		}
+	}
+	switch {
+	case chosen > 1:
+		return misconfigured("--tls-cert, --tls-self-signed and --behind-tls-proxy exclude each other")
+	case t.key != "" && t.cert == "":
+		return misconfigured("--tls-key needs --tls-cert")
+	case chosen == 0 && !loopbackOnly(listen):
+		return misconfigured("--listen %s is beyond loopback, where tokens need TLS", listen).
+			with("add --tls-cert FILE, --tls-self-signed or --behind-tls-proxy")
+	}
+	return nil
+}
+
+// wrap adds TLS to a listener where it is wanted, and says with which certificate.
+func (t *tlsFlags) wrap(ln net.Listener, data *dataFolder) (net.Listener, string, error) {
+	if t.cert == "" && !t.selfSigned {
+		return ln, "", nil
+	}
+	pair, err := t.load(data)
+	if err != nil {
+		return nil, "", err
+	}
+	config := &tls.Config{
+		Certificates: []tls.Certificate{pair},
+		MinVersion:   tls.VersionTLS12,
+		NextProtos:   []string{"h2", "http/1.1"},
+	}
+	return tls.NewListener(ln, config), fingerprint(pair), nil
+}
+
+func (t *tlsFlags) load(data *dataFolder) (tls.Certificate, error) {
+	cert, key := t.cert, t.key
+	if t.selfSigned {
+		cert, key = data.join("tls", "cert.pem"), data.join("tls", "key.pem")
+		if err := selfSign(data.join("tls"), cert, key); err != nil {
+			return tls.Certificate{}, fmt.Errorf("self-signed certificate: %w", err)
+		}
+	}
+	if key == "" {
+		key = cert
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		return tls.Certificate{}, misconfigured("certificate: %w", err)
+	}
+	return pair, nil
+}
+
+// fingerprint is what a person compares: the certificate's SHA-256, in pairs.
+func fingerprint(pair tls.Certificate) string {
+	sum := sha256.Sum256(pair.Certificate[0])
+	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
+}
+
+// selfSign makes a certificate for this host's names, once: a new one at each
+// start would make every client ask again.
+func selfSign(dir, cert, key string) error {
+	if _, err := os.Stat(cert); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	template := certificateTemplate()
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		return err
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return err
+	}
+	// The key first: a certificate without its key would never be made again.
+	if err := writePEM(key, "PRIVATE KEY", encoded); err != nil {
+		return err
+	}
+	return writePEM(cert, "CERTIFICATE", der)
+}
+
+func certificateTemplate() *x509.Certificate {
+	now := time.Now()
+	names := []string{"localhost"}
+	if name, err := os.Hostname(); err == nil {
+		names = append(names, name)
+	}
+	return &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()),
+		Subject:      pkix.Name{CommonName: "mlq on " + names[len(names)-1]},
+		NotBefore:    now.Add(-time.Hour),
+		NotAfter:     now.AddDate(10, 0, 0),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:     names,
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+}
+
+func writePEM(path, kind string, bytes []byte) error {
+	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600)
+}

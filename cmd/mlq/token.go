@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlq-dev/mlq/api"
+)
+
+func newToken(io streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "Make, list and revoke tokens (for admins)",
+		Args:  cobra.ArbitraryArgs,
+		RunE:  unknownCommand,
+	}
+	cmd.AddCommand(newTokenCreate(io), newTokenList(io), newTokenRevoke(io))
+	return cmd
+}
+
+func newTokenCreate(io streams) *cobra.Command {
+	var user, role, unix, expires string
+	cmd := &cobra.Command{
+		Use:   "create --user NAME",
+		Short: "Make a token and print it, this once",
+		Example: `  mlq token create --user ana --unix ana --expires 90d
+  mlq token create --user gpu1 --role agent > /etc/mlq/agent.token`,
+		Args: none(),
+	}
+	server, output := bindServer(cmd), outputFlag(cmd)
+	f := cmd.Flags()
+	f.StringVar(&user, "user", "", "whom it belongs to")
+	f.StringVar(&role, "role", "user", "user, agent, admin or metrics")
+	f.StringVar(&unix, "unix", "", "the user's account on hosts, for agents with --run-as submitter")
+	f.StringVar(&expires, "expires", "", "how long it is good, as 90d (default: until revoked)")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if user == "" {
+			return usage("--user is missing: whom does the token belong to?").with("mlq token create --user NAME")
+		}
+		r, err := server.remote()
+		if err != nil {
+			return err
+		}
+		wanted := map[string]string{"user": user, "role": role}
+		for field, value := range map[string]string{"unix": unix, "expires": expires} {
+			if value != "" {
+				wanted[field] = value
+			}
+		}
+		var made api.Token
+		if err := r.send(cmd.Context(), http.MethodPost, "/tokens", nil, wanted, &made); err != nil {
+			return err
+		}
+		if *output == "json" {
+			return printJSON(io.out, made)
+		}
+		_, err = fmt.Fprintln(io.out, made.Text)
+		return err
+	}
+	return cmd
+}
+
+func newTokenList(io streams) *cobra.Command {
+	return listing[api.Token]{
+		use: "list", short: "List tokens, without their secrets",
+		path: "/tokens", member: "tokens", table: tokensTable,
+	}.command(io)
+}
+
+func tokensTable(tokens []api.Token, now time.Time) *table {
+	t := &table{head: []string{"ID", "USER", "ROLE", "AGE", "EXPIRES IN"}, empty: "no tokens"}
+	for _, k := range tokens {
+		t.row(k.ID, k.User, string(k.Role), ago(k.Created, now), in(k.Expires, now))
+	}
+	return t
+}
+
+func newTokenRevoke(io streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "revoke ID",
+		Short: "Make a token worthless; mlq token list shows the ids",
+		Args:  exactly(1, "one token id"),
+	}
+	server := bindServer(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		r, err := server.remote()
+		if err != nil {
+			return err
+		}
+		if err := r.send(cmd.Context(), http.MethodDelete, "/tokens/"+url.PathEscape(args[0]), nil, nil, nil); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(io.out, "token %s revoked\n", args[0])
+		return err
+	}
+	return cmd
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/mlq-dev/mlq/api/auth"
+)
+
+// startAgent runs the agent of this host inside the server's process. It still
+// speaks HTTP to the server, with a token of its own, so that there is one way
+// only in which payloads and results travel.
+func (s *serveFlags) startAgent(ctx context.Context, g *group, srv *server, c serverConfig) error {
+	token, err := agentToken(ctx, srv.tokens, c.data.join("agent.token"))
+	if err != nil {
+		return fmt.Errorf("agent's token: %w", err)
+	}
+	return s.agent.start(ctx, g, hostParts{
+		data: c.data, scheduler: srv.scheduler, url: srv.url, token: token, log: c.log,
+	})
+}
+
+// agentToken reads the token of this host's agent, or makes it: at the first
+// start, and when the store does not know the one in the file.
+func agentToken(ctx context.Context, tokens *auth.Tokens, path string) (string, error) {
+	kept, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	text := strings.TrimSpace(string(kept))
+	_, err = tokens.Check(ctx, text)
+	if err == nil {
+		return text, nil
+	}
+	if !errors.Is(err, auth.ErrUnauthorized) {
+		return "", err
+	}
+	text, _, err = tokens.Create(ctx, auth.Wanted{User: "agent", Role: auth.RoleAgent})
+	if err != nil {
+		return "", err
+	}
+	return text, os.WriteFile(path, []byte(text+"\n"), 0o600)
+}

@@ -1,0 +1,30 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// noProcessOf says which process has a text in its command line, if one has.
+func noProcessOf(text string) error {
+	paths, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		line, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		if strings.Contains(string(line), text) {
+			return fmt.Errorf("still there: %s %s", path, strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	return nil
+}
+
+// asExit finds the exit code in an error of a command.
+func asExit(err error, target *interface{ ExitCode() int }) bool { return errors.As(err, target) }

@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mlq-dev/mlq/internal/redistest"
+)
+
+// TestSessions runs the terminal sessions of testdata. Beside the commands of
+// testscript they have:
+//
+//	start NAME ARG…      start mlq ARG… in the background and wait until it is
+//	                     ready; MLQ_URL is its URL
+//	stop NAME            end it with SIGTERM; it must exit with 0
+//	crash NAME           end it with SIGKILL
+//	redis                start a Redis; $REDIS is its URL with a new namespace
+//	eventually RE ARG…   run mlq ARG… until its output matches RE
+//	exits CODE ARG…      run mlq ARG…; it must end with this exit code
+//	alone DIR            no process has DIR in its command line any more
+//
+// $PYTHON is an interpreter that can run jobs.
+func TestSessions(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup:               setUp,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start": start, "stop": stop, "crash": crash, "redis": redis,
+			"eventually": eventuallyMatches, "exits": exits, "alone": alone,
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("no such condition: %s", cond)
+		},
+	})
+}
+
+type daemonsKey struct{}
+
+// setUp gives each session its own home, data and locks, away from what else
+// runs on this machine.
+func setUp(env *testscript.Env) error {
+	t, ok := env.T().(testing.TB)
+	if !ok {
+		return fmt.Errorf("testscript runs under %T, not under a testing.TB", env.T())
+	}
+	env.Values["t"] = t
+	daemons := map[string]*daemon{}
+	env.Values[daemonsKey{}] = daemons
+	env.Defer(func() {
+		for name, d := range daemons {
+			if d.running() {
+				d.kill()
+				t.Logf("%s was still running; its log:\n%s", name, d.log.String())
+			}
+		}
+	})
+	env.Setenv("PATH", filepath.Dir(binary)+":"+env.Getenv("PATH"))
+	env.Setenv("PYTHON", python)
+	env.Setenv("MLQ_DATA", filepath.Join(env.WorkDir, "data"))
+	env.Setenv("MLQ_PYTHON", python)
+	env.Setenv("MLQ_GPUS", "cpu:2")
+	env.Setenv("MLQ_LISTEN", "127.0.0.1:0")
+	env.Setenv("MLQ_TIME_SCALE", "10")
+	return nil
+}
+
+func daemonsOf(ts *testscript.TestScript) map[string]*daemon {
+	return ts.Value(daemonsKey{}).(map[string]*daemon)
+}
+
+func start(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: start NAME ARG…")
+	}
+	d, err := startDaemon(ts.MkAbs("."), environ(ts), args[1:]...)
+	ts.Check(err)
+	daemonsOf(ts)[args[0]] = d
+	ts.Setenv("MLQ_URL", d.url)
+	ts.Setenv("ADDRESS", strings.TrimPrefix(d.url, "http://"))
+}
+
+// environ is the session's environment as far as mlq needs it.
+func environ(ts *testscript.TestScript) []string {
+	env := []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("WORK"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+	for _, name := range []string{"DATA", "PYTHON", "GPUS", "LISTEN", "TIME_SCALE", "STORE", "TOKEN", "NAME", "URL"} {
+		if value := ts.Getenv("MLQ_" + name); value != "" {
+			env = append(env, "MLQ_"+name+"="+value)
+		}
+	}
+	return env
+}
+
+func named(ts *testscript.TestScript, args []string) *daemon {
+	if len(args) != 1 || daemonsOf(ts)[args[0]] == nil {
+		ts.Fatalf("want the name of a daemon that was started")
+	}
+	return daemonsOf(ts)[args[0]]
+}
+
+func stop(ts *testscript.TestScript, neg bool, args []string) {
+	d := named(ts, args)
+	if neg {
+		ts.Fatalf("stop has no negation")
+	}
+	ts.Check(d.stop())
+}
+
+func crash(ts *testscript.TestScript, _ bool, args []string) { named(ts, args).kill() }
+
+func redis(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: redis")
+	}
+	t := ts.Value("t").(testing.TB)
+	ts.Setenv("REDIS", redistest.Shared(t).URL(redistest.Namespace(t)))
+}
+
+func eventuallyMatches(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: eventually RE ARG…")
+	}
+	want, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	ts.Check(eventually(60*time.Second, func() error {
+		if err := ts.Exec("mlq", args[1:]...); err != nil {
+			return err
+		}
+		if out := ts.ReadFile("stdout"); !want.MatchString(out) {
+			return fmt.Errorf("mlq %s: no match for %s in:\n%s", strings.Join(args[1:], " "), want, out)
+		}
+		return nil
+	}))
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE ARG…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec("mlq", args[1:]...); err != nil {
+		var coded interface{ ExitCode() int }
+		if !asExit(err, &coded) {
+			ts.Fatalf("mlq: %v", err)
+		}
+		got = coded.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("mlq %s: exit code %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+func alone(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: alone DIR")
+	}
+	ts.Check(eventually(20*time.Second, func() error { return noProcessOf(ts.MkAbs(args[0])) }))
+}
