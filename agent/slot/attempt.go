@@ -198,6 +198,11 @@ func (a *attempt) identify() error {
 		return err
 	}
 	defer unix.Close(write)
+	if a.grant.Account != nil {
+		// So that the job can open /dev/stdout. It fails only where we are not
+		// root, and then the pipe is the job's user's already.
+		_ = unix.Fchown(write, int(a.grant.Account.UID), int(a.grant.Account.GID))
+	}
 	a.capture = startCapture(pipe, a.logFile, a.slot.options.MaxLog, a.noteGrown)
 	return a.child.line.send(identity{
 		Op: "run", Env: environ(a.grant), Environment: a.grant.Environment,

@@ -14,7 +14,7 @@ import resource
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from . import _call, _linux, _outcome
 from ._cancel import Stop
@@ -83,9 +83,10 @@ def _become(grant: Mapping[str, Any], fds: list[int], parent: int, mark: _linux.
 def _arrange_descriptors(fds: list[int]) -> None:
     """0 /dev/null, 1 and 2 the log, 3 the channel, 4 the result, nothing else."""
     result, log = fds
-    os.dup2(result, _RESULT_FD, inheritable=False)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    if result != _RESULT_FD:
+        os.dup2(result, _RESULT_FD, inheritable=False)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     for name in os.listdir("/proc/self/fd"):
@@ -134,9 +135,15 @@ def _enter(work_dir: str, job_dir: str) -> None:
 def _fresh_interpreter() -> None:
     """Make the interpreter look as if it had just started."""
     sys.argv = ["mlq"]
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    # The old streams remember what kind of file descriptors 1 and 2 were.
+    sys.stdout = sys.__stdout__ = _stream(1)
+    sys.stderr = sys.__stderr__ = _stream(2)
     _reseed()
+
+
+def _stream(fd: int) -> TextIO:
+    """A stream that shows each line when it is complete, whatever is in it."""
+    return open(fd, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 def _reseed() -> None:
