@@ -28,7 +28,7 @@ def over_mlq(url: str) -> Callable[[], int]:
     def stamp() -> int:  # local, so that its code travels with the call
         return time.monotonic_ns()
 
-    return lambda: mlq.submit(stamp).result(timeout=TIMEOUT_S)
+    return lambda: mlq.submit(stamp).result(timeout=TIMEOUT_S, stream=False)
 
 
 def over_http(url: str) -> Callable[[], int]:

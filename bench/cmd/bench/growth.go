@@ -73,6 +73,9 @@ func (b *bench) growthAt(ctx context.Context, s size, rep int) error {
 	if err := q.fill(ctx, s); err != nil {
 		return err
 	}
+	if err := r.Settle(ctx); err != nil {
+		return err
+	}
 	submits, err := q.submits(ctx, s)
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package stand
 import (
 	"context"
 	"net"
-	"net/http"
 	"path/filepath"
 )
 
@@ -14,10 +13,10 @@ func ChiScript(ctx context.Context, bin string, r *Redis) (addr string, p *Proce
 		return "", nil, err
 	}
 	addr = net.JoinHostPort("127.0.0.1", port)
-	p, err = Start(ctx, r.dir, filepath.Base(bin), nil, bin, addr, r.Addr)
+	p, err = Start(ctx, r.logs, filepath.Base(bin), nil, bin, addr, r.Addr)
 	if err != nil {
 		return "", nil, err
 	}
-	p, err = started(ctx, p, func() error { return get(ctx, "http://"+addr+"/healthz", "", http.StatusOK) })
+	p, err = started(ctx, p, func() error { return get(ctx, "http://"+addr+"/healthz", "", nil) })
 	return addr, p, err
 }

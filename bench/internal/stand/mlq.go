@@ -2,6 +2,7 @@ package stand
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -28,11 +29,11 @@ func Serve(ctx context.Context, bin string, r *Redis) (*Server, error) {
 	}
 	s := &Server{Addr: net.JoinHostPort("127.0.0.1", port), redis: r, bin: bin}
 	data := filepath.Join(r.dir, "serve")
-	s.proc, err = Start(ctx, r.dir, "mlq-serve", nil, bin, "serve", "--store", r.URL(), "--listen", s.Addr, "--data", data)
+	s.proc, err = Start(ctx, r.logs, "mlq-serve", nil, bin, "serve", "--store", r.URL(), "--listen", s.Addr, "--data", data)
 	if err != nil {
 		return nil, err
 	}
-	if s.proc, err = started(ctx, s.proc, func() error { return get(ctx, s.URL()+"/readyz", "", http.StatusOK) }); err != nil {
+	if s.proc, err = started(ctx, s.proc, func() error { return get(ctx, s.URL()+"/readyz", "", nil) }); err != nil {
 		return nil, err
 	}
 	token, err := os.ReadFile(filepath.Join(data, "admin.token"))
@@ -53,13 +54,31 @@ func (s *Server) Env() []string { return []string{"MLQ_URL=" + s.URL(), "MLQ_TOK
 // Agent starts an agent with one CPU slot, and waits until the slot is offered.
 func (s *Server) Agent(ctx context.Context, py *Python) error {
 	tokenFile := filepath.Join(s.redis.dir, "serve", "admin.token")
-	p, err := Start(ctx, s.redis.dir, "mlq-agent", nil, s.bin, "agent", "--store", s.redis.URL(), "--server", s.URL(),
+	p, err := Start(ctx, s.redis.logs, "mlq-agent", nil, s.bin, "agent", "--store", s.redis.URL(), "--server", s.URL(),
 		"--token-file", tokenFile, "--data", filepath.Join(s.redis.dir, "agent"), "--name", "bench", "--gpus", "cpu:1", "--python", py.Path)
 	if err != nil {
 		return err
 	}
-	s.agent, err = started(ctx, p, func() error { return get(ctx, s.URL()+"/hosts/bench", s.Token, http.StatusOK) })
+	s.agent, err = started(ctx, p, func() error { return s.offered(ctx) })
 	return err
+}
+
+// offered reports an error until there is a free device.
+func (s *Server) offered(ctx context.Context) error {
+	var gpus struct {
+		GPUs []struct {
+			State string `json:"state"`
+		} `json:"gpus"`
+	}
+	if err := get(ctx, s.URL()+"/gpus", s.Token, &gpus); err != nil {
+		return err
+	}
+	for _, g := range gpus.GPUs {
+		if g.State == "free" {
+			return nil
+		}
+	}
+	return fmt.Errorf("no device is free: %+v", gpus)
 }
 
 // Stop ends the agent, then the server.
@@ -70,8 +89,8 @@ func (s *Server) Stop() {
 	s.proc.Stop()
 }
 
-// get asks for a page and wants the given status.
-func get(ctx context.Context, url, token string, status int) error {
+// get asks for a page that must be there, and decodes its JSON where the caller wants it.
+func get(ctx context.Context, url, token string, into any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
@@ -83,9 +102,12 @@ func get(ctx context.Context, url, token string, status int) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = resp.Body.Close() }() // the status is all that counts
-	if resp.StatusCode != status {
+	defer func() { _ = resp.Body.Close() }() // all that counts was read
+	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("GET %s: %s", url, resp.Status)
 	}
-	return nil
+	if into == nil {
+		return nil
+	}
+	return json.NewDecoder(resp.Body).Decode(into)
 }

@@ -11,7 +11,7 @@ import (
 // job, and waits until it has registered itself.
 func RQ(ctx context.Context, py *Python, r *Redis) (*Process, error) {
 	rq := filepath.Join(filepath.Dir(py.Path), "rq")
-	p, err := Start(ctx, r.dir, "rq-worker", py.Env(), rq, "worker", "--quiet", "--url", r.URL(), "bench")
+	p, err := Start(ctx, r.logs, "rq-worker", py.Env(), rq, "worker", "--quiet", "--url", r.URL(), "bench")
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func RQ(ctx context.Context, py *Python, r *Redis) (*Process, error) {
 func Celery(ctx context.Context, py *Python, r *Redis) (*Process, error) {
 	celery := filepath.Join(filepath.Dir(py.Path), "celery")
 	env := append(py.Env(), "BENCH_REDIS="+r.URL())
-	p, err := Start(ctx, r.dir, "celery-worker", env, celery, "--app", "celery_app", "worker",
+	p, err := Start(ctx, r.logs, "celery-worker", env, celery, "--app", "celery_app", "worker",
 		"--pool", "prefork", "--concurrency", "1", "--loglevel", "warning")
 	if err != nil {
 		return nil, err

@@ -18,7 +18,8 @@ type Redis struct {
 	Addr   string // 127.0.0.1:port
 	Client *redis.Client
 	proc   *Process
-	dir    string
+	dir    string // removed with the server
+	logs   string // kept: what the processes on this server print
 }
 
 // StartRedis starts a server with its files in a new folder below dir.
@@ -31,13 +32,13 @@ func StartRedis(ctx context.Context, dir string) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	proc, err := Start(ctx, data, "redis-server", nil, "redis-server", "--bind", "127.0.0.1", "--port", port,
+	proc, err := Start(ctx, dir, "redis-server", nil, "redis-server", "--bind", "127.0.0.1", "--port", port,
 		"--dir", data, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction")
 	if err != nil {
 		return nil, err
 	}
 	addr := net.JoinHostPort("127.0.0.1", port)
-	r := &Redis{Addr: addr, Client: redis.NewClient(&redis.Options{Addr: addr}), proc: proc, dir: data}
+	r := &Redis{Addr: addr, Client: redis.NewClient(&redis.Options{Addr: addr}), proc: proc, dir: data, logs: dir}
 	if err := proc.Await(ctx, 10*time.Second, func() error { return r.Client.Ping(ctx).Err() }); err != nil {
 		r.Stop()
 		return nil, err
@@ -55,6 +56,21 @@ func (r *Redis) UsedMemory(ctx context.Context) (int64, error) {
 		return 0, fmt.Errorf("read redis memory: %w", err)
 	}
 	return strconv.ParseInt(info["Memory"]["used_memory"], 10, 64)
+}
+
+// Settle waits until the server no longer rewrites its append-only file, which
+// takes a core for a while after many writes.
+func (r *Redis) Settle(ctx context.Context) error {
+	return r.proc.Await(ctx, time.Minute, func() error {
+		info, err := r.Client.InfoMap(ctx, "persistence").Result()
+		if err != nil {
+			return err
+		}
+		if info["Persistence"]["aof_rewrite_in_progress"] != "0" {
+			return errors.New("the append-only file is being rewritten")
+		}
+		return nil
+	})
 }
 
 // Stop ends the server and removes its files.
