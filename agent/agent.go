@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/agent/pyenv"
+	"github.com/mlq-dev/mlq/agent/runner"
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/boottime"
 	"github.com/mlq-dev/mlq/internal/lockfile"
@@ -146,8 +147,10 @@ func (a *Agent) findFolders() error {
 	if a.tenants, err = openTenants(filepath.Join(a.opts.DataDir, "tenants")); err != nil {
 		return err
 	}
+	if a.runner, err = runner.Install(f.runner); err != nil {
+		return fmt.Errorf("install the runner: %w", err)
+	}
 	a.spool = f.spool
-	a.runner = f.runner
 	a.cache = &cache{dir: f.cache, api: a.opts.API}
 	a.workdirs = &workdirs{root: f.jobs}
 	return nil

@@ -128,5 +128,6 @@ func (a *Agent) join(ctx context.Context) error {
 		}
 	}
 	a.opts.Log.Info().Uint64("epoch", joined.Epoch).Int("adopted", len(joined.Adopt)).Int("killed", len(joined.Kill)).Msg("joined")
+	a.opts.Joined(joined.Epoch)
 	return nil
 }

@@ -1,0 +1,384 @@
+package agent_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/agent"
+	"github.com/mlq-dev/mlq/agent/pyenv"
+	"github.com/mlq-dev/mlq/agent/slot"
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/internal/envelope"
+	"github.com/mlq-dev/mlq/internal/redistest"
+	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
+	"github.com/mlq-dev/mlq/scheduler/store/localstore"
+	"github.com/mlq-dev/mlq/scheduler/store/redisstore"
+)
+
+// patience bounds every wait of these tests.
+const patience = 60 * time.Second
+
+// world is a store with a scheduler, and the server that agents need beside.
+type world struct {
+	t     *testing.T
+	ctx   context.Context
+	url   string // of the Redis; "" where the store is in memory
+	store store.Store
+	sched *scheduler.Scheduler
+	shelf *shelf
+	scale int
+}
+
+// newWorld has the store in memory.
+func newWorld(t *testing.T, scale int) *world {
+	t.Helper()
+	st, err := localstore.OpenMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return (&world{t: t, store: st, scale: scale}).open()
+}
+
+// newRedisWorld has it on a Redis, which is the shared one where none is given.
+func newRedisWorld(t *testing.T, scale int, server *redistest.Server) *world {
+	t.Helper()
+	if server == nil {
+		server = redistest.Shared(t)
+	}
+	w := &world{t: t, scale: scale, url: server.URL(redistest.Namespace(t))}
+	var err error
+	if w.store, err = redisstore.Open(context.Background(), w.url); err != nil {
+		t.Fatal(err)
+	}
+	return w.open()
+}
+
+func (w *world) open() *world {
+	w.t.Helper()
+	var cancel context.CancelFunc
+	w.ctx, cancel = context.WithCancel(context.Background())
+	var err error
+	if w.sched, err = scheduler.New(w.store, w.schedulerOptions()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.shelf = newShelf(w.t)
+	done := make(chan error, 1)
+	go func() { done <- w.sched.Run(w.ctx) }()
+	w.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Error(err)
+		}
+		if err := w.store.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	return w
+}
+
+func (w *world) schedulerOptions() scheduler.Options {
+	return scheduler.Options{Timing: scheduler.DefaultTiming().Scale(w.scale), Log: testLog(w.t)}
+}
+
+// testLog shows what happened only where a test fails, or with -v.
+func testLog(t *testing.T) zerolog.Logger {
+	return zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
+}
+
+// host is an agent of a test.
+type host struct {
+	w     *world
+	name  string
+	data  string
+	gpus  string
+	cmd   *exec.Cmd          // of a child
+	out   *bytes.Buffer      // of a child
+	stop  context.CancelFunc // of one in this process
+	ended chan error         // has the end, once
+}
+
+// start runs an agent in this process.
+func (w *world) start(name, gpus string, change func(*agent.Options)) *host {
+	w.t.Helper()
+	h := &host{w: w, name: name, gpus: gpus, data: w.t.TempDir(), ended: make(chan error, 1)}
+	h.run(change)
+	return h
+}
+
+func (h *host) run(change func(*agent.Options)) {
+	h.w.t.Helper()
+	joined := make(chan struct{}, 16)
+	o, err := hostOptions(h.name, h.data, h.gpus, h.w.sched, h.w.shelf.http.URL, python)
+	if err != nil {
+		h.w.t.Fatal(err)
+	}
+	o.Log = testLog(h.w.t).With().Str("host", h.name).Logger()
+	o.Joined = func(uint64) { joined <- struct{}{} }
+	if change != nil {
+		change(&o)
+	}
+	a, err := agent.New(h.w.ctx, o)
+	if err != nil {
+		h.w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(h.w.ctx)
+	h.stop = cancel
+	go func() {
+		err := a.Run(ctx)
+		if closeErr := a.Close(); err == nil {
+			err = closeErr
+		}
+		h.ended <- err
+	}()
+	h.w.t.Cleanup(func() { h.end(); h.killSlots() })
+	select {
+	case <-joined:
+	case err := <-h.ended:
+		h.w.t.Fatalf("the agent ended: %v", err)
+	case <-time.After(patience):
+		h.w.t.Fatal("the agent did not join")
+	}
+}
+
+// end stops the agent and gives what Run returned; again, nil.
+func (h *host) end() error {
+	h.stop()
+	select {
+	case err := <-h.ended:
+		h.ended <- nil
+		return err
+	case <-time.After(patience):
+		h.w.t.Error("the agent did not end")
+		return nil
+	}
+}
+
+// hostOptions are those of every agent of these tests.
+func hostOptions(name, data, gpus string, s *scheduler.Scheduler, url string, python pyenv.Candidate) (agent.Options, error) {
+	seed, err := gpu.Seed(data)
+	if err != nil {
+		return agent.Options{}, err
+	}
+	provider, err := gpu.ParseSpec(gpus, gpu.SpecOptions{Seed: seed})
+	if err != nil {
+		return agent.Options{}, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return agent.Options{}, err
+	}
+	return agent.Options{
+		Name: name, DataDir: data, Provider: provider, Pythons: []pyenv.Candidate{python},
+		Scheduler: s, API: shelfClient{url}, URL: url, SlotCommand: []string{self, asSlot},
+		LockDir: filepath.Dir(data), Version: "test",
+	}, nil
+}
+
+// spawn runs an agent in a process of its own. Redis worlds only.
+func (w *world) spawn(name, gpus string) *host {
+	w.t.Helper()
+	h := &host{w: w, name: name, gpus: gpus, data: w.t.TempDir()}
+	h.respawn()
+	w.t.Cleanup(h.killSlots)
+	return h
+}
+
+func (h *host) respawn() {
+	h.w.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		h.w.t.Fatal(err)
+	}
+	h.out = &bytes.Buffer{}
+	h.cmd = exec.Command(self, asAgent, h.name, h.data, h.gpus, h.w.url, h.w.shelf.http.URL, strconv.Itoa(h.w.scale), python.Path)
+	h.cmd.Stderr = h.out
+	ready, err := h.cmd.StdoutPipe()
+	if err != nil {
+		h.w.t.Fatal(err)
+	}
+	if err := h.cmd.Start(); err != nil {
+		h.w.t.Fatal(err)
+	}
+	cmd := h.cmd
+	h.w.t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()
+		if h.w.t.Failed() {
+			h.w.t.Logf("agent %s: %s", h.name, h.out)
+		}
+	})
+	line := make([]byte, 7)
+	if _, err := ready.Read(line); err != nil {
+		h.w.t.Fatalf("the agent did not join: %v: %s", err, h.out)
+	}
+}
+
+// kill ends the agent's process at once.
+func (h *host) kill() {
+	h.w.t.Helper()
+	if err := h.cmd.Process.Kill(); err != nil {
+		h.w.t.Fatal(err)
+	}
+	_ = h.cmd.Wait() // killed, as it says
+}
+
+func runChild(ctx context.Context, args []string) error {
+	name, data, gpus, storeURL, server := args[0], args[1], args[2], args[3], args[4]
+	scale, err := strconv.Atoi(args[5])
+	if err != nil {
+		return err
+	}
+	st, err := redisstore.Open(ctx, storeURL)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	log := zerolog.New(os.Stderr).With().Timestamp().Logger()
+	s, err := scheduler.New(st, scheduler.Options{Timing: scheduler.DefaultTiming().Scale(scale), Log: log})
+	if err != nil {
+		return err
+	}
+	o, err := hostOptions(name, data, gpus, s, server, pyenv.Candidate{Name: pyenv.Default, Path: args[6]})
+	if err != nil {
+		return err
+	}
+	o.Log = log
+	o.Joined = func(uint64) { fmt.Println("joined") }
+	a, err := agent.New(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	return a.Run(ctx)
+}
+
+// slots connects to the host's slots. That cuts their agent off, so only where
+// the agent is dead, or is to find its way back.
+func (h *host) slots() (pids []int) {
+	dirs, err := filepath.Glob(filepath.Join(h.data, "slots", "*"))
+	if err != nil {
+		h.w.t.Fatal(err)
+	}
+	for _, dir := range dirs {
+		if c, err := slot.Connect(context.Background(), dir); err == nil {
+			pids = append(pids, c.State().PID)
+			_ = c.Close() // only asked for its state
+		}
+	}
+	return pids
+}
+
+func (h *host) killSlots() {
+	for _, pid := range h.slots() {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			h.w.t.Errorf("kill slot %d: %v", pid, err)
+		}
+	}
+}
+
+// submit queues a job of ana's.
+func (w *world) submit(body string) scheduler.JobID {
+	w.t.Helper()
+	return w.submitAs("ana", body)[0]
+}
+
+func (w *world) submitAs(user string, bodies ...string) []scheduler.JobID {
+	w.t.Helper()
+	subs := make([]scheduler.Submission, len(bodies))
+	for i, body := range bodies {
+		p, err := submission.Parse(scheduler.MediaJSON, []byte(body))
+		if err != nil {
+			w.t.Fatalf("%s: %v", body, err)
+		}
+		subs[i] = p.Submission
+	}
+	done, err := w.sched.Submit(w.ctx, scheduler.Who{User: user}, subs, "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return done.IDs
+}
+
+// call is a submission of a Python function f with its message, and more fields.
+func call(source string, msg any, more ...string) string {
+	fields := map[string]any{"source": source, "function": "f", "msg": msg}
+	for _, m := range more {
+		name, value, _ := strings.Cut(m, "=")
+		fields[name] = json.RawMessage(value)
+	}
+	text, err := json.Marshal(fields)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// await waits until a job is as wanted.
+func (w *world) await(id scheduler.JobID, what string, want func(scheduler.Job) bool) scheduler.Job {
+	w.t.Helper()
+	var job scheduler.Job
+	w.until(fmt.Sprintf("job %d %s", id, what), func() bool {
+		var err error
+		job, err = w.sched.Job(w.ctx, id)
+		return err == nil && want(job)
+	}, func() string { return fmt.Sprintf("it is %+v", job) })
+	return job
+}
+
+func (w *world) awaitState(id scheduler.JobID, s scheduler.State) scheduler.Job {
+	w.t.Helper()
+	return w.await(id, "to be "+string(s), func(j scheduler.Job) bool {
+		if j.State != s && j.State.Final() {
+			w.t.Fatalf("job %d is %s (%s: %s), not %s; log: %s", id, j.State, j.Reason, j.Detail, s, w.shelf.log(w.t, id, len(j.Attempts)))
+		}
+		return j.State == s
+	})
+}
+
+// until looks again and again, for as long as patience lasts.
+func (w *world) until(what string, holds func() bool, otherwise func() string) {
+	w.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !holds(); <-tick.C {
+		if time.Now().After(end) {
+			w.t.Fatalf("waited in vain for %s; %s", what, otherwise())
+		}
+	}
+}
+
+// value is the JSON view of a job's result.
+func (w *world) value(id scheduler.JobID) string {
+	w.t.Helper()
+	job := w.awaitState(id, scheduler.Succeeded)
+	data, err := w.sched.InlineResult(w.ctx, id)
+	if !job.Result.Inline {
+		data, err = w.shelf.blobs.ReadAll(job.Result.SHA256, 1<<30)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	h, err := envelope.Parse(data)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	view, ok := h.Frame("view")
+	if !ok {
+		w.t.Fatalf("no view in %+v", h)
+	}
+	return string(data[view.Offset : view.Offset+view.Size])
+}
