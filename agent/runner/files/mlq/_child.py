@@ -14,7 +14,7 @@ import resource
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _call, _linux, _outcome
 from ._cancel import Stop
@@ -22,6 +22,7 @@ from ._channel import FD, Channel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from io import TextIOWrapper
 
 _RESULT_FD = 4
 _UMASK = 0o077
@@ -136,12 +137,12 @@ def _fresh_interpreter() -> None:
     """Make the interpreter look as if it had just started."""
     sys.argv = ["mlq"]
     # The old streams remember what kind of file descriptors 1 and 2 were.
-    sys.stdout = sys.__stdout__ = _stream(1)
-    sys.stderr = sys.__stderr__ = _stream(2)
+    sys.stdout = sys.__stdout__ = _stream(1)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _stream(2)  # type: ignore[misc]
     _reseed()
 
 
-def _stream(fd: int) -> TextIO:
+def _stream(fd: int) -> TextIOWrapper:
     """A stream that shows each line when it is complete, whatever is in it."""
     return open(fd, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
 

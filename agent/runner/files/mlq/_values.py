@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-import pickle
 import reprlib
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
 if TYPE_CHECKING:
+    import pickle
+
     from ._envelope import Buffer
 
     Encoded = tuple[dict[str, Any], list[tuple[str, Buffer]]]
@@ -81,7 +82,7 @@ def _exact(value: Any, seen: set[int], depth: int) -> bool:
     if value is None or kind is bool:
         return True
     if kind is int:
-        return -_EXACT_INT <= value <= _EXACT_INT
+        return bool(-_EXACT_INT <= value <= _EXACT_INT)
     if kind is float:
         return math.isfinite(value)
     if kind is str:

@@ -6,7 +6,7 @@ import json
 import os
 import urllib.request
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Context(Mapping[str, Any]):
         raise NotImplementedError(_not_offered("store_data"))
 
     def fetch_data(self, key: str) -> Any:
-        """Data that was kept with store_data. Not available yet: always raises NotImplementedError."""
+        """Get what store_data kept. Not available yet: always raises NotImplementedError."""
         raise NotImplementedError(_not_offered("fetch_data"))
 
     def block_until_result(self, job_id: int | str) -> Any:
@@ -151,7 +151,7 @@ def progress(iterable: Iterable[T], total: int | None = None) -> Iterator[T]:
 
     Outside of a job it only iterates, so that the same code runs in a notebook.
     """
-    if total is None and hasattr(iterable, "__len__"):
+    if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     report: Callable[[Any], None] = _current.update_progress if _current else lambda _value: None
     report({"done": 0, "total": total})
