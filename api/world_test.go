@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -71,6 +72,7 @@ func worldOn(t testing.TB, st store.Store, blobs *blob.Folder, change ...func(*a
 	}
 	w.api, err = api.New(opts)
 	must(t, err)
+	w.background("scheduler", w.sched.Run)
 	w.url = w.listen()
 	w.admin, w.agent, w.prom = w.token("root", auth.RoleAdmin), w.token("host", auth.RoleAgent), w.token("prom", auth.RoleMetrics)
 	w.ana, w.bob = w.token("ana", auth.RoleUser), w.token("bob", auth.RoleUser)
@@ -80,16 +82,21 @@ func worldOn(t testing.TB, st store.Store, blobs *blob.Folder, change ...func(*a
 func (w *world) listen() string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(w, err)
+	w.background("server", func(ctx context.Context) error { return w.api.Serve(ctx, ln) })
+	return "http://" + ln.Addr().String()
+}
+
+// background runs until the test ends.
+func (w *world) background(name string, run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- w.api.Serve(ctx, ln) }()
+	go func() { ended <- run(ctx) }()
 	w.Cleanup(func() {
 		cancel()
-		if err := <-ended; err != nil {
-			w.Errorf("serve: %v", err)
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			w.Errorf("%s: %v", name, err)
 		}
 	})
-	return "http://" + ln.Addr().String()
 }
 
 func (w *world) token(user string, role auth.Role) string {

@@ -1,0 +1,355 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/envelope"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+func TestResultForms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	large := strings.Repeat("x", 100_000)
+	for _, c := range []struct{ value, view, media string }{
+		{envelope.ValueJSON, `{"loss":0.25}`, "application/json"},
+		{envelope.ValueText, "héllo", "text/plain; charset=utf-8"},
+		{envelope.ValueBytes, "\x00\xff<script>", "application/octet-stream"},
+		{envelope.ValuePickle, `"<Model>"`, "application/json"},
+		{envelope.ValueText, large, "text/plain; charset=utf-8"},
+	} {
+		id := w.submit(w.ana, `{"msg":1}`)
+		w.start(id, 0).succeed(envelope.Header{Value: c.value, Short: "short"}, view(c.view))
+		a := w.do(w.ana, "GET", path(id, "/result"), nil)
+		if a.status != 200 || string(a.body) != c.view || a.header.Get("Content-Type") != c.media {
+			t.Errorf("%s: got %d %s, %d bytes", c.value, a.status, a.header.Get("Content-Type"), len(a.body))
+		}
+		whole := w.do(w.ana, "GET", path(id, "/result"), nil, header{"Accept", envelope.Media})
+		h, err := envelope.ParseAll(whole.body)
+		if err != nil || h.Value != c.value || whole.header.Get("Content-Type") != envelope.Media {
+			t.Errorf("%s as an envelope: %+v, %v", c.value, h, err)
+		}
+		if short := w.do(w.ana, "GET", path(id, "/short_result"), nil); string(short.body) != "short" {
+			t.Errorf("short result %q", short.body)
+		}
+		j := w.job(w.ana, id)
+		if j.State != scheduler.Succeeded || *j.Worker != "node1/CPU-0" || *j.ShortResult != "short" || string(j.Progress) != `"[completed]"` {
+			t.Errorf("the job reads %+v", j)
+		}
+	}
+}
+
+func TestEveryExtensionIsHarmless(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := "<html><script>alert(1)</script>"
+	id := w.submit(w.ana, `{"msg":1}`)
+	w.start(id, 0).succeed(envelope.Header{Value: envelope.ValueBytes}, view(body))
+	shown := strings.Fields("txt csv json html pdf png jpg jpeg gif svg webp mp3 wav ogg mp4 webm")
+	saved := strings.Fields("pkl bin npy pt zip")
+	for _, ext := range append(shown, saved...) {
+		a := w.do(w.ana, "GET", path(id, "/result."+ext), nil)
+		if a.status != 200 || string(a.body) != body {
+			t.Errorf("%s: %d %s", ext, a.status, a.body)
+		}
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+			"X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin",
+			"Cache-Control": "private, no-store",
+		} {
+			if got := a.header.Get(name); got != want {
+				t.Errorf("%s: %s is %q", ext, name, got)
+			}
+		}
+	}
+	for _, ext := range saved {
+		a := w.do(w.ana, "GET", path(id, "/result."+ext), nil)
+		if a.header.Get("Content-Type") != "application/octet-stream" || !strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment") {
+			t.Errorf("%s is shown as %s", ext, a.header.Get("Content-Type"))
+		}
+	}
+	for _, ext := range []string{"a.b", "pkl%00.html", "..%2fx", "HTML", "xhtml", "js", "exe", strings.Repeat("a", 1024)} {
+		w.refused(w.do(w.ana, "GET", path(id, "/result."+ext), nil), 404, api.CodeNotFound)
+	}
+}
+
+func TestRanges(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, size := range map[string]int{"inline": 100, "blob": 50_000} {
+		data := strings.Repeat("0123456789", size/10)
+		id := w.submit(w.ana, `{"msg":1}`)
+		w.start(id, 0).succeed(envelope.Header{Value: envelope.ValueBytes}, view(data))
+		get := func(r string) answer { return w.do(w.ana, "GET", path(id, "/result"), nil, header{"Range", r}) }
+		for r, want := range map[string]string{"bytes=3-5": "345", "bytes=-2": "89", fmt.Sprintf("bytes=%d-", size-1): "9"} {
+			if a := get(r); a.status != http.StatusPartialContent || string(a.body) != want {
+				t.Errorf("%s, %s: %d %q", name, r, a.status, a.body)
+			}
+		}
+		for _, r := range []string{"bytes=0-1,3-4", "bytes=" + strings.Repeat("0-1,", 1000) + "0-1", fmt.Sprintf("bytes=%d-", size), "bytes=5-2", "lines=1-2", "bytes=x-"} {
+			w.refused(get(r), 416, api.CodeRange)
+		}
+		etag := get("bytes=0-1").header.Get("ETag")
+		if a := w.do(w.ana, "GET", path(id, "/result"), nil, header{"If-None-Match", etag}); a.status != http.StatusNotModified {
+			t.Errorf("%s: the same ETag answers %d", name, a.status)
+		}
+		if a := w.do(w.ana, "HEAD", path(id, "/result"), nil); a.status != 200 || a.header.Get("Content-Length") != fmt.Sprint(size) || len(a.body) != 0 {
+			t.Errorf("%s: HEAD answers %d, %s bytes", name, a.status, a.header.Get("Content-Length"))
+		}
+	}
+}
+
+func TestFailedJob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1}`)
+	fail := scheduler.Finish{Outcome: scheduler.OutcomeFailed, Reason: scheduler.ReasonError, Detail: "ValueError: no"}
+	w.start(id, 0).finish(fail, envelope.Header{
+		Kind: envelope.KindError, Type: "ValueError", Message: "no", Traceback: "line 1", Reason: "error",
+	}, envelope.Part{Name: "pickle", Data: []byte("p")})
+	p := w.refused(w.do(w.ana, "GET", path(id, "/result"), nil), 409, api.CodeJobFailed)
+	if p.Reason != scheduler.ReasonError || p.Remote == nil || p.Remote.Type != "ValueError" || p.Remote.Traceback != "line 1" {
+		t.Errorf("problem %+v", p)
+	}
+	a := w.do(w.ana, "GET", path(id, "/result"), nil, header{"Accept", envelope.Media})
+	if h, err := envelope.ParseAll(a.body); a.status != 409 || err != nil || h.Type != "ValueError" {
+		t.Errorf("as an envelope: %d, %+v, %v", a.status, h, err)
+	}
+	w.refused(w.do(w.ana, "GET", path(id, "/short_result"), nil), 409, api.CodeJobFailed)
+
+	id = w.submit(w.ana, `{"msg":1}`)
+	l := w.start(id, 0)
+	_, err := w.sched.Finish(t.Context(), l.ref, scheduler.Finish{Outcome: scheduler.OutcomeTimedOut, Reason: scheduler.ReasonTimeout, Detail: "after 5 s"})
+	must(t, err)
+	p = w.refused(w.do(w.ana, "GET", path(id, "/result"), nil, header{"Accept", envelope.Media}), 409, api.CodeJobFailed)
+	if p.Reason != scheduler.ReasonTimeout {
+		t.Errorf("reason %q", p.Reason)
+	}
+}
+
+func TestResultWhoseBytesAreGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1}`)
+	l := w.start(id, 0)
+	_, err := w.sched.Finish(t.Context(), l.ref, scheduler.Finish{
+		Outcome: scheduler.OutcomeSucceeded, Result: scheduler.Result{SHA256: blob.Sum([]byte("lost")), Size: 20_000},
+	})
+	must(t, err)
+	w.refused(w.do(w.ana, "GET", path(id, "/result"), nil), 410, api.CodeResultGone)
+}
+
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1}`)
+	empty := blob.Manifest{}
+	w.ok(w.do(w.ana, "GET", path(id, "/files"), nil), 200, &empty)
+	l := w.start(id, 0)
+	put := func(data string) string {
+		w.ok(w.do(w.agent, "PUT", "/blobs/"+blob.Sum([]byte(data)), data), 201, nil)
+		return blob.Sum([]byte(data))
+	}
+	text, err := json.Marshal(blob.Manifest{Files: []blob.File{
+		{Name: "plots/loss é.png", Size: 3, SHA256: put("PNG")}, {Name: "model.pt", Size: 2, SHA256: put("pt")},
+		{Name: "page.html", Size: 3, SHA256: put("<b>")}, {Name: "lost", Size: 1, SHA256: blob.Sum([]byte("l"))},
+	}})
+	must(t, err)
+	l.finish(scheduler.Finish{
+		Outcome: scheduler.OutcomeSucceeded, Result: scheduler.Result{Files: put(string(text)), FileCount: 4},
+	}, envelope.Header{Kind: envelope.KindResult, Value: envelope.ValueJSON}, view("1"))
+	var m blob.Manifest
+	w.ok(w.do(w.ana, "GET", path(id, "/files"), nil), 200, &m)
+	if len(m.Files) != 4 {
+		t.Fatalf("files %+v", m.Files)
+	}
+	a := w.do(w.ana, "GET", path(id, "/files/plots/loss%20%C3%A9.png"), nil)
+	if string(a.body) != "PNG" || a.header.Get("Content-Type") != "image/png" {
+		t.Errorf("got %d %s %q", a.status, a.header.Get("Content-Type"), a.body)
+	}
+	if a = w.do(w.ana, "GET", path(id, "/files/page.html"), nil); !strings.HasPrefix(a.header.Get("Content-Security-Policy"), "sandbox") {
+		t.Error("a page is shown without the sandbox")
+	}
+	for _, name := range []string{"nothing", "..%2f..%2fidentity", "%2e%2e/identity", "plots%2f..%2fmodel.pt", "a%00b", ""} {
+		w.refused(w.do(w.ana, "GET", path(id, "/files/"+name), nil), 404, api.CodeNotFound)
+	}
+	w.refused(w.do(w.ana, "GET", path(id, "/files/lost"), nil), 410, api.CodeResultGone)
+}
+
+func (l lease) put(offset int, text string) answer {
+	l.Helper()
+	return l.do(l.world.agent, "PUT", fmt.Sprintf("/jobs/%d/attempts/%d/log?offset=%d&fence=%d", l.ref.Job, l.n, offset, l.ref.Fence), text)
+}
+
+func TestLogUpload(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *api.Options) { o.MaxLog = 100 })
+	id := w.submit(w.ana, `{"msg":1}`)
+	l := w.start(id, 0)
+	var written api.LogWritten
+	for range 2 { // a repeat changes nothing
+		w.ok(l.put(0, "hello\n"), 200, &written)
+	}
+	w.ok(l.put(6, "world\x1b[31m\xff\n"), 200, &written)
+	if written.Size != 18 {
+		t.Errorf("size %d", written.Size)
+	}
+	if p := w.refused(l.put(50, "x"), 409, api.CodeLogGap); p.Size == nil || *p.Size != 18 {
+		t.Errorf("the gap's size is %v", p.Size)
+	}
+	w.refused(l.put(18, strings.Repeat("x", 100)), 413, api.CodeTooLarge)
+	stale := l
+	stale.ref.Fence--
+	w.refused(stale.put(0, "STALE"), 409, "stale-lease")
+	stale = l
+	stale.n++
+	w.refused(stale.put(0, "STALE"), 409, "stale-lease")
+	for _, query := range []string{"", "?offset=0", "?fence=0", "?fence=x", "?fence=1&offset=-1"} {
+		w.refused(w.do(w.agent, "PUT", path(id, "/attempts/1/log")+query, "x"), 400, api.CodeBadRequest)
+	}
+	a := w.do(w.ana, "GET", path(id, "/logs?offset=6&attempt=1"), nil)
+	if !strings.HasPrefix(string(a.body), "world\x1b[31m\xff\n") || a.header.Get("Content-Type") != "text/plain; charset=utf-8" || a.header.Get(api.HeaderLogAttempt) != "1" {
+		t.Errorf("the log reads %q", a.body)
+	}
+	w.refused(w.do(w.ana, "GET", path(id, "/logs?attempt=7"), nil), 404, api.CodeNotFound)
+	w.refused(w.do(w.ana, "GET", path(id, "/logs?offset=-1"), nil), 400, api.CodeBadRequest)
+	w.refused(w.do(w.ana, "PUT", fmt.Sprintf("/jobs/%d/attempts/1/log?offset=0&fence=%d", id, l.ref.Fence), "x"), 403, api.CodeForbidden)
+}
+
+func TestFollowLogs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1,"retries":1}`)
+	lines := w.stream(path(id, "/logs?follow=1"))
+	l := w.start(id, 0)
+	l.put(0, "first attempt\n")
+	lines.want(t, "first attempt")
+	must(t, w.sched.Release(t.Context(), l.ref, "the device was refused"))
+	eventually(t, "the job is queued again", func() bool { return w.job(w.ana, id).State == scheduler.Queued })
+	second := w.submit(w.ana, `{"msg":1}`)
+	l2 := w.start(second, 1)
+	l2.put(0, "other job\n")
+	w.ok(w.do(w.ana, "DELETE", path(id, ""), nil), 200, nil)
+	lines.wantEnd(t)
+	other := w.stream(path(second, "/logs?follow=1&offset=6"))
+	other.want(t, "job")
+	l2.put(10, "more\n")
+	other.want(t, "more")
+	l2.succeed(envelope.Header{Value: envelope.ValueJSON}, view("1"))
+	other.wantEnd(t)
+}
+
+// lines reads a stream line by line.
+type lines struct{ ch chan string }
+
+func (w *world) stream(path string, headers ...header) lines {
+	w.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	w.Cleanup(cancel)
+	request, err := http.NewRequestWithContext(ctx, "GET", w.url+path, nil)
+	must(w, err)
+	request.Header.Set("Authorization", "Bearer "+w.ana)
+	for _, h := range headers {
+		request.Header.Set(h.name, h.value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	must(w, err)
+	if response.StatusCode != 200 {
+		w.Fatalf("%s answers %d", path, response.StatusCode)
+	}
+	l := lines{make(chan string, 100)}
+	go func() {
+		defer close(l.ch)
+		defer func() { _ = response.Body.Close() }()
+		for scan := bufio.NewScanner(response.Body); scan.Scan(); {
+			l.ch <- scan.Text()
+		}
+	}()
+	return l
+}
+
+// want waits for a line that contains text.
+func (l lines) want(t testing.TB, text string) string {
+	t.Helper()
+	timeout := time.After(10 * time.Second)
+	for {
+		select {
+		case line, ok := <-l.ch:
+			if !ok {
+				t.Fatalf("the stream ended before %q", text)
+			}
+			if strings.Contains(line, text) {
+				return line
+			}
+		case <-timeout:
+			t.Fatalf("no line with %q within 10 s", text)
+		}
+	}
+}
+
+func (l lines) wantEnd(t testing.TB) {
+	t.Helper()
+	timeout := time.After(10 * time.Second)
+	for {
+		select {
+		case _, ok := <-l.ch:
+			if !ok {
+				return
+			}
+		case <-timeout:
+			t.Fatal("the stream did not end within 10 s")
+		}
+	}
+}
+
+func TestJobEvents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1}`)
+	s := w.stream(path(id, "/events"))
+	s.want(t, "id: 0.1")
+	s.want(t, `"kind":"submitted"`)
+	l := w.start(id, 0)
+	s.want(t, `"kind":"leased"`)
+	s.want(t, "id: 1.2")
+	s.want(t, `"kind":"running"`)
+	must(t, w.sched.Progress(t.Context(), l.ref, "50"))
+	s.want(t, `"progress":50`)
+	l.succeed(envelope.Header{Value: envelope.ValueJSON}, view("1"))
+	s.want(t, `"kind":"attempt_succeeded"`)
+	s.want(t, `"kind":"succeeded"`)
+	s.wantEnd(t)
+
+	// A reader that comes back hears only what it missed.
+	s = w.stream(path(id, "/events"), header{"Last-Event-ID", "1.2"})
+	if line := s.want(t, "id: "); line != "id: 1.3" {
+		t.Errorf("resumed with %q", line)
+	}
+	s.wantEnd(t)
+}
+
+func TestAllEvents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.stream("/events")
+	w.submit(w.bob, `{"msg":1}`)
+	id := w.submit(w.ana, `{"msg":1}`)
+	place := strings.TrimPrefix(s.want(t, "id: "), "id: ")
+	if line := s.want(t, "data: "); !strings.Contains(line, fmt.Sprintf(`"job":%d`, id)) {
+		t.Errorf("ana hears %s", line)
+	}
+	w.ok(w.do(w.ana, "DELETE", path(id, ""), nil), 200, nil)
+	s.want(t, `"kind":"cancelled"`)
+	again := w.stream("/events", header{"Last-Event-ID", place})
+	again.want(t, `"kind":"cancelled"`)
+	w.stream("/events?after=nonsense")
+}
