@@ -29,7 +29,7 @@ var small = map[string]life{
 type life struct {
 	config  sim.Config
 	prelude []string
-	depth   int // two steps less with -short
+	depth   int // three steps less with -short
 }
 
 var (
@@ -64,7 +64,7 @@ func TestExhaustive(t *testing.T) {
 			t.Parallel()
 			depth := l.depth
 			if testing.Short() {
-				depth -= 2
+				depth -= 3
 			}
 			found, states := l.explore(t, depth)
 			if found != nil {
