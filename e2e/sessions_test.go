@@ -60,9 +60,8 @@ func setUp(env *testscript.Env) error {
 	env.Values[daemonsKey{}] = daemons
 	env.Defer(func() {
 		for name, d := range daemons {
-			if d.running() {
-				d.kill()
-				t.Logf("%s was still running; its log:\n%s", name, d.log.String())
+			if d.running() { // a session that failed
+				t.Logf("stop %s: %v; its log:\n%s", name, d.stop(), d.log.String())
 			}
 		}
 	})

@@ -1,11 +1,13 @@
 package main
 
 // nearest returns the candidate that is at most two changes of a letter away
-// from a mistyped word, "" if none is.
+// from a mistyped word, "" if none is. Of equally near ones the one of the
+// same length wins: letters are swapped more often than lost.
 func nearest(word string, candidates []string) string {
 	best, distance := "", 3
 	for _, c := range candidates {
-		if d := changes(word, c); d < distance {
+		d := changes(word, c)
+		if d < distance || d == distance && best != "" && len(c) == len(word) && len(best) != len(word) {
 			best, distance = c, d
 		}
 	}

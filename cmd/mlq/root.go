@@ -60,10 +60,17 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 		return cmd.Help()
 	}
 	e := usage("unknown command %q", args[0])
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return e.with("did you mean %q?", near[0])
+	if near := nearest(args[0], commandNames(cmd)); near != "" {
+		return e.with("did you mean %q?", near)
 	}
 	return e.with("see %s --help", cmd.CommandPath())
+}
+
+func commandNames(cmd *cobra.Command) (names []string) {
+	for _, child := range cmd.Commands() {
+		names = append(names, child.Name())
+	}
+	return names
 }
 
 // wrongFlag turns what the flag parser says into one line of ours.

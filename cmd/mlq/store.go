@@ -70,14 +70,22 @@ func withNamespace(raw, namespace string) (string, error) {
 func (p storePlace) open(ctx context.Context) (store.Store, error) {
 	switch p.kind {
 	case inMemory:
-		return localstore.OpenMemory()
+		return orNone(localstore.OpenMemory())
 	case inFolder:
-		s, err := localstore.Open(ctx, p.at)
+		st, err := localstore.Open(ctx, p.at)
 		if errors.Is(err, localstore.ErrTaken) {
 			return nil, failed("%w", err).with("one process at a time may have an embedded store; several servers share a Redis")
 		}
-		return s, err
+		return orNone(st, err)
 	default:
-		return redisstore.Open(ctx, p.at)
+		return orNone(redisstore.Open(ctx, p.at))
 	}
+}
+
+// orNone makes no store of a failed one: a nil pointer in an interface is not nil.
+func orNone[S store.Store](st S, err error) (store.Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return st, nil
 }

@@ -16,7 +16,7 @@ import (
 )
 
 const submitLong = `Submit a function of a Python file. The file's source is sent; the function is
-called with MSG: JSON where it is valid JSON, else the text itself. Without MSG it is null.
+called with MSG: JSON where it is valid JSON, else the text itself; without MSG, with no argument.
 
 Prints the job's id alone. With --wait the job's output follows, and the exit
 code is 0 if it succeeded and 1 if not.`

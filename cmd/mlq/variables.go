@@ -73,8 +73,8 @@ func unwrapped(err error) error {
 func refuseUnknownVariables(cmd *cobra.Command) error {
 	known := slices.Concat(otherVariables, variablesIn(cmd.Root()))
 	for _, setting := range os.Environ() {
-		name, _, _ := strings.Cut(setting, "=")
-		if !strings.HasPrefix(name, "MLQ_") || slices.Contains(known, name) {
+		name, value, _ := strings.Cut(setting, "=")
+		if !strings.HasPrefix(name, "MLQ_") || value == "" || slices.Contains(known, name) {
 			continue
 		}
 		e := misconfigured("unknown variable %s", name)
