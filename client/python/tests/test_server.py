@@ -318,34 +318,35 @@ class TestFields:
     def one(self, live: mlq.Client, **request: Any) -> Any:
         return live.options(**request).submit(add, 1).result(LONG, stream=False)
 
-    def never(self, live: mlq.Client, match: str, **request: Any) -> None:
-        with pytest.raises(mlq.Unsatisfiable, match=match):
+    def never(self, live: mlq.Client, words: str, **request: Any) -> None:
+        """Refused before it is queued, with what was asked for in the words."""
+        with pytest.raises(mlq.Unsatisfiable, match=words):
             live.options(**request).submit(add, 1)
 
     def test_gpus(self, live: mlq.Client) -> None:
         job = live.submit(add, 1, gpus=2)
         assert job.result(LONG, stream=False) == 1
         assert len(job.details()["attempts"][0]["devices"]) == 2
-        self.never(live, "", gpus=900)
+        self.never(live, "gpus=60", gpus=60)
 
     def test_gpu_mem(self, live: mlq.Client) -> None:
-        self.never(live, "", gpu_mem="900TB")
+        self.never(live, "mem=", gpu_mem="900TB")
 
     def test_gpu_type(self, live: mlq.Client) -> None:
-        self.never(live, "", gpu_type="H100")
+        self.never(live, "h100", gpu_type="H100")
 
     def test_min_cc(self, live: mlq.Client) -> None:
-        self.never(live, "", min_cc=(9, 0))
+        self.never(live, "cc=90", min_cc=(9, 0))
 
     def test_host(self, live: mlq.Client) -> None:
         job = live.submit(add, 1)
         job.result(LONG, stream=False)
         here = job.details()["attempts"][0]["host"]
         assert self.one(live, host=here) == 1
-        self.never(live, "", host="no-such-host")
+        self.never(live, "no-such-host", host="no-such-host")
 
     def test_labels(self, live: mlq.Client) -> None:
-        self.never(live, "", labels={"rack": "none"})
+        self.never(live, "rack=none", labels={"rack": "none"})
 
     def test_python(self, live: mlq.Client) -> None:
         assert self.one(live, python="default") == 1

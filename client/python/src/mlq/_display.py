@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ._follow import Happening
 
 
+# Steps that say nothing beside the ones before or after them.
+_UNTOLD = frozenset({"submitted", "leased", "attempt_succeeded", "attempt_cancelled"})
+
+
 class Display(Protocol):
     """Shows one job. Called in one thread, in the order in which things happened."""
 
@@ -45,7 +49,7 @@ class PlainDisplay:
         if isinstance(happening, Output):
             sys.stdout.write(happening.text)
             sys.stdout.flush()
-        elif isinstance(happening, Step) and happening.kind not in ("submitted", "leased"):
+        elif isinstance(happening, Step) and happening.kind not in _UNTOLD:
             text = happening.kind.replace("_", " ")
             self._line(f"{text}: {happening.text}" if happening.text else text)
 
