@@ -281,9 +281,8 @@ func TestAfter(t *testing.T) {
 
 	w.succeed(w.start(h.take(nil)))
 	w.until("the child is queued", func() bool { return w.job(child).State == scheduler.Queued })
-	if orphanNow := w.job(orphan); orphanNow.State != scheduler.Scheduled || len(orphanNow.Pending) != 1 {
-		t.Fatalf("%+v", orphanNow)
-	}
+	w.until("the other one waits for one job only", func() bool { return len(w.job(orphan).Pending) == 1 })
+	w.wantState(orphan, scheduler.Scheduled)
 	_, _, err = w.s.Cancel(w.ctx, doomed, "ana")
 	w.must(err)
 	w.until("the failure came down", func() bool { return w.job(grandchild).State.Final() })
