@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/api"
@@ -60,12 +61,14 @@ func newWorld(t testing.TB, change ...func(*api.Options)) *world {
 // worldOn serves a store and a folder of blobs.
 func worldOn(t testing.TB, st store.Store, blobs *blob.Folder, change ...func(*api.Options)) *world {
 	t.Helper()
+	reg := prometheus.NewRegistry()
+	st = api.MeasureStore(st, reg)
 	w := &world{TB: t, st: st, blobs: blobs, tokens: auth.New(st)}
 	var err error
 	w.sched, err = scheduler.New(st, scheduler.Options{HighWater: highwater.New(filepath.Join(t.TempDir(), "id"))})
 	must(t, err)
 	opts := api.Options{
-		Scheduler: w.sched, Store: st, Tokens: w.tokens, Blobs: blobs, Log: zerolog.Nop(), Version: "test",
+		Scheduler: w.sched, Store: st, Tokens: w.tokens, Blobs: blobs, Log: zerolog.Nop(), Version: "test", Metrics: reg,
 	}
 	for _, c := range change {
 		c(&opts)

@@ -1,0 +1,281 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
+	"github.com/mlq-dev/mlq/scheduler/store/localstore"
+)
+
+func (w *world) functions(token, query string) (list []api.Function) {
+	w.Helper()
+	var answer struct{ Functions []api.Function }
+	w.ok(w.do(token, "GET", "/consumer"+query, nil), 200, &answer)
+	return answer.Functions
+}
+
+func TestConsumer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	raw := header{"Content-Type", "application/octet-stream"}
+	pickle := "\x80\x05not a pickle that anybody here reads"
+	for _, name := range []string{"multiply", "add"} {
+		w.ok(w.do(w.ana, "POST", "/consumer?name="+name+"&python=3.11.7", pickle+name, raw), 201, nil)
+	}
+	wrapped := fmt.Sprintf(`{"py/b64": %q}`, base64.StdEncoding.EncodeToString([]byte("again")))
+	w.ok(w.do(w.ana, "POST", "/consumer?name=multiply&python=3.11.7", wrapped), 201, nil)
+	list := w.functions(w.ana, "")
+	if len(list) != 2 || list[0].Name != "multiply" || list[1].Name != "add" || list[0].SHA256 != blob.Sum([]byte("again")) || list[0].Python != "3.11" {
+		t.Fatalf("registered: %+v", list)
+	}
+	if a := w.do(w.agent, "GET", "/blobs/"+list[1].SHA256, nil); string(a.body) != pickle+"add" {
+		t.Error("the agent does not get the bytes")
+	}
+	if len(w.functions(w.agent, "?user=ana")) != 2 || len(w.functions(w.bob, "")) != 0 {
+		t.Error("functions belong to their user, and agents may ask for anybody's")
+	}
+	w.refused(w.do(w.bob, "GET", "/consumer?user=ana", nil), 403, api.CodeForbidden)
+	if a := w.do(w.ana, "DELETE", "/consumer?name=add", nil); a.status != http.StatusNoContent {
+		t.Errorf("delete: %d", a.status)
+	}
+	w.refused(w.do(w.ana, "DELETE", "/consumer?name=add", nil), 404, api.CodeNotFound)
+	for _, bad := range []struct{ query, body string }{
+		{"", pickle}, {"?name=a/b", pickle}, {"?name=f&python=three", pickle}, {"?name=f", ""}, {"?name=f", `{"py/b64":"%%"}`}, {"?name=f", `{"x":1}`},
+	} {
+		w.refused(w.do(w.ana, "POST", "/consumer"+bad.query, bad.body, raw), 400, api.CodeBadRequest)
+	}
+}
+
+// TestFunctionsDecideThePython: a message goes to an environment of the Python that pickled its functions.
+func TestFunctionsDecideThePython(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.join() // offers 3.11
+	raw := header{"Content-Type", "application/octet-stream"}
+	w.ok(w.do(w.ana, "POST", "/consumer?name=old&python=3.9.1", "p", raw), 201, nil)
+	w.ok(w.do(w.ana, "POST", "/consumer?name=new&python=3.11.2", "p", raw), 201, nil)
+	w.submit(w.ana, `{"msg":1,"functions":["new"]}`)
+	w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":1,"functions":["old"]}`), 422, api.CodeUnsatisfiable)
+	w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":1}`), 422, api.CodeInvalidField)
+}
+
+func TestLeasesAndRevoke(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1,"timeout":"1h"}`)
+	l := w.start(id, 0)
+	var answer struct{ Leases []api.Lease }
+	w.ok(w.do(w.admin, "GET", "/leases", nil), 200, &answer)
+	if len(answer.Leases) != 1 || answer.Leases[0].Job != id || answer.Leases[0].Host != "node1" || answer.Leases[0].EndsBy.IsZero() {
+		t.Fatalf("leases %+v", answer.Leases)
+	}
+	target := fmt.Sprintf("/leases/%d", id)
+	w.refused(w.do(w.admin, "DELETE", target+"?then=explode", nil), 400, api.CodeBadRequest)
+	w.refused(w.do(w.admin, "DELETE", target+"?reason="+strings.Repeat("x", 300), nil), 400, api.CodeBadRequest)
+	w.ok(w.do(w.admin, "DELETE", target+"?then=cancel&reason=maintenance", nil), 200, nil)
+	renewed, err := w.sched.Renew(t.Context(), "node1", w.epoch, []scheduler.LeaseRef{l.ref})
+	must(t, err)
+	if len(renewed.Answers) != 1 || !renewed.Answers[0].Cancel || !strings.Contains(renewed.Answers[0].Why, "root: maintenance") {
+		t.Errorf("the agent hears %+v", renewed.Answers)
+	}
+	if j := w.job(w.ana, id); !strings.Contains(j.CancelBy, "maintenance") {
+		t.Errorf("the user is told %q", j.CancelBy)
+	}
+}
+
+func TestHostsAndGPUs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.join()
+	id := w.submit(w.ana, `{"msg":1,"name":"secret"}`)
+	w.start(id, 0)
+	var gpus struct{ GPUs []api.Device }
+	a := w.do(w.bob, "GET", "/gpus", nil)
+	w.ok(a, 200, &gpus)
+	if len(gpus.GPUs) != 2 || gpus.GPUs[0].User != "ana" || gpus.GPUs[0].Job != 0 || strings.Contains(string(a.body), "secret") {
+		t.Errorf("bob sees %s", a.body)
+	}
+	w.ok(w.do(w.ana, "GET", "/gpus", nil), 200, &gpus)
+	if gpus.GPUs[0].Job != id {
+		t.Error("ana does not see her own job")
+	}
+	var hosts struct{ Hosts []api.Host }
+	state := func() string {
+		w.ok(w.do(w.bob, "GET", "/hosts", nil), 200, &hosts)
+		return hosts.Hosts[0].State
+	}
+	if state() != "ok" || hosts.Hosts[0].Environments[0].Version != "3.11.7" {
+		t.Errorf("hosts %+v", hosts.Hosts)
+	}
+	w.ok(w.do(w.admin, "POST", "/hosts/node1/drain?reason=fans", nil), 200, nil)
+	if state() != "drained" || !strings.Contains(hosts.Hosts[0].DrainedBy, "fans") {
+		t.Errorf("hosts %+v", hosts.Hosts)
+	}
+	w.ok(w.do(w.admin, "POST", "/hosts/node1/undrain", nil), 200, nil)
+	w.ok(w.do(w.admin, "POST", "/gpus/CPU-1/drain", nil), 200, nil)
+	w.ok(w.do(w.bob, "GET", "/gpus", nil), 200, &gpus)
+	if state() != "ok" || gpus.GPUs[1].State != "drained" {
+		t.Errorf("gpus %+v", gpus.GPUs)
+	}
+	w.ok(w.do(w.admin, "POST", "/gpus/CPU-1/undrain", nil), 200, nil)
+	w.refused(w.do(w.admin, "POST", "/hosts/nowhere/drain", nil), 404, "unknown-host")
+	w.refused(w.do(w.admin, "POST", "/gpus/GPU-x/drain", nil), 404, "unknown-device")
+}
+
+func TestHealthAndMetrics(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.do("", "GET", "/healthz", nil)
+	if string(a.body) != "ok" || a.header.Get("Mlq-Version") != "test" {
+		t.Errorf("healthz answers %q, %q", a.body, a.header.Get("Mlq-Version"))
+	}
+	w.start(w.submit(w.ana, `{"msg":1}`), 0)
+	w.submit(w.ana, `{"msg":1}`)
+	text := string(w.do(w.prom, "GET", "/metrics", nil).body)
+	for _, line := range []string{
+		`mlq_jobs{state="queued"} 1`, `mlq_jobs{state="running"} 1`, `mlq_leases{host="node1"} 1`, `mlq_hosts{state="ok"} 1`,
+		`mlq_http_request_seconds_count{method="POST",route="/jobs"} 2`, `mlq_http_responses_total{code="201"} 2`, `mlq_store_up 1`,
+		`mlq_blobs_disk_free_percent`, `mlq_store_seconds_count{operation="commit"}`,
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("no %s in the metrics", line)
+		}
+	}
+}
+
+func TestCheckBlobs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	must(t, api.CheckBlobs(t.Context(), w.st, w.blobs))
+	must(t, api.CheckBlobs(t.Context(), w.st, w.blobs))
+	other, err := blob.Open(t.TempDir())
+	must(t, err)
+	defer func() { _ = other.Close() }()
+	err = api.CheckBlobs(t.Context(), w.st, other)
+	if err == nil || !strings.Contains(err.Error(), w.blobs.Path()) || !strings.Contains(err.Error(), "--blobs") {
+		t.Errorf("another folder: %v", err)
+	}
+}
+
+// failing is a store that can be told to fail.
+type failing struct {
+	store.Store
+	err atomic.Pointer[error]
+}
+
+func (f *failing) fail(err error) { f.err.Store(&err) }
+
+func (f *failing) failure() error {
+	if err := f.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (f *failing) Read(ctx context.Context, q store.Query) (store.Answer, error) {
+	if err := f.failure(); err != nil {
+		return store.Answer{}, err
+	}
+	return f.Store.Read(ctx, q)
+}
+
+func (f *failing) Commit(ctx context.Context, c store.Commit) (store.Result, error) {
+	if err := f.failure(); err != nil {
+		return store.Result{}, err
+	}
+	return f.Store.Commit(ctx, c)
+}
+
+func TestStoreAwayAndFull(t *testing.T) {
+	t.Parallel()
+	inner, err := localstore.OpenMemory()
+	must(t, err)
+	t.Cleanup(func() { _ = inner.Close() })
+	folder, err := blob.Open(t.TempDir())
+	must(t, err)
+	t.Cleanup(func() { _ = folder.Close() })
+	st := &failing{Store: inner}
+	w := worldOn(t, st, folder)
+	w.submit(w.ana, `{"msg":1}`)
+	for _, c := range []struct {
+		err  error
+		code api.Code
+	}{
+		{fmt.Errorf("%w: connection refused by 10.1.2.3", store.ErrUnavailable), api.CodeUnavailable},
+		{fmt.Errorf("%w: maxmemory", store.ErrFull), api.CodeStoreFull},
+	} {
+		st.fail(c.err)
+		for _, a := range []answer{
+			w.do(w.ana, "POST", "/jobs", `{"msg":2}`), w.do(w.ana, "GET", "/jobs/1", nil), w.do(w.ana, "GET", "/jobs", nil),
+		} {
+			w.refused(a, 503, c.code)
+			if a.header.Get("Retry-After") != "2" {
+				t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
+			}
+		}
+		if a := w.do("", "GET", "/readyz", nil); a.status != 503 {
+			t.Errorf("readyz answers %d", a.status)
+		}
+		if a := w.do("", "GET", "/healthz", nil); a.status != 200 {
+			t.Errorf("healthz answers %d", a.status)
+		}
+	}
+	st.fail(errors.New("secret detail of the store"))
+	a := w.do(w.ana, "GET", "/jobs/1", nil)
+	w.refused(a, 500, api.CodeInternal)
+	if bytes.Contains(a.body, []byte("secret")) {
+		t.Errorf("the caller sees %s", a.body)
+	}
+	st.err.Store(nil)
+	if n := w.count(); n != 1 {
+		t.Errorf("%d jobs after failed submits", n)
+	}
+}
+
+// panicking is a store whose Read panics.
+type panicking struct {
+	store.Store
+	on atomic.Bool
+}
+
+func (p *panicking) Read(ctx context.Context, q store.Query) (store.Answer, error) {
+	if p.on.Load() && len(q.Keys) > 0 && strings.HasPrefix(q.Keys[0], "spec:functions") {
+		panic("boom with a secret")
+	}
+	return p.Store.Read(ctx, q)
+}
+
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	inner, err := localstore.OpenMemory()
+	must(t, err)
+	t.Cleanup(func() { _ = inner.Close() })
+	folder, err := blob.Open(t.TempDir())
+	must(t, err)
+	t.Cleanup(func() { _ = folder.Close() })
+	st := &panicking{Store: inner}
+	w := worldOn(t, st, folder)
+	st.on.Store(true)
+	a := w.do(w.ana, "GET", "/consumer", nil)
+	p := w.refused(a, 500, api.CodeInternal)
+	if bytes.Contains(a.body, []byte("secret")) || bytes.Contains(a.body, []byte("goroutine")) {
+		t.Errorf("the caller sees %s", a.body)
+	}
+	if a := w.do("", "GET", "/healthz", nil); a.status != 200 {
+		t.Errorf("after the panic healthz answers %d", a.status)
+	}
+	if p.RequestID != a.header.Get("X-Request-ID") {
+		t.Error("the problem names another request")
+	}
+}
