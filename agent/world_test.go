@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -284,7 +285,7 @@ func (h *host) slots() (pids []int) {
 
 func (h *host) killSlots() {
 	for _, pid := range h.slots() {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			h.w.t.Errorf("kill slot %d: %v", pid, err)
 		}
 	}

@@ -44,9 +44,13 @@ func decideFinish(f *facts, ref LeaseRef, end Finish, t Timing) (p plan[Job], er
 
 // finish moves the job to where its attempt's end leads.
 func (j *Job) finish(end Finish, t Timing, now time.Time) {
-	j.endAttempt(end.Outcome, end.Detail, now)
 	a := j.Attempt()
 	a.ExitCode, a.Signal = end.ExitCode, end.Signal
+	if end.Outcome == OutcomeLost { // its slot died, the agent lives
+		j.lose(end.Detail, now)
+		return
+	}
+	j.endAttempt(end.Outcome, end.Detail, now)
 	reason := failureReason(end)
 	switch {
 	case end.Outcome == OutcomeSucceeded:

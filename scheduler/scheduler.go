@@ -140,7 +140,7 @@ type RenewAnswer struct {
 
 // Finish is how an attempt ended.
 type Finish struct {
-	Outcome  Outcome // succeeded, failed, timed_out or cancelled
+	Outcome  Outcome // succeeded, failed, timed_out, cancelled; or lost, when its slot died under a living agent
 	Reason   Reason  // of a failure
 	Detail   string
 	ExitCode int

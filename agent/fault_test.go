@@ -1,0 +1,247 @@
+package agent_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mlq-dev/mlq/agent"
+	"github.com/mlq-dev/mlq/internal/redistest"
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store/storetest"
+)
+
+// gated runs until the file that its message names exists; its result is its
+// process id, so that a second run would show.
+const gated = `
+import os, time
+def f(gate):
+    open(gate + ".started", "a").write("%d\n" % os.getpid())
+    while not os.path.exists(gate):
+        time.sleep(0.01)
+    return os.getpid()
+`
+
+// gate is a job that waits for a file.
+type gate struct {
+	w    *world
+	id   scheduler.JobID
+	path string
+}
+
+func (w *world) gate(more ...string) *gate {
+	w.t.Helper()
+	path := filepath.Join(w.t.TempDir(), "gate")
+	return &gate{w: w, path: path, id: w.submit(call(gated, path, more...))}
+}
+
+// running waits until the n-th run of the job is inside the function, and
+// gives its process id.
+func (g *gate) running(n int) int {
+	g.w.t.Helper()
+	var pids []string
+	g.w.until("a gated job to run", func() bool {
+		b, err := os.ReadFile(g.path + ".started")
+		pids = strings.Fields(string(b))
+		return err == nil && len(pids) >= n && strings.HasSuffix(string(b), "\n")
+	}, func() string { return strings.Join(pids, " ") })
+	pid, err := strconv.Atoi(pids[n-1])
+	if err != nil {
+		g.w.t.Fatal(err)
+	}
+	return pid
+}
+
+func (g *gate) open() {
+	g.w.t.Helper()
+	if err := os.WriteFile(g.path, nil, 0o600); err != nil {
+		g.w.t.Fatal(err)
+	}
+}
+
+func (g *gate) gone(pid int) {
+	g.w.t.Helper()
+	g.w.until("the job's process to be gone", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return err != nil || strings.Contains(string(stat), ") Z ") // a zombie runs nothing
+	}, func() string { return strconv.Itoa(pid) })
+}
+
+func TestAgentKilledInMidJobIsAdopted(t *testing.T) {
+	t.Parallel()
+	w := newRedisWorld(t, 1, nil)
+	h := w.spawn("h1", "cpu:1")
+	g := w.gate()
+	pid := g.running(1)
+	h.kill()
+	h.respawn()
+	g.open()
+	if got := w.value(g.id); got != strconv.Itoa(pid) {
+		t.Errorf("result of process %s, want %d", got, pid)
+	}
+	if job := w.awaitState(g.id, scheduler.Succeeded); len(job.Attempts) != 1 {
+		t.Errorf("%d attempts", len(job.Attempts))
+	}
+}
+
+func TestAgentKilledAndJobEndsMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newRedisWorld(t, 1, nil)
+	h := w.spawn("h1", "cpu:1")
+	g := w.gate()
+	pid := g.running(1)
+	h.kill()
+	g.open()
+	g.gone(pid)
+	h.respawn()
+	if got := w.value(g.id); got != strconv.Itoa(pid) {
+		t.Errorf("result of process %s, want %d", got, pid)
+	}
+}
+
+func TestAgentAndSlotKilled(t *testing.T) {
+	t.Parallel()
+	w := newRedisWorld(t, 1, nil)
+	h := w.spawn("h1", "cpu:1")
+	g := w.gate()
+	pid := g.running(1)
+	h.kill()
+	h.killSlots()
+	g.gone(pid)
+	h.respawn()
+	again := g.running(2)
+	g.open()
+	if got := w.value(g.id); got != strconv.Itoa(again) {
+		t.Errorf("result of process %s, want %d", got, again)
+	}
+	job := w.awaitState(g.id, scheduler.Succeeded)
+	if len(job.Attempts) != 2 || job.Attempts[0].Outcome != scheduler.OutcomeLost || job.Losses != 1 {
+		t.Errorf("attempts %+v, losses %d", job.Attempts, job.Losses)
+	}
+}
+
+func TestSlotKilled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	h := w.start("h1", "cpu:1", nil)
+	g := w.gate()
+	pid := g.running(1)
+	h.killSlots()
+	g.gone(pid)
+	again := g.running(2)
+	g.open()
+	if got := w.value(g.id); got != strconv.Itoa(again) {
+		t.Errorf("result of process %s, want %d", got, again)
+	}
+	job := w.awaitState(g.id, scheduler.Succeeded)
+	if job.Attempts[0].Outcome != scheduler.OutcomeLost || job.Attempts[0].Cause == "" || job.Releases != 0 {
+		t.Errorf("first attempt %+v", job.Attempts[0])
+	}
+}
+
+func TestRunnerKilled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.start("h1", "cpu:1", nil)
+	g := w.gate()
+	if err := syscall.Kill(g.running(1), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	job := w.awaitState(g.id, scheduler.Failed)
+	if a := job.Attempt(); a.Signal != "SIGKILL" || job.Detail == "" || len(job.Attempts) != 1 {
+		t.Errorf("%s %q, attempt %+v", job.Reason, job.Detail, a)
+	}
+}
+
+func TestRedisRestartsInMidJob(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	w := newRedisWorld(t, 10, server)
+	w.start("h1", "cpu:1", nil)
+	g := w.gate()
+	pid := g.running(1)
+	server.Kill(t)
+	server.Restart(t)
+	w.until("the host to be renewed after the restart", func() bool {
+		hosts, err := w.sched.Hosts(w.ctx)
+		now, err2 := w.sched.Now(w.ctx)
+		return err == nil && err2 == nil && len(hosts) == 1 && now.Sub(hosts[0].Renewed) < time.Second
+	}, func() string { return "it is not" })
+	g.open()
+	if got := w.value(g.id); got != strconv.Itoa(pid) {
+		t.Errorf("result of process %s, want %d", got, pid)
+	}
+	next := w.submit(call("def f(msg):\n    return msg", 1))
+	if got := w.value(next); got != "1" {
+		t.Errorf("the next job gave %s", got)
+	}
+}
+
+// The answers of all commits get lost now and then: nothing may run twice.
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	st := &storetest.Faulty{Store: w.store, Inject: storetest.Random(7, 6)}
+	s, err := scheduler.New(st, w.schedulerOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.start("h1", "cpu:2", func(o *agent.Options) { o.Scheduler = s })
+	dir := t.TempDir()
+	source := "import os\ndef f(path):\n    open(path, 'a').write('x')\n    return path"
+	var ids []scheduler.JobID
+	for i := range 20 {
+		ids = append(ids, w.submit(call(source, filepath.Join(dir, strconv.Itoa(i)))))
+	}
+	for i, id := range ids {
+		w.awaitState(id, scheduler.Succeeded)
+		if b, err := os.ReadFile(filepath.Join(dir, strconv.Itoa(i))); err != nil || string(b) != "x" {
+			t.Errorf("job %d ran %d times, %v", id, len(b), err)
+		}
+	}
+}
+
+// Two agents with one name: the older one kills its jobs and ends with an error.
+func TestTwoAgentsWithOneName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 10)
+	first := w.start("h1", "cpu:1", nil)
+	g := w.gate()
+	pid := g.running(1)
+	w.start("h1", "cpu:1", nil)
+	select {
+	case err := <-first.ended:
+		first.ended <- nil
+		if !errors.Is(err, agent.ErrReplaced) {
+			t.Errorf("the older one ended with %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the older one goes on")
+	}
+	g.gone(pid)
+	g.running(2)
+	g.open()
+	job := w.awaitState(g.id, scheduler.Succeeded)
+	if n := len(job.Attempts); n != 2 {
+		t.Errorf("%d attempts", n)
+	}
+}
+
+func TestDataFolderIsOneAgents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	h := w.start("h1", "cpu:1", nil)
+	o, err := hostOptions("h2", h.data, "cpu:1", w.sched, w.shelf.http.URL, python)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := agent.New(w.ctx, o); !errors.Is(err, agent.ErrDataDirTaken) {
+		t.Errorf("a second agent in the folder: %v", err)
+	}
+}
