@@ -204,10 +204,14 @@ func (a *attempt) identify() error {
 		_ = unix.Fchown(write, int(a.grant.Account.UID), int(a.grant.Account.GID))
 	}
 	a.capture = startCapture(pipe, a.logFile, a.slot.options.MaxLog, a.noteGrown)
+	limits := a.grant.Limits
+	if a.grant.Account == nil {
+		limits.Processes = 0 // the kernel would count all that the agent's own user runs
+	}
 	return a.child.line.send(identity{
 		Op: "run", Env: environ(a.grant), Environment: a.grant.Environment,
 		WorkDir: orElse(a.grant.WorkDir, a.grant.JobDir), JobDir: a.grant.JobDir,
-		Account: a.grant.Account, Limits: a.grant.Limits, MaxResult: a.slot.options.MaxResult,
+		Account: a.grant.Account, Limits: limits, MaxResult: a.slot.options.MaxResult,
 	}, int(a.result.file.Fd()), write)
 }
 

@@ -67,8 +67,7 @@ type Account struct {
 
 // Limits of a job's processes; 0: none.
 type Limits struct {
-	Memory    int64 `json:"memory,omitempty"`     // bytes, of the whole tree; needs a cgroup, ignored without
-	Processes int64 `json:"processes,omitempty"`  // RLIMIT_NPROC where the user changes, pids.max in a cgroup
+	Processes int64 `json:"processes,omitempty"`  // RLIMIT_NPROC: of the user; set where the user changes
 	OpenFiles int64 `json:"open_files,omitempty"` // RLIMIT_NOFILE
 	FileSize  int64 `json:"file_size,omitempty"`  // bytes, RLIMIT_FSIZE
 }

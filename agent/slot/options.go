@@ -20,8 +20,9 @@ type Options struct {
 	Runner string // the folder that agent/runner.Install made
 	// Preload are the modules that a warm parent imports ahead.
 	Preload []string
-	// Cgroup is a folder of a cgroup2 hierarchy that the slot may make groups in, "" if none.
-	Cgroup string
+	// Python is the interpreter that is kept warm from the start, "" if none:
+	// the first job does not wait for it.
+	Python string
 
 	TermBefore time.Duration // SIGTERM this long before the deadline
 	KillBefore time.Duration // SIGKILL this long before the deadline
@@ -53,7 +54,7 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 	fs.StringVar(&o.Spool, "spool", o.Spool, "folder for results and logs")
 	fs.StringVar(&o.Runner, "runner", o.Runner, "folder of the runner's Python files")
 	fs.Func("preload", "modules that the warm Python imports, with commas", o.setPreload)
-	fs.StringVar(&o.Cgroup, "cgroup", o.Cgroup, "cgroup2 folder to make groups in")
+	fs.StringVar(&o.Python, "python", o.Python, "interpreter to keep warm from the start")
 	fs.DurationVar(&o.TermBefore, "term-before", o.TermBefore, "SIGTERM so long before the lease's deadline")
 	fs.DurationVar(&o.KillBefore, "kill-before", o.KillBefore, "SIGKILL so long before the lease's deadline")
 	fs.DurationVar(&o.WatchEvery, "watch-every", o.WatchEvery, "how often the deadline is looked at")
@@ -77,7 +78,7 @@ func (o *Options) setPreload(list string) error {
 func (o *Options) Args() []string {
 	return []string{
 		"--device=" + o.Device, "--dir=" + o.Dir, "--spool=" + o.Spool, "--runner=" + o.Runner,
-		"--preload=" + strings.Join(o.Preload, ","), "--cgroup=" + o.Cgroup,
+		"--preload=" + strings.Join(o.Preload, ","), "--python=" + o.Python,
 		"--term-before=" + o.TermBefore.String(), "--kill-before=" + o.KillBefore.String(),
 		"--watch-every=" + o.WatchEvery.String(), "--idle-exit=" + o.IdleExit.String(),
 		"--max-result=" + strconv.FormatInt(o.MaxResult, 10),

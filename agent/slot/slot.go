@@ -129,6 +129,7 @@ func (s *slot) serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go s.accept(ctx, listener)
+	go s.warmUp()
 	idle := time.NewTimer(s.options.IdleExit)
 	defer idle.Stop()
 	told, ending := ctx.Done(), false
@@ -146,6 +147,14 @@ func (s *slot) serve(ctx context.Context) error {
 		if s.idle() && (ending || s.quitting()) {
 			return nil
 		}
+	}
+}
+
+// warmUp makes the usual interpreter ready before the first grant.
+func (s *slot) warmUp() {
+	g := &Grant{Python: s.options.Python}
+	if m, err := s.stable.mode(g); err == nil && m.warm {
+		s.stable.ready(g.Python, m)
 	}
 }
 

@@ -1,9 +1,10 @@
 """A process that waits for a job, and becomes it: used once.
 
-The order of steps matters. Descriptors first, so that nothing of the parent's
-can be reached; then limits, while we may still set them; then groups, group,
-user; then what a change of user undoes (the parent-death signal, dumpable).
-Only after all that is the call read.
+The order of steps matters. What is the same for every job comes before the
+grant: descriptors first, so that nothing of the parent's can be reached. Then, once
+it is known for whom, limits, while we may still set them; groups, group, user; and
+what a change of user undoes (the parent-death signal, dumpable). Only after
+all that is the call read.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def serve(parent: int, mark: _linux.Mark) -> NoReturn:
     """Wait for the grant, become the job, wait for the call, run it, end."""
     _linux.die_with_parent(parent, signal.SIGKILL)
     _forget_parent()
+    _arrange_early()
+    _call.rehearse()
     channel = Channel(FD)
     channel.send({"op": "ready"})
     grant, fds = channel.receive()
@@ -67,33 +70,37 @@ def _forget_parent() -> None:
         os.setsid()
 
 
-def _become(grant: Mapping[str, Any], fds: list[int], parent: int, mark: _linux.Mark) -> None:
-    """Take on descriptors, environment, limits and user of the job."""
-    _arrange_descriptors(fds)
+def _arrange_early() -> None:
+    """All that can be done before it is known for whom: it costs the job no time."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > FD:
+            with contextlib.suppress(OSError):  # the one that listed the folder
+                os.close(int(name))
     os.umask(_UMASK)
-    _set_environment(grant["env"], mark)
-    _set_limits(grant.get("limits") or {})
-    _set_user(grant.get("account"))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write(_OOM_SCORE)  # a container may have put the bar higher already
     _linux.no_new_privileges()
-    _linux.set_dumpable(True)
-    _linux.die_with_parent(parent, signal.SIGKILL)
-    _enter(grant["work_dir"], grant["job_dir"])
     _fresh_interpreter()
 
 
-def _arrange_descriptors(fds: list[int]) -> None:
-    """0 /dev/null, 1 and 2 the log, 3 the channel, 4 the result, nothing else."""
-    result, log = fds
+def _become(grant: Mapping[str, Any], fds: list[int], parent: int, mark: _linux.Mark) -> None:
+    """Take on descriptors, environment, limits and user of the job."""
+    result, log = fds  # nothing else is open but 0 to 3
     os.dup2(log, 1)
     os.dup2(log, 2)
     if result != _RESULT_FD:
         os.dup2(result, _RESULT_FD, inheritable=False)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > _RESULT_FD:
-            with contextlib.suppress(OSError):  # the one that listed the folder
-                os.close(int(name))
+        os.close(result)
+    os.close(log)
+    _set_environment(grant["env"], mark)
+    _set_limits(grant.get("limits") or {})
+    _set_user(grant.get("account"))
+    _linux.set_dumpable(True)
+    _linux.die_with_parent(parent, signal.SIGKILL)
+    _enter(grant["work_dir"], grant["job_dir"])
 
 
 def _set_environment(env: dict[str, str], mark: _linux.Mark) -> None:
@@ -104,7 +111,6 @@ def _set_environment(env: dict[str, str], mark: _linux.Mark) -> None:
 
 
 def _set_limits(limits: Mapping[str, int]) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for name, which in _LIMITS.items():
         value = limits.get(name)
         if value:
@@ -112,8 +118,6 @@ def _set_limits(limits: Mapping[str, int]) -> None:
             if hard != resource.RLIM_INFINITY and os.geteuid() != 0:
                 value = min(value, hard)
             resource.setrlimit(which, (value, value))
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-        score.write(_OOM_SCORE)  # a container may have put the bar higher already
 
 
 def _set_user(account: Mapping[str, Any] | None) -> None:
@@ -136,7 +140,7 @@ def _enter(work_dir: str, job_dir: str) -> None:
 def _fresh_interpreter() -> None:
     """Make the interpreter look as if it had just started."""
     sys.argv = ["mlq"]
-    # The old streams remember what kind of file descriptors 1 and 2 were.
+    # 1 and 2 become pipes; the old streams remember what kind of files they were.
     sys.stdout = sys.__stdout__ = _stream(1)  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _stream(2)  # type: ignore[misc]
     _reseed()

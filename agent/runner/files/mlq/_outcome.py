@@ -50,14 +50,14 @@ class Outcome:
         except Exception as err:  # noqa: BLE001  # pickling runs whatever code the value has
             return self._not_picklable(value, err)
         header["short"] = (_values.short(value) if short is None else short)[:_SHORT]
-        return self._write({"kind": "result", **_versions(), **header}, frames, 0)
+        return self._write({"kind": "result", **versions(), **header}, frames, 0)
 
     def fail(self, err: BaseException, reason: str = "error", code: int = _FAILED) -> int:
         """Write the exception; the exit code."""
         message = _text_of(err)
         header: dict[str, Any] = {
             "kind": "error",
-            **_versions(),
+            **versions(),
             "type": _trace.type_name(type(err)),
             "message": _cut(message, _MESSAGE),
             "traceback": _cut(_trace.render(err), _TRACEBACK),
@@ -72,7 +72,7 @@ class Outcome:
         """Write a refusal that is not an exception of the job; the exit code."""
         header = {
             "kind": "error",
-            **_versions(),
+            **versions(),
             "type": type_name,
             "message": _cut(message, _MESSAGE),
             "traceback": "",
@@ -107,7 +107,8 @@ class Outcome:
         return code
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """What every envelope says of who pickled."""
     return {"python": platform.python_version(), "cloudpickle": cloudpickle.__version__}
 
 
