@@ -94,6 +94,8 @@ var kinds = []kind{
 	{CodeWrongHost, 421, "This server does not answer to that name", nil, 0, "MlqError"},
 	{CodeInvalidField, 422, "A field is not valid", scheduler.ErrInvalid, 0, "MlqError"},
 	{Code(submission.CodeReservedEnv), 422, "A variable belongs to the system", nil, 0, "MlqError"},
+	{"version-mismatch", 422, "No host has the Python of this call", scheduler.ErrVersionMismatch, 0, "VersionMismatch"},
+	{"version-mismatch", 422, "No host has the Python of this call", scheduler.ErrVersionMismatch, 0, "VersionMismatch"},
 	{CodeUnsatisfiable, 422, "No host can ever run this", scheduler.ErrUnsatisfiable, 0, "Unsatisfiable"},
 	{CodeDigest, 422, "The content does not have the digest that was given", nil, 0, "MlqError"},
 	{"key-reused", 422, "The idempotency key was used for something else", scheduler.ErrKeyReused, 0, "MlqError"},
@@ -156,4 +158,21 @@ func statusOf(code Code) int {
 		return k.status
 	}
 	return http.StatusInternalServerError
+}
+
+// CodeInfo is one row of the table of errors.
+type CodeInfo struct {
+	Code   Code
+	Status int
+	Title  string
+	Python string // the exception of the Python client
+}
+
+// Codes lists the table of errors, in its order.
+func Codes() []CodeInfo {
+	all := make([]CodeInfo, len(kinds))
+	for i, k := range kinds {
+		all[i] = CodeInfo{k.code, k.status, k.title, k.python}
+	}
+	return all
 }

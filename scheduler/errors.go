@@ -1,6 +1,9 @@
 package scheduler
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Refusals of transitions. Each is wrapped with words for the user; api maps
 // them to HTTP statuses and stable codes, the Python client to exceptions.
@@ -24,6 +27,11 @@ var (
 	ErrRejoin         = errors.New("store lost this agent")      // join again, then go on
 	ErrConflictRepeat = errors.New("too many conflicts")         // the store kept changing under this transition
 )
+
+// ErrVersionMismatch is the ErrUnsatisfiable of a call that could run somewhere
+// but for the Python that pickled it: loading it with another minor version
+// can crash the interpreter.
+var ErrVersionMismatch = fmt.Errorf("%w with the Python of this call", ErrUnsatisfiable)
 
 // FieldError is a refusal of one field of a request.
 type FieldError struct {

@@ -46,10 +46,21 @@ func (s *Scheduler) canRun(ctx context.Context, n Need, unix string) error {
 		return err
 	}
 	if why := cannotRun(n, unix, hosts, now); why != "" {
-		return fmt.Errorf("%w: %s", ErrUnsatisfiable, why)
+		return fmt.Errorf("%w: %s", unfit(n, unix, hosts, now), why)
 	}
 	s.fleet.learn(key)
 	return nil
+}
+
+// unfit tells a job that only its pickle's Python keeps from running apart
+// from all others that can never run.
+func unfit(n Need, unix string, hosts []Host, now time.Time) error {
+	call := n.Call
+	n.Call = ""
+	if call != "" && cannotRun(n, unix, hosts, now) == "" {
+		return ErrVersionMismatch
+	}
+	return ErrUnsatisfiable
 }
 
 func (f *fleet) knows(key string) bool {

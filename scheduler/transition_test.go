@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -429,6 +430,10 @@ func TestNeverRuns(t *testing.T) {
 		w.wantErr(err, scheduler.ErrUnsatisfiable)
 		if !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%v does not say %q", err, c.says)
+		}
+		onlyPython := strings.Contains(c.says, "the call needs")
+		if errors.Is(err, scheduler.ErrVersionMismatch) != onlyPython {
+			t.Errorf("%v is the Python's fault: want %v", err, onlyPython)
 		}
 	}
 	w.submit("ana", gpus(2), func(s *scheduler.Submission) { s.Request.GPUType = "h100*80gb" })
