@@ -17,9 +17,12 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
-// rounds bounds how often a view is taken anew because everything in it was
-// taken by somebody else; then the next notice or poll is waited for.
-const rounds = 3
+// After so many views in which everything was taken by somebody else, an agent
+// lets the others go first for a moment, up to breath.
+const (
+	rounds = 4
+	breath = 20 * time.Millisecond
+)
 
 // claimLoop claims jobs for free devices: when a notice comes, when a device
 // becomes free, and, as the truth behind both, at a jittered poll.
@@ -65,7 +68,10 @@ func (a *Agent) notices(ctx context.Context) <-chan struct{} {
 // gives the time after which to look again.
 func (a *Agent) claimAll(ctx context.Context) time.Duration {
 	poll := a.poll()
-	for taken := 0; ctx.Err() == nil && taken < rounds; {
+	for taken := 0; ctx.Err() == nil; {
+		if taken == rounds {
+			return mathrand.N(breath)
+		}
 		if a.belief.stage(a.now()) != trusting {
 			return poll
 		}
@@ -83,7 +89,12 @@ func (a *Agent) claimAll(ctx context.Context) time.Duration {
 		choice := scheduler.Pick(view, offer, view.Now, a.seed)
 		switch choice.Kind {
 		case scheduler.ChoiceRun:
-			if !a.claimOne(ctx, choice) {
+			won, err := a.claimOne(ctx, choice, len(view.Held) > 1)
+			if err != nil {
+				a.warn(ctx, err, "cannot claim")
+				return poll
+			}
+			if !won {
 				taken++
 			}
 		case scheduler.ChoiceHold:
@@ -122,26 +133,32 @@ func anyFree(o scheduler.Offer) bool {
 func clamp(d, low, high time.Duration) time.Duration { return min(max(d, low), high) }
 
 // claimOne claims the choice or, where somebody was faster, the next of the
-// same view. It reports whether a lease was won.
-func (a *Agent) claimOne(ctx context.Context, choice scheduler.Choice) bool {
+// same user: for another's the view is taken anew, because who is next has
+// changed. It reports whether a lease was won; an error means that it is no
+// use to go on now.
+func (a *Agent) claimOne(ctx context.Context, choice scheduler.Choice, several bool) (won bool, err error) {
+	refused := ""
 	for _, c := range append([]scheduler.Choice{choice}, choice.Next...) {
 		if c.Kind != scheduler.ChoiceRun || a.mustWait(ctx, c.Job) {
 			continue
 		}
-		err := a.claim(ctx, c)
+		if refused != "" && c.User != refused {
+			return false, nil
+		}
+		refused = c.User
+		err := a.claim(ctx, c, several)
 		switch {
 		case err == nil:
-			return true
+			return true, nil
 		case errors.Is(err, scheduler.ErrStaleAgent), errors.Is(err, scheduler.ErrRejoin), errors.Is(err, scheduler.ErrAgentTooLate):
 			a.renewSoon() // it finds out what is the matter
-			return false
+			return false, err
 		case errors.Is(err, store.ErrUnavailable), ctx.Err() != nil:
-			a.warn(ctx, err, "cannot claim")
-			return false
+			return false, err
 		}
 		a.opts.Log.Debug().Err(err).Int64("job", int64(c.Job)).Msg("not claimed")
 	}
-	return false
+	return false, nil
 }
 
 // mustWait: the job's payload is on a server that does not answer.
@@ -155,7 +172,7 @@ func (a *Agent) mustWait(ctx context.Context, job scheduler.JobID) bool {
 
 // claim locks the devices and looks at each once more, both *before* the
 // claim: a lease that is won can be used at once.
-func (a *Agent) claim(ctx context.Context, c scheduler.Choice) error {
+func (a *Agent) claim(ctx context.Context, c scheduler.Choice, several bool) error {
 	locks, err := a.lockAll(c.Devices)
 	if err != nil {
 		return err
@@ -169,7 +186,7 @@ func (a *Agent) claim(ctx context.Context, c scheduler.Choice) error {
 	request := scheduler.ClaimRequest{
 		Host: a.opts.Name, Epoch: a.epoch.Load(), Job: c.Job, Devices: c.Devices,
 		ClaimID: claimID(), TokenSHA256: sum[:], WorkDir: a.workdirs.path(c.Job),
-		Held: c.Held, FairHeld: true,
+		Held: c.Held, FairHeld: several, // a user alone takes nothing from anybody
 	}
 	won, err := a.commitClaim(ctx, request)
 	if err != nil {

@@ -1,0 +1,155 @@
+package agent_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// 8 devices on 2 agents, and 1,000 jobs of 20 ms: no device is idle for more
+// than half a second while jobs wait.
+func TestManyShortJobs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	const jobs, mostIdle = 1000, 500 * time.Millisecond
+	w := newRedisWorld(t, 1, nil)
+	w.start("h1", "cpu:4", nil)
+	w.start("h2", "cpu:4", nil)
+	body := call("import time\ndef f(msg):\n    time.sleep(0.02)", nil)
+	warm := w.submitAs("ana", slices.Repeat([]string{body}, 16)...)
+	for _, id := range warm {
+		w.awaitState(id, scheduler.Succeeded)
+	}
+	began := time.Now()
+	ids := w.submitAs("ana", slices.Repeat([]string{body}, jobs)...)
+	w.awaitState(ids[len(ids)-1], scheduler.Succeeded)
+	busy := map[string][]scheduler.Attempt{}
+	lastClaim := time.Time{}
+	for _, id := range ids {
+		job := w.awaitState(id, scheduler.Succeeded)
+		if len(job.Attempts) != 1 {
+			t.Errorf("job %d had %d attempts", id, len(job.Attempts))
+		}
+		a := *job.Attempt()
+		busy[a.Devices[0]] = append(busy[a.Devices[0]], a)
+		if a.Claimed.After(lastClaim) {
+			lastClaim = a.Claimed
+		}
+	}
+	t.Logf("%d jobs in %v", jobs, time.Since(began))
+	if len(busy) != 8 {
+		t.Errorf("%d devices were used", len(busy))
+	}
+	idle := gaps(t, busy, lastClaim)
+	slices.Sort(idle)
+	t.Logf("idle between two jobs: median %v, p99 %v, most %v", idle[len(idle)/2], idle[len(idle)*99/100], idle[len(idle)-1])
+	if most := idle[len(idle)-1]; most > mostIdle {
+		t.Errorf("a device was idle for %v while jobs waited", most)
+	}
+}
+
+// gaps gives how long each device lay idle between two leases, as long as jobs
+// waited, and checks that no device had two at once.
+func gaps(t *testing.T, busy map[string][]scheduler.Attempt, until time.Time) (idle []time.Duration) {
+	for uuid, attempts := range busy {
+		slices.SortFunc(attempts, func(a, b scheduler.Attempt) int { return a.Claimed.Compare(b.Claimed) })
+		for i := 1; i < len(attempts); i++ {
+			gap := attempts[i].Claimed.Sub(attempts[i-1].Ended)
+			if gap < 0 {
+				t.Errorf("device %s had two leases at once", uuid)
+			}
+			idle = append(idle, gap)
+		}
+		if last := attempts[len(attempts)-1].Ended; last.Before(until) {
+			idle = append(idle, until.Sub(last))
+		}
+	}
+	return idle
+}
+
+// Two users queue together: while both wait, neither holds more than one
+// device more than the other.
+func TestTwoUsersShareFairly(t *testing.T) {
+	t.Parallel()
+	w := newRedisWorld(t, 1, nil)
+	w.start("h1", "cpu:2", nil)
+	w.start("h2", "cpu:2", nil)
+	body := call("import time\ndef f(msg):\n    time.sleep(0.05)", nil)
+	many := slices.Repeat([]string{body}, 60)
+	ids := map[string][]scheduler.JobID{}
+	var mu sync.Mutex
+	var both sync.WaitGroup
+	for _, user := range []string{"ana", "ben"} {
+		both.Go(func() {
+			got := w.submitAs(user, many...)
+			mu.Lock()
+			defer mu.Unlock()
+			ids[user] = got
+		})
+	}
+	both.Wait()
+	var changes []change
+	firstBoth, lastBoth := time.Time{}, time.Time{}
+	for user, list := range ids {
+		var first, last time.Time
+		for _, id := range list {
+			job := w.awaitState(id, scheduler.Succeeded)
+			a := job.Attempt()
+			changes = append(changes, change{a.Claimed, user, 1}, change{a.Ended, user, -1})
+			if first.IsZero() || job.QueuedAt.After(first) {
+				first = job.QueuedAt
+			}
+			if a.Claimed.After(last) {
+				last = a.Claimed
+			}
+		}
+		if first.After(firstBoth) {
+			firstBoth = first
+		}
+		if lastBoth.IsZero() || last.Before(lastBoth) {
+			lastBoth = last
+		}
+	}
+	if d := unfairness(changes, firstBoth, lastBoth); d > 1 {
+		t.Errorf("while both waited, one held %d devices more than the other", d)
+	}
+}
+
+// change is a device taken (1) or given back (−1) by a user.
+type change struct {
+	at   time.Time
+	user string
+	n    int
+}
+
+// unfairness is the largest difference of what two users held that a claim
+// between from and to made.
+func unfairness(changes []change, from, to time.Time) (most int) {
+	slices.SortFunc(changes, func(a, b change) int { return a.at.Compare(b.at) })
+	held := map[string]int{}
+	settled := false
+	for _, c := range changes {
+		held[c.user] += c.n
+		d := held["ana"] - held["ben"]
+		if c.n < 0 || c.at.Before(from) || !c.at.Before(to) {
+			settled = settled || !c.at.Before(from) && d >= -1 && d <= 1
+			continue
+		}
+		// Only the claim that widens the gap is to blame, not what was before both waited.
+		if own := held[c.user] - held[other(c.user)]; settled && own > most {
+			most = own
+		}
+	}
+	return most
+}
+
+func other(user string) string {
+	if user == "ana" {
+		return "ben"
+	}
+	return "ana"
+}
