@@ -471,3 +471,11 @@ def test_the_quickstart(server: Server) -> None:
     assert done.returncode == 0, done.stderr
     assert "epoch 400  loss 0." in done.stdout
     assert "accuracy on 25 flowers" in done.stdout
+
+
+def test_a_call_of_another_python_is_refused_before_it_is_queued(
+    live: mlq.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlq._pickle.PYTHON", "3.2.1")
+    with pytest.raises(mlq.VersionMismatch, match=r"default is Python 3\.\d+, the call needs 3\.2"):
+        live.submit(add, 1)
