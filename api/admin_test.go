@@ -66,7 +66,7 @@ func TestFunctionsDecideThePython(t *testing.T) {
 	w.ok(w.do(w.ana, "POST", "/consumer?name=old&python=3.9.1", "p", raw), 201, nil)
 	w.ok(w.do(w.ana, "POST", "/consumer?name=new&python=3.11.2", "p", raw), 201, nil)
 	w.submit(w.ana, `{"msg":1,"functions":["new"]}`)
-	w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":1,"functions":["old"]}`), 422, api.CodeUnsatisfiable)
+	w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":1,"functions":["old"]}`), 422, "version-mismatch")
 	w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":1}`), 422, api.CodeInvalidField)
 }
 

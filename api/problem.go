@@ -95,7 +95,6 @@ var kinds = []kind{
 	{CodeInvalidField, 422, "A field is not valid", scheduler.ErrInvalid, 0, "MlqError"},
 	{Code(submission.CodeReservedEnv), 422, "A variable belongs to the system", nil, 0, "MlqError"},
 	{"version-mismatch", 422, "No host has the Python of this call", scheduler.ErrVersionMismatch, 0, "VersionMismatch"},
-	{"version-mismatch", 422, "No host has the Python of this call", scheduler.ErrVersionMismatch, 0, "VersionMismatch"},
 	{CodeUnsatisfiable, 422, "No host can ever run this", scheduler.ErrUnsatisfiable, 0, "Unsatisfiable"},
 	{CodeDigest, 422, "The content does not have the digest that was given", nil, 0, "MlqError"},
 	{"key-reused", 422, "The idempotency key was used for something else", scheduler.ErrKeyReused, 0, "MlqError"},

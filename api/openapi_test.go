@@ -1,0 +1,163 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"reflect"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/submission"
+)
+
+func contract(t *testing.T) *openapi3.T {
+	t.Helper()
+	text, err := os.ReadFile("openapi.yaml")
+	must(t, err)
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	must(t, err)
+	return doc
+}
+
+func TestOpenAPIIsValid(t *testing.T) {
+	t.Parallel()
+	must(t, contract(t).Validate(t.Context()))
+}
+
+// TestOpenAPIMatchesRoutes compares both ways.
+func TestOpenAPIMatchesRoutes(t *testing.T) {
+	t.Parallel()
+	var described, routed []string
+	for path, item := range contract(t).Paths.Map() {
+		for method := range item.Operations() {
+			described = append(described, method+" "+path)
+		}
+	}
+	for _, r := range newWorld(t).api.Routes() {
+		routed = append(routed, r.Method+" "+strings.ReplaceAll(r.Pattern, "*", "{path}"))
+	}
+	sort.Strings(described)
+	sort.Strings(routed)
+	if fmt.Sprint(described) != fmt.Sprint(routed) {
+		t.Errorf("described: %v\nrouted: %v", described, routed)
+	}
+}
+
+// TestOpenAPIMatchesTypes: every field of a wire type is described, and no other.
+func TestOpenAPIMatchesTypes(t *testing.T) {
+	t.Parallel()
+	doc := contract(t)
+	for name, value := range map[string]any{
+		"Job": api.Job{}, "Attempt": api.Attempt{}, "ResultInfo": api.ResultInfo{}, "Lease": api.Lease{}, "Page": api.Page{},
+		"Cancelled": api.Cancelled{}, "Bulk": api.Bulk{}, "Requeued": api.Requeued{}, "Why": api.Why{}, "WhyReason": api.WhyReason{},
+		"Estimate": api.Estimate{}, "File": blob.File{}, "Manifest": blob.Manifest{}, "LogWritten": api.LogWritten{},
+		"BlobWritten": api.BlobWritten{}, "Function": api.Function{}, "Environment": api.Environment{}, "Device": api.Device{},
+		"Host": api.Host{}, "Waiting": api.Waiting{}, "User": api.User{}, "Token": api.Token{}, "Ready": api.Ready{},
+		"Problem": api.Problem{}, "FieldProblem": api.FieldProblem{}, "RemoteError": api.RemoteError{},
+	} {
+		var described []string
+		for field := range doc.Components.Schemas[name].Value.Properties {
+			described = append(described, field)
+		}
+		sort.Strings(described)
+		if got := jsonNames(reflect.TypeOf(value)); fmt.Sprint(got) != fmt.Sprint(described) {
+			t.Errorf("%s: in Go %v, described %v", name, got, described)
+		}
+	}
+	var described []string
+	for field := range doc.Components.Schemas["Submission"].Value.Properties {
+		described = append(described, field)
+	}
+	sort.Strings(described)
+	if got := submission.FieldNames(); fmt.Sprint(got) != fmt.Sprint(described) {
+		t.Errorf("Submission: parsed %v, described %v", got, described)
+	}
+}
+
+func jsonNames(t reflect.Type) []string {
+	var names []string
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// TestAnswersMatchTheContract checks real answers against their schemas.
+func TestAnswersMatchTheContract(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	doc := contract(t)
+	w.join()
+	id := w.submit(w.ana, `{"msg":{"a":1},"name":"n"}`)
+	w.start(id, 0)
+	for target, schema := range map[string]string{
+		"/jobs": "Page", path(id, ""): "Job", path(id, "/why"): "Why", path(id, "/files"): "Manifest", "/leases": "Leases",
+		"/hosts": "Hosts", "/gpus": "GPUs", "/queue": "Queue", "/users": "Users", "/tokens": "Tokens", "/jobs/999": "Problem",
+		"/jobs/count": "Count", "/jobs/count?by=state": "Count", "/consumer": "Functions",
+	} {
+		var value any
+		must(t, json.Unmarshal(w.do(w.admin, "GET", target, nil).body, &value))
+		if err := doc.Components.Schemas[schema].Value.VisitJSON(value); err != nil {
+			t.Errorf("%s is no %s: %v", target, schema, err)
+		}
+	}
+}
+
+func TestOpenAPIIsServed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.do("", "GET", "/openapi.yaml", nil)
+	if a.status != 200 || !strings.HasPrefix(string(a.body), "openapi: 3") {
+		t.Errorf("got %d %.40s", a.status, a.body)
+	}
+}
+
+// TestErrorCodesAreDocumented: docs/reference.md has every code with its status, and no other.
+func TestErrorCodesAreDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/reference.md")
+	must(t, err)
+	_, section, ok := strings.Cut(string(text), "\n## Error codes\n")
+	if !ok {
+		t.Fatal("docs/reference.md has no section Error codes")
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	want := map[string]bool{}
+	for _, c := range api.Codes() {
+		want[fmt.Sprintf("| `%s` | %d | %s | `%s` |", c.Code, c.Status, c.Title, c.Python)] = true
+	}
+	for line := range strings.Lines(section) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		if !want[line] {
+			t.Errorf("not in the table of errors: %s", line)
+		}
+		delete(want, line)
+	}
+	for line := range want {
+		t.Errorf("not documented: %s", line)
+	}
+}
+
+// TestRequestFieldsAreDocumented: docs/reference.md names every field of a submission.
+func TestRequestFieldsAreDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/reference.md")
+	must(t, err)
+	_, section, _ := strings.Cut(string(text), "\n## Request fields\n")
+	for _, name := range submission.FieldNames() {
+		if !strings.Contains(section, "| `"+name+"` |") {
+			t.Errorf("%s is not documented", name)
+		}
+	}
+}
