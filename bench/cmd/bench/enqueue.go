@@ -15,6 +15,7 @@ import (
 
 const (
 	connections  = 64
+	mostQueued   = 100_000 // waiting jobs that a server allows one user
 	enqueueTime  = 5 * time.Second
 	payloadBytes = 200
 )
@@ -68,11 +69,11 @@ func (b *bench) enqueueMLQ(ctx context.Context, body []byte, rep int) error {
 
 // flood sends a plan's request from all connections, a second to warm up and then for the record.
 func (b *bench) flood(ctx context.Context, subject string, rep int, plan load.Plan, spenders []spender) error {
-	plan.Status, plan.Connections, plan.Duration = http.StatusCreated, connections, time.Second
+	plan.Status, plan.Connections, plan.Duration, plan.Count = http.StatusCreated, connections, time.Second, mostQueued/10
 	if _, err := load.Run(ctx, plan); err != nil {
 		return err
 	}
-	plan.Duration = enqueueTime
+	plan.Duration, plan.Count = enqueueTime, mostQueued*9/10
 	s := report.Sample{Figure: "T3", Subject: subject, Rep: rep}
 	out, err := b.spent(spenders, func() (load.Outcome, error) { return load.Run(ctx, plan) }, s)
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 	"github.com/mlq-dev/mlq/internal/envelope"
 )
 
-// queuedJobs is how many jobs the memory is divided by.
-const queuedJobs = 100_000
+// queuedJobs is how many jobs the memory is divided by. With those that warm
+// up they are all that one user may have waiting.
+const queuedJobs = mostQueued - connections
 
 // memory measures T6: what 100,000 jobs, each submitted by a request of its
 // own, add to Redis's used_memory. The body of a JSON job has 200 bytes; a
