@@ -38,7 +38,7 @@ run: build $(VENV)/.client ## Start MLQ on this machine and train a model on it 
 test: need-go need-test build $(VENV)/.dev ## Run all tests: Go with the race detector, Python, end to end
 	@scripts/online.sh $(GO) mod download
 	@$(PYTHON) scripts/gotest.py $(GO) test -race -timeout 15m ./...
-	@$(PYTHON) scripts/pytest.py $(VPY) $(CLIENT)/tests
+	@$(PYTHON) scripts/pythontest.py $(VPY) $(CLIENT)/tests
 
 .PHONY: check
 check: need-go $(LINT) $(VENV)/.dev ## Lint, format, types, links and OpenAPI, as CI does
