@@ -63,7 +63,9 @@ def main(command: list[str]) -> int:
             del output[package, test]
     for line in skipped:
         print("skipped:", line)
-    print(f"go: {count['pass']} passed, {count['fail']} failed, {count['skip']} skipped", flush=True)
+    print(
+        f"go: {count['pass']} passed, {count['fail']} failed, {count['skip']} skipped", flush=True
+    )
     if count["pass"] == 0 and code == 0:
         print("go: no test ran", file=sys.stderr)
         return 1
