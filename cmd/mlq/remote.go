@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -129,13 +128,9 @@ func (r *remote) unreachable(ctx context.Context, err error) error {
 
 // problemOf turns an answer that is no success into the error that it tells of.
 func problemOf(base string, response *http.Response) error {
-	e := &api.Error{}
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil || json.Unmarshal(body, &e.Problem) != nil || e.Code == "" {
-		return badAnswer(base, errors.New(response.Status))
-	}
-	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil {
-		e.RetryAfter = time.Duration(seconds) * time.Second
+	e := api.ReadError(response)
+	if e.Code == api.CodeBadAnswer {
+		return badAnswer(base, e)
 	}
 	return e
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/api"
@@ -37,6 +38,7 @@ type server struct {
 	scheduler   *scheduler.Scheduler
 	tokens      *auth.Tokens
 	blobs       *blob.Folder
+	metrics     *prometheus.Registry
 	http        *api.Server
 	listener    net.Listener
 	url         string // as this machine reaches it
@@ -75,6 +77,8 @@ func (s *server) openStore(ctx context.Context, c serverConfig) (err error) {
 	if s.worth, err = s.store.Describe(ctx); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
+	s.metrics = prometheus.NewRegistry()
+	s.store = api.MeasureStore(s.store, s.metrics)
 	s.tokens = auth.New(s.store)
 	s.scheduler, err = scheduler.New(s.store, scheduler.Options{
 		Timing: c.timing, Log: c.log, HighWater: highwater.New(c.data.join("highest_job_id")),
@@ -95,7 +99,7 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 	s.url = scheme + "://" + reachable(s.listener.Addr())
 	s.http, err = api.New(api.Options{
 		Scheduler: s.scheduler, Store: s.store, Tokens: s.tokens, Blobs: s.blobs,
-		Log: c.log, Version: version, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL,
+		Log: c.log, Version: version, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Metrics: s.metrics,
 	})
 	return err
 }
