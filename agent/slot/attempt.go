@@ -368,27 +368,15 @@ func (a *attempt) handOver(call *os.File) {
 	}
 }
 
-// isCommand looks at the start of a call's file.
+// maxCallHeader bounds what isCommand reads of a call.
+const maxCallHeader = 1 << 20
+
+// isCommand looks at the start of a call's file, of which it reads no more
+// than it must: the job is waiting. The file's offset stays.
 func isCommand(call *os.File) bool {
-	start := make([]byte, 1<<20)
-	n, err := call.ReadAt(start, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false // the runner will say what is wrong with it
-	}
 	var h CallHeader
-	return json.NewDecoder(&prefixReader{start[:n]}).Decode(&h) == nil && h.Kind == CallCommand
-}
-
-// prefixReader reads what is there.
-type prefixReader struct{ data []byte }
-
-func (r *prefixReader) Read(p []byte) (int, error) {
-	if len(r.data) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, r.data)
-	r.data = r.data[n:]
-	return n, nil
+	err := json.NewDecoder(io.NewSectionReader(call, 0, maxCallHeader)).Decode(&h)
+	return err == nil && h.Kind == CallCommand // what is wrong with a call, the runner will say
 }
 
 func (a *attempt) hear(m childMessage, progress *pace[json.RawMessage]) {
