@@ -57,13 +57,13 @@ func (r Request) Class(call string) string { return r.Need(call).String() }
 func (n Need) String() string {
 	parts := []string{"gpus=" + strconv.Itoa(n.GPUs)}
 	add := func(key, value string) {
-		if value != "" && value != "0" {
+		if value != "" {
 			parts = append(parts, key+"="+url.QueryEscape(value))
 		}
 	}
-	add("mem", strconv.FormatInt(n.MemGiB, 10))
+	add("mem", nonZero(n.MemGiB))
 	add("type", n.Type)
-	add("cc", strconv.Itoa(n.MinCC))
+	add("cc", nonZero(int64(n.MinCC)))
 	add("host", n.Host)
 	for _, name := range sortedKeys(n.Labels) {
 		parts = append(parts, "label="+url.QueryEscape(name)+":"+url.QueryEscape(n.Labels[name]))
@@ -72,6 +72,13 @@ func (n Need) String() string {
 	add("call", n.Call)
 	add("dir", n.WorkDir)
 	return strings.Join(parts, " ")
+}
+
+func nonZero(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 // ParseNeed reads a class's text.

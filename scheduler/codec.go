@@ -3,6 +3,7 @@ package scheduler
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -24,7 +25,7 @@ type jobRecord struct {
 	Priority int    `json:"p,omitempty"`
 	Devices  int    `json:"g,omitempty"` // 0 is 1
 	Rank     uint64 `json:"r,omitempty"`
-	Epoch    uint64 `json:"e,omitempty"`
+	Epoch    int64  `json:"e,omitempty"` // ms from it to Submitted: it is a time, and the difference is short
 	MaxHeld  int    `json:"m,omitempty"`
 
 	Submitted int64 `json:"t,omitempty"`
@@ -121,7 +122,7 @@ func encodeJob(j *Job) []byte {
 	r := jobRecord{
 		State: stateLetters[j.State], Reason: j.Reason, Detail: j.Detail,
 		User: j.User, Unix: packUnix(j), Name: j.Name, Class: packClass(j.Class), Shared: j.Shared,
-		Priority: j.Priority, Devices: packOne(j.Devices), Rank: j.Rank, Epoch: j.Epoch, MaxHeld: j.MaxDevices,
+		Priority: j.Priority, Devices: packOne(j.Devices), Rank: j.Rank, Epoch: j.Submitted.UnixMilli() - int64(j.Epoch), MaxHeld: j.MaxDevices,
 		Submitted: stamp(j.Submitted), QueuedAt: packQueued(j),
 		NotBefore: stamp(j.NotBefore), ExpiresAt: stamp(j.ExpiresAt), EndedAt: stamp(j.EndedAt),
 		Timeout: j.Timeout.Microseconds(), InQueue: j.QueueTimeout.Microseconds(), Grace: packGrace(j.Grace), Retries: j.Retries,
@@ -156,7 +157,7 @@ func decodeJob(id JobID, version uint64, b []byte) (Job, error) {
 	j := Job{
 		ID: id, Version: version, State: lettersState[r.State], Reason: r.Reason, Detail: r.Detail,
 		User: r.User, Unix: r.Unix, Name: r.Name, Class: unpackClass(r.Class), Shared: r.Shared,
-		Priority: r.Priority, Devices: max(r.Devices, 1), Rank: r.Rank, Epoch: r.Epoch, MaxDevices: r.MaxHeld,
+		Priority: r.Priority, Devices: max(r.Devices, 1), Rank: r.Rank, Epoch: uint64(unstamp(r.Submitted).UnixMilli() - r.Epoch), MaxDevices: r.MaxHeld,
 		Submitted: unstamp(r.Submitted), QueuedAt: unpackQueued(r),
 		NotBefore: unstamp(r.NotBefore), ExpiresAt: unstamp(r.ExpiresAt), EndedAt: unstamp(r.EndedAt),
 		Timeout: micros(r.Timeout), QueueTimeout: micros(r.InQueue), Grace: unpackGrace(r.Grace), Retries: r.Retries,
@@ -207,18 +208,22 @@ func packUnix(j *Job) string {
 	return j.Unix
 }
 
+// packClass leaves out that one GPU is wanted, as most jobs do.
 func packClass(class string) string {
-	if class == classAny {
-		return ""
+	if rest, one := strings.CutPrefix(class, classAny); one && (rest == "" || rest[0] == ' ') {
+		return strings.TrimPrefix(rest, " ")
 	}
 	return class
 }
 
 func unpackClass(class string) string {
-	if class == "" {
+	switch {
+	case class == "":
 		return classAny
+	case strings.HasPrefix(class, "gpus="):
+		return class
 	}
-	return class
+	return classAny + " " + class
 }
 
 func packOne(n int) int {
