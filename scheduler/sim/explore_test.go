@@ -63,7 +63,7 @@ func TestExhaustive(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			depth := l.depth
-			if testing.Short() {
+			if testing.Short() || underRace {
 				depth -= 3
 			}
 			found, states := l.explore(t, depth)
@@ -77,7 +77,7 @@ func TestExhaustive(t *testing.T) {
 
 func TestRandomLives(t *testing.T) {
 	lives := 300
-	if testing.Short() {
+	if testing.Short() || underRace {
 		lives = 60
 	}
 	limits := sim.Budgets{Ticks: 200, Crashes: 10, Delays: 20, Cancels: 2, Backups: 3, Losses: 3, Jumps: 1}
