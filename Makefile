@@ -40,6 +40,10 @@ test: need-go need-test build $(VENV)/.dev ## Run all tests: Go with the race de
 	@$(PYTHON) scripts/gotest.py $(GO) test -race -timeout 15m ./...
 	@$(PYTHON) scripts/pythontest.py $(VPY) $(CLIENT)/tests
 
+.PHONY: explore
+explore: need-go ## Explore the transitions to full depth, all faults and mutants (minutes)
+	@$(GO) test -count=1 -timeout 60m -v ./scheduler/sim/...
+
 .PHONY: check
 check: need-go $(LINT) $(VENV)/.dev ## Lint, format, types, links and OpenAPI, as CI does
 	@echo "check: go build without a C compiler"
