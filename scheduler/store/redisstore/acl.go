@@ -11,7 +11,7 @@ import "fmt"
 // and each command in it as it comes. So the commands of the scripts must be
 // allowed, and an agent's commit may only name keys that an agent may write.
 const (
-	connect   = "+auth +hello +select +ping +quit +client|setname +client|setinfo +info"
+	connect   = "+hello +select +ping +info"
 	scripts   = "+evalsha +eval +eval_ro"
 	inScripts = "+time +info +get +getrange +set +unlink +incr +incrby +zcard +zadd +zrem +xlen +xadd +publish"
 	readers   = "+mget +zrange +zlexcount +xrange"

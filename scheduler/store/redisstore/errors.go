@@ -40,6 +40,10 @@ func sentinel(err error) error {
 		return store.ErrTooLarge
 	case "NOAUTH", "WRONGPASS", "NOPERM":
 		return ErrConfig
+	case "ERR":
+		if strings.HasPrefix(rest, "The user executing the script") { // NOPERM, inside a script
+			return ErrConfig
+		}
 	}
 	return store.ErrUnavailable
 }

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	silence   = 5 * time.Second        // after which the connection is asked for a sign of life
-	reconnect = 200 * time.Millisecond // between two attempts
+	defaultSilence = 5 * time.Second        // after which the connection is asked for a sign of life
+	reconnect      = 200 * time.Millisecond // between two attempts
 )
 
 func (w *watches) listenOnce() {
@@ -31,16 +31,16 @@ func (w *watches) listenOnce() {
 func (w *watches) listen() {
 	defer close(w.ended)
 	for w.ctx.Err() == nil {
-		w.receive()
-		w.replace()
+		w.replace(w.receive())
 	}
 }
 
-// receive hands on what one connection says, until it fails or falls silent.
-func (w *watches) receive() {
+// receive hands on what one connection says, and returns why it ended: it failed,
+// or it fell silent.
+func (w *watches) receive() error {
 	asked := false
 	for {
-		said, err := w.conn.ReceiveTimeout(w.ctx, silence)
+		said, err := w.conn.ReceiveTimeout(w.ctx, w.silence)
 		switch {
 		case err == nil:
 			asked = false
@@ -49,7 +49,7 @@ func (w *watches) receive() {
 			asked = true
 			w.conn.Ping(w.ctx) // the answer, or its absence, is heard above
 		default:
-			return
+			return err
 		}
 	}
 }
@@ -69,6 +69,7 @@ func (w *watches) heard(said any) {
 func (w *watches) confirmed(channel string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.trouble = nil
 	sub := w.topics[channel]
 	if sub == nil {
 		return
@@ -82,13 +83,14 @@ func (w *watches) confirmed(channel string) {
 }
 
 // replace subscribes to all topics on a new connection, a moment later.
-func (w *watches) replace() {
+func (w *watches) replace(trouble error) {
 	select {
 	case <-w.ctx.Done():
 	case <-time.After(reconnect):
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.trouble = trouble
 	w.conn.Close()
 	if w.ctx.Err() != nil {
 		return

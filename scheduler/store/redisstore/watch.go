@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -17,17 +18,19 @@ import (
 // confirmation of the same topic means that the connection is a new one, and
 // that notices between the two are lost.
 type watches struct {
-	client *redis.Client
-	prefix string
-	hub    hub.Hub
+	client  *redis.Client
+	prefix  string
+	silence time.Duration
+	hub     hub.Hub
 
 	ctx    context.Context // ends with the store
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when listen has ended; nil before the first Watch
 
-	mu     sync.Mutex
-	conn   *redis.PubSub
-	topics map[string]*subscription // by channel
+	mu      sync.Mutex
+	conn    *redis.PubSub
+	topics  map[string]*subscription // by channel
+	trouble error                    // why the connection before this one ended
 }
 
 // subscription is one topic's.
@@ -37,7 +40,7 @@ type subscription struct {
 }
 
 func newWatches(client *redis.Client, prefix string) *watches {
-	w := &watches{client: client, prefix: prefix, topics: map[string]*subscription{}}
+	w := &watches{client: client, prefix: prefix, silence: defaultSilence, topics: map[string]*subscription{}}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	return w
 }
@@ -73,7 +76,7 @@ func (w *watches) await(ctx context.Context, waiting []chan struct{}) error {
 		select {
 		case <-held:
 		case <-late.C:
-			return errors.New("subscription not confirmed")
+			return w.unconfirmed()
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-w.ctx.Done():
@@ -81,6 +84,13 @@ func (w *watches) await(ctx context.Context, waiting []chan struct{}) error {
 		}
 	}
 	return nil
+}
+
+// unconfirmed says why, where Redis has: an ACL may forbid the channel.
+func (w *watches) unconfirmed() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return cmp.Or(w.trouble, errors.New("subscription not confirmed"))
 }
 
 // acquire counts a watcher on each topic and subscribes to those that are new.
