@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // group runs the parts of a daemon. They are stopped in the reverse order of
@@ -53,9 +54,9 @@ func (g *group) wait(ctx context.Context) error {
 
 // stop ends what runs, the last first.
 func (g *group) stop() {
-	for i := len(g.actors) - 1; i >= 0; i-- {
-		g.actors[i].cancel()
-		<-g.actors[i].done
+	for _, a := range slices.Backward(g.actors) {
+		a.cancel()
+		<-a.done
 	}
 }
 

@@ -75,8 +75,7 @@ func addCommand(fields map[string]any, command []string) error {
 // followRun streams the job's output; a signal cancels it.
 func followRun(ctx context.Context, io streams, r *remote, id scheduler.JobID) error {
 	err := copyLog(ctx, io.out, r, id, 0, true)
-	var s signalled
-	if errors.As(context.Cause(ctx), &s) {
+	if s, ok := errors.AsType[signalled](context.Cause(ctx)); ok {
 		return cancelRun(ctx, io, r, id, s)
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -63,7 +64,7 @@ func setFlag(flags *pflag.FlagSet, f *pflag.Flag, value string) error {
 
 // unwrapped takes the flag's name off an error: the variable's stands there already.
 func unwrapped(err error) error {
-	if invalid, ok := err.(*pflag.InvalidValueError); ok {
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return invalid.Unwrap()
 	}
 	return err
