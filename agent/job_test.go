@@ -75,7 +75,7 @@ def f(path):
 
 func TestRevokeToRunAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 10)
+	w := newWorld(t, 1)
 	w.start("h1", "cpu:1", nil)
 	w.start("h2", "cpu:1", nil)
 	g := w.gate()

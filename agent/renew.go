@@ -85,12 +85,14 @@ func (a *Agent) renewOnce(ctx context.Context) error {
 	return nil
 }
 
-// confirm moves the deadline of every running job.
+// confirm moves the deadline of every running job. A slot that hangs must not
+// hold up the heartbeat of the others: each is told on its own, for 5 s at
+// most, and an order that is overtaken does no harm.
 func (a *Agent) confirm(sent time.Duration) {
 	a.belief.confirm(sent)
 	deadline := a.belief.deadline()
 	for _, t := range a.running() {
-		t.link.extend(t.ref, deadline)
+		go t.link.extend(t.ref, deadline)
 	}
 }
 

@@ -28,7 +28,7 @@ type shelf struct {
 	functions map[string][]agent.Function // by user
 }
 
-func newShelf(t *testing.T) *shelf {
+func newShelf(t testing.TB) *shelf {
 	t.Helper()
 	blobs, err := blob.Open(t.TempDir())
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *shelf) register(t *testing.T, user, name string, pickle []byte) {
 	s.functions[user] = append(s.functions[user], agent.Function{Name: name, SHA256: sum})
 }
 
-func (s *shelf) log(t *testing.T, job scheduler.JobID, attempt int) string {
+func (s *shelf) log(t testing.TB, job scheduler.JobID, attempt int) string {
 	t.Helper()
 	size, err := s.blobs.LogSize(int64(job), attempt)
 	if err != nil {

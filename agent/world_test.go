@@ -19,7 +19,6 @@ import (
 
 	"github.com/mlq-dev/mlq/agent"
 	"github.com/mlq-dev/mlq/agent/pyenv"
-	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/internal/redistest"
@@ -35,7 +34,7 @@ const patience = 60 * time.Second
 
 // world is a store with a scheduler, and the server that agents need beside.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	ctx   context.Context
 	url   string // of the Redis; "" where the store is in memory
 	store store.Store
@@ -45,7 +44,7 @@ type world struct {
 }
 
 // newWorld has the store in memory.
-func newWorld(t *testing.T, scale int) *world {
+func newWorld(t testing.TB, scale int) *world {
 	t.Helper()
 	st, err := localstore.OpenMemory()
 	if err != nil {
@@ -55,7 +54,7 @@ func newWorld(t *testing.T, scale int) *world {
 }
 
 // newRedisWorld has it on a Redis, which is the shared one where none is given.
-func newRedisWorld(t *testing.T, scale int, server *redistest.Server) *world {
+func newRedisWorld(t testing.TB, scale int, server *redistest.Server) *world {
 	t.Helper()
 	if server == nil {
 		server = redistest.Shared(t)
@@ -96,7 +95,7 @@ func (w *world) schedulerOptions() scheduler.Options {
 }
 
 // testLog shows what happened only where a test fails, or with -v.
-func testLog(t *testing.T) zerolog.Logger {
+func testLog(t testing.TB) zerolog.Logger {
 	return zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
 }
 
@@ -267,17 +266,19 @@ func runChild(ctx context.Context, args []string) error {
 	return a.Run(ctx)
 }
 
-// slots connects to the host's slots. That cuts their agent off, so only where
-// the agent is dead, or is to find its way back.
+// slots finds the processes of the host's slots by their command line.
 func (h *host) slots() (pids []int) {
-	dirs, err := filepath.Glob(filepath.Join(h.data, "slots", "*"))
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		h.w.t.Fatal(err)
 	}
-	for _, dir := range dirs {
-		if c, err := slot.Connect(context.Background(), dir); err == nil {
-			pids = append(pids, c.State().PID)
-			_ = c.Close() // only asked for its state
+	for _, path := range lines {
+		line, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(line), asSlot+"\x00") || !strings.Contains(string(line), "--dir="+h.data+"/") {
+			continue // gone, or somebody else's
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+			pids = append(pids, pid)
 		}
 	}
 	return pids
