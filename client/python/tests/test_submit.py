@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,6 +104,8 @@ def test_nothing_is_sent_of_a_wrong_call(scripted: Scripted, client: mlq.Client)
         lambda: client.map(train, [1], key="k"),
         lambda: client.map(train, [1], [2], [3]),
         lambda: client.options(gpus=1).submit(train, 1, gpus=2),  # type: ignore[call-arg]
+        lambda: client.submit(train, threading.Lock()),
+        lambda: client.map(train, [1, threading.Lock()]),
     ]
     for attempt in wrong:
         with pytest.raises(TypeError):
