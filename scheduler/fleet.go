@@ -20,14 +20,12 @@ const (
 	fleetFresh = 10 * time.Second
 )
 
-// fleet is this process's picture of all hosts: for submits, which must not
+// fleet remembers which needs some host can meet: for submits, which must not
 // read every inventory. It decides nothing but a refusal, and that on fresh data.
 type fleet struct {
 	mu    sync.Mutex
-	hosts []Host
-	now   time.Time // the store's, when it was taken
-	taken time.Time // this process's clock
-	can   map[string]bool
+	taken time.Time       // when the oldest of the answers was given, by this process's clock
+	can   map[string]bool // needs that some host can meet
 }
 
 // canRun refuses a need that no host seen in the last days can ever meet, and
