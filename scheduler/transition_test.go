@@ -87,7 +87,12 @@ func TestReleases(t *testing.T) {
 	h := w.host("a", 1)
 	id := w.submit("ana")
 	for range 20 {
-		c := h.take(nil)
+		var c scheduler.Claimed
+		w.until("the host is asked again", func() bool {
+			won, err := h.claim(h.choose(nil))
+			c = won
+			return err == nil
+		})
 		ref := scheduler.LeaseRef{Job: id, Fence: c.Fence}
 		w.must(w.s.Release(w.ctx, ref, "device refused"))
 		w.must(w.s.Release(w.ctx, ref, "device refused")) // a repeat
