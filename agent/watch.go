@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 
 	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/scheduler"
@@ -121,10 +122,8 @@ func drop(ctx context.Context, t *attempt) step {
 // awaitEnd waits until the slot is rid of the attempt.
 func (t *attempt) awaitEnd(ctx context.Context) bool {
 	for {
-		for _, m := range t.inbox.take() {
-			if t.isEnd(m) {
-				return true
-			}
+		if slices.ContainsFunc(t.inbox.take(), t.isEnd) {
+			return true
 		}
 		select {
 		case <-ctx.Done():

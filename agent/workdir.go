@@ -17,7 +17,7 @@ import (
 // workdirs are the folders DATA/jobs/<id>, one per job and the same for all
 // its attempts here. Beside each lies <id>.json, which the job cannot reach:
 // whose it is and since when, so that a folder is never given to another job
-// of the same number (of another store)
+// of the same number (of another store).
 type workdirs struct{ root string }
 
 // tag is the content of <id>.json.

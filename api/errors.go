@@ -122,8 +122,7 @@ func codeOf(err error) (Code, bool) {
 			return o.code, true
 		}
 	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return CodeTooLarge, true
 	}
 	return "", false

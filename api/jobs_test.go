@@ -37,7 +37,7 @@ func TestPredecessorsNames(t *testing.T) {
 	id := w.submit(w.ana, `{"msg":1,"functions":["f"],"callback":"http://example.org/x"}`)
 	var fields map[string]json.RawMessage
 	w.ok(w.do(w.ana, "GET", path(id, ""), nil), 200, &fields)
-	for _, name := range strings.Fields("id timestamp worker processing_started processing_finished progress short_result callback retries functions msg") {
+	for name := range strings.FieldsSeq("id timestamp worker processing_started processing_finished progress short_result callback retries functions msg") {
 		if _, ok := fields[name]; !ok {
 			t.Errorf("no field %s", name)
 		}
@@ -236,9 +236,19 @@ func TestOthersJobsAreUnknown(t *testing.T) {
 	w := newWorld(t)
 	id := w.submit(w.ana, `{"msg":1}`)
 	for _, c := range []struct{ method, more string }{
-		{"GET", ""}, {"GET", "/progress"}, {"GET", "/result"}, {"GET", "/result.png"}, {"GET", "/short_result"},
-		{"GET", "/files"}, {"GET", "/files/a"}, {"GET", "/logs"}, {"GET", "/logs?follow=1"}, {"GET", "/events"}, {"GET", "/why"},
-		{"DELETE", ""}, {"POST", "/requeue"},
+		{"GET", ""},
+		{"GET", "/progress"},
+		{"GET", "/result"},
+		{"GET", "/result.png"},
+		{"GET", "/short_result"},
+		{"GET", "/files"},
+		{"GET", "/files/a"},
+		{"GET", "/logs"},
+		{"GET", "/logs?follow=1"},
+		{"GET", "/events"},
+		{"GET", "/why"},
+		{"DELETE", ""},
+		{"POST", "/requeue"},
 	} {
 		w.refused(w.do(w.bob, c.method, path(id, c.more), nil), 404, api.CodeNotFound)
 	}

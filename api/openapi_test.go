@@ -82,8 +82,8 @@ func TestOpenAPIMatchesTypes(t *testing.T) {
 
 func jsonNames(t reflect.Type) []string {
 	var names []string
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		names = append(names, name)
 	}
 	sort.Strings(names)

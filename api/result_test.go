@@ -160,8 +160,10 @@ func TestFiles(t *testing.T) {
 		return blob.Sum([]byte(data))
 	}
 	text, err := json.Marshal(blob.Manifest{Files: []blob.File{
-		{Name: "plots/loss é.png", Size: 3, SHA256: put("PNG")}, {Name: "model.pt", Size: 2, SHA256: put("pt")},
-		{Name: "page.html", Size: 3, SHA256: put("<b>")}, {Name: "lost", Size: 1, SHA256: blob.Sum([]byte("l"))},
+		{Name: "plots/loss é.png", Size: 3, SHA256: put("PNG")},
+		{Name: "model.pt", Size: 2, SHA256: put("pt")},
+		{Name: "page.html", Size: 3, SHA256: put("<b>")},
+		{Name: "lost", Size: 1, SHA256: blob.Sum([]byte("l"))},
 	}})
 	must(t, err)
 	l.finish(scheduler.Finish{
@@ -187,7 +189,7 @@ func TestFiles(t *testing.T) {
 
 func (l lease) put(offset int, text string) answer {
 	l.Helper()
-	return l.do(l.world.agent, "PUT", fmt.Sprintf("/jobs/%d/attempts/%d/log?offset=%d&fence=%d", l.ref.Job, l.n, offset, l.ref.Fence), text)
+	return l.do(l.agent, "PUT", fmt.Sprintf("/jobs/%d/attempts/%d/log?offset=%d&fence=%d", l.ref.Job, l.n, offset, l.ref.Fence), text)
 }
 
 func TestLogUpload(t *testing.T) {

@@ -209,8 +209,12 @@ func TestOrigin(t *testing.T) {
 	own := w.url
 	for _, method := range []string{"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"} {
 		for _, foreign := range []header{
-			{"Origin", "https://evil.example.com"}, {"Origin", "null"}, {"Origin", "http://localhost:8888"}, {"Origin", own + ".evil.com"},
-			{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"},
+			{"Origin", "https://evil.example.com"},
+			{"Origin", "null"},
+			{"Origin", "http://localhost:8888"},
+			{"Origin", own + ".evil.com"},
+			{"Sec-Fetch-Site", "cross-site"},
+			{"Sec-Fetch-Site", "same-site"},
 		} {
 			if a := w.do(w.ana, method, "/jobs?name=x", nil, foreign); a.status != http.StatusForbidden {
 				t.Errorf("%s with %s %s: %d", method, foreign.name, foreign.value, a.status)

@@ -283,8 +283,7 @@ func parseMembers(media string, members [][]byte) ([]*submission.Parsed, error) 
 // memberError names the member that is wrong.
 func memberError(i int, err error) error {
 	prefix := "/jobs/" + strconv.Itoa(i)
-	var e *submission.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*submission.Error](err); ok {
 		moved := *e
 		moved.Pointer = prefix + e.Pointer
 		return &moved

@@ -84,7 +84,7 @@ func nonZero(n int64) string {
 // ParseNeed reads a class's text.
 func ParseNeed(class string) (Need, error) {
 	var n Need
-	for _, part := range strings.Fields(class) {
+	for part := range strings.FieldsSeq(class) {
 		key, raw, ok := strings.Cut(part, "=")
 		if !ok {
 			return Need{}, fmt.Errorf("class %q: %q has no value", class, part)

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -175,9 +176,7 @@ func (p *picker) order(hold *held) []Choice {
 		}
 	}
 	holds := make(map[string]int64, len(p.view.Held))
-	for user, n := range p.view.Held {
-		holds[user] = n
-	}
+	maps.Copy(holds, p.view.Held)
 	return takeTurns(ready, holds)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -37,12 +38,8 @@ type evidence struct {
 // Clone gives a copy that goes its own way, for simulations.
 func (r *Reaper) Clone() *Reaper {
 	c := &Reaper{agreed: r.agreed, offset: r.offset, seen: make(map[string]sighting), done: make(map[string]uint64)}
-	for k, v := range r.seen {
-		c.seen[k] = v
-	}
-	for k, v := range r.done {
-		c.done[k] = v
-	}
+	maps.Copy(c.seen, r.seen)
+	maps.Copy(c.done, r.done)
 	return c
 }
 

@@ -72,8 +72,13 @@ func (t Timing) Validate() error {
 		name string
 		d    time.Duration
 	}{
-		{"RenewEvery", t.RenewEvery}, {"Warn", t.Warn}, {"Term", t.Term}, {"Kill", t.Kill},
-		{"Empty", t.Empty}, {"Believe", t.Believe}, {"Expire", t.Expire},
+		{"RenewEvery", t.RenewEvery},
+		{"Warn", t.Warn},
+		{"Term", t.Term},
+		{"Kill", t.Kill},
+		{"Empty", t.Empty},
+		{"Believe", t.Believe},
+		{"Expire", t.Expire},
 	}
 	for i := 1; i < len(order); i++ {
 		if order[i-1].d >= order[i].d {

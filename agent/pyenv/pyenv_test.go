@@ -23,8 +23,15 @@ func TestParseFlags(t *testing.T) {
 
 func TestParseFlagsRefuses(t *testing.T) {
 	for _, values := range [][]string{
-		{""}, {"a="}, {"=/bin/x"}, {"3.11=/bin/x"}, {"/x=/bin/x"}, {"a b=/bin/x"},
-		{"a=/bin/x", "a=/bin/y"}, {"/bin/x", "default=/bin/y"}, {"a=no-such-program"},
+		{""},
+		{"a="},
+		{"=/bin/x"},
+		{"3.11=/bin/x"},
+		{"/x=/bin/x"},
+		{"a b=/bin/x"},
+		{"a=/bin/x", "a=/bin/y"},
+		{"/bin/x", "default=/bin/y"},
+		{"a=no-such-program"},
 		{strings.Repeat("n", 65) + "=/bin/x"},
 	} {
 		if got, err := ParseFlags(values); err == nil {

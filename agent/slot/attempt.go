@@ -460,8 +460,10 @@ func (a *attempt) clear(ctx context.Context) {
 }
 
 func (a *attempt) judge() *Ended {
-	f := facts{status: a.child.status, stop: a.stop, limit: a.slot.options.MaxResult,
-		rejected: a.rejected, command: a.command, orphaned: a.orphaned()}
+	f := facts{
+		status: a.child.status, stop: a.stop, limit: a.slot.options.MaxResult,
+		rejected: a.rejected, command: a.command, orphaned: a.orphaned(),
+	}
 	if f.status.Signaled() && f.status.Signal() == unix.SIGKILL {
 		f.oomKills = oomKills() > a.oomBefore
 	}

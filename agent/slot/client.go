@@ -93,8 +93,7 @@ func (c *Client) reason(err error) error {
 	if errors.Is(err, io.EOF) {
 		return errClosed
 	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("slot spoke nonsense: %w", err)
 	}
 	return fmt.Errorf("%w: %w", errClosed, err)
@@ -133,8 +132,10 @@ func (c *Client) Extend(ref scheduler.LeaseRef, deadline time.Duration) error {
 
 // Cancel ends the attempt with SIGTERM, and SIGKILL after the grace.
 func (c *Client) Cancel(ref scheduler.LeaseRef, s Stop) error {
-	return c.line.send(order{Op: opCancel, Job: ref.Job, Fence: ref.Fence,
-		Grace: s.Grace, Why: s.Why, Outcome: s.Outcome})
+	return c.line.send(order{
+		Op: opCancel, Job: ref.Job, Fence: ref.Fence,
+		Grace: s.Grace, Why: s.Why, Outcome: s.Outcome,
+	})
 }
 
 // Revoke ends the attempt at once, with SIGKILL: the lease is not ours any

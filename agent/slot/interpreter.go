@@ -41,8 +41,10 @@ func startInterpreter(n *nursery, o *Options, python string, account *Account, a
 		Dir:   "/",
 		Env:   interpreterEnviron(python),
 		Files: []uintptr{null.Fd(), 2, 2, theirs.Fd()},
-		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL,
-			Credential: credential(account)},
+		Sys: &syscall.SysProcAttr{
+			Setsid: true, Pdeathsig: syscall.SIGKILL,
+			Credential: credential(account),
+		},
 	})
 	if err != nil {
 		line.close()
@@ -113,8 +115,10 @@ func startWarm(n *nursery, o *Options, python string) (*warmParent, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &warmParent{interpreter: i, nursery: n, children: map[int]*child{}, gone: make(chan struct{}),
-		log: o.Log.With().Str("python", python).Int("pid", i.pid).Logger()}
+	p := &warmParent{
+		interpreter: i, nursery: n, children: map[int]*child{}, gone: make(chan struct{}),
+		log: o.Log.With().Str("python", python).Int("pid", i.pid).Logger(),
+	}
 	go p.receive()
 	return p, nil
 }

@@ -66,7 +66,7 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 
 func (o *Options) setPreload(list string) error {
 	o.Preload = nil
-	for _, name := range strings.Split(list, ",") {
+	for name := range strings.SplitSeq(list, ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			o.Preload = append(o.Preload, name)
 		}

@@ -73,7 +73,7 @@ func (o *orphans) marked(pid int) bool {
 	job := markJob + "=" + strconv.FormatInt(int64(o.record.Grant.Job), 10)
 	fence := markFence + "=" + strconv.FormatUint(o.record.Grant.Fence, 10)
 	found := 0
-	for _, variable := range bytes.Split(env, []byte{0}) {
+	for variable := range bytes.SplitSeq(env, []byte{0}) {
 		if string(variable) == job || string(variable) == fence {
 			found++
 		}

@@ -183,6 +183,8 @@ func commandResult(code int) ([]byte, error) {
 			envelope.Part{Name: "view", Data: []byte("0")})
 	}
 	text := fmt.Sprintf("the command ended with exit code %d", code)
-	return envelope.Encode(envelope.Header{Kind: envelope.KindError, Type: "mlq.CommandFailed",
-		Message: text, Reason: string(scheduler.ReasonError), Short: text})
+	return envelope.Encode(envelope.Header{
+		Kind: envelope.KindError, Type: "mlq.CommandFailed",
+		Message: text, Reason: string(scheduler.ReasonError), Short: text,
+	})
 }

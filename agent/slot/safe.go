@@ -199,7 +199,7 @@ func venvHome(prefix string) string {
 	if err != nil {
 		return "" // not a virtual environment
 	}
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		key, value, _ := strings.Cut(line, "=")
 		if strings.TrimSpace(key) == "home" {
 			return strings.TrimSpace(value)

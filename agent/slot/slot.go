@@ -71,8 +71,10 @@ func newSlot(o Options) (*slot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &slot{options: o, boot: boot, spool: spool{o.Spool}, changed: make(chan struct{}, 1),
-		log: o.Log.With().Str("device", o.Device).Logger()}
+	s := &slot{
+		options: o, boot: boot, spool: spool{o.Spool}, changed: make(chan struct{}, 1),
+		log: o.Log.With().Str("device", o.Device).Logger(),
+	}
 	s.stable = newStable(&s.options, n)
 	s.tree = &tree{self: os.Getpid(), reaped: n.reaped, ours: s.stable.owned, log: s.log}
 	return s, nil
@@ -105,8 +107,10 @@ func (s *slot) recover(ctx context.Context) error {
 
 // lost is the end of an attempt whose slot died.
 func (s *slot) lost(r *record) Ended {
-	ended := Ended{Outcome: scheduler.OutcomeLost, ExitCode: -1, Started: true,
-		Detail: "the slot process that ran it was killed", Log: s.spool.logPath(r.Grant.Ref())}
+	ended := Ended{
+		Outcome: scheduler.OutcomeLost, ExitCode: -1, Started: true,
+		Detail: "the slot process that ran it was killed", Log: s.spool.logPath(r.Grant.Ref()),
+	}
 	if r.Boot != s.boot {
 		ended.Detail = "the host was restarted"
 	}

@@ -133,7 +133,7 @@ func listedChildren(pid int) []int {
 		if err != nil {
 			continue // the thread is gone, its children have moved on
 		}
-		for _, word := range strings.Fields(string(text)) {
+		for word := range strings.FieldsSeq(string(text)) {
 			if child, err := strconv.Atoi(word); err == nil {
 				found = append(found, child)
 			}

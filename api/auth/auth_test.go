@@ -116,9 +116,15 @@ func TestIDAloneProvesNothing(t *testing.T) {
 func TestRefusedWishes(t *testing.T) {
 	tokens := auth.New(memory(t))
 	for _, w := range []auth.Wanted{
-		{Role: auth.RoleUser}, {User: "ana"}, {User: "ana", Role: "root"}, {User: "ana", Role: auth.RoleAttempt},
-		{User: "a b", Role: auth.RoleUser}, {User: "-a", Role: auth.RoleUser}, {User: "a:b", Role: auth.RoleUser},
-		{User: strings.Repeat("a", 65), Role: auth.RoleUser}, {User: "ana", Role: auth.RoleUser, Unix: "../x"},
+		{Role: auth.RoleUser},
+		{User: "ana"},
+		{User: "ana", Role: "root"},
+		{User: "ana", Role: auth.RoleAttempt},
+		{User: "a b", Role: auth.RoleUser},
+		{User: "-a", Role: auth.RoleUser},
+		{User: "a:b", Role: auth.RoleUser},
+		{User: strings.Repeat("a", 65), Role: auth.RoleUser},
+		{User: "ana", Role: auth.RoleUser, Unix: "../x"},
 		{User: "ana", Role: auth.RoleUser, Expires: -time.Hour},
 	} {
 		if _, _, err := tokens.Create(t.Context(), w); !errors.Is(err, auth.ErrInvalid) {

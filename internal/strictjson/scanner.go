@@ -3,6 +3,7 @@ package strictjson
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -311,10 +312,8 @@ func (n *names) add(name string) bool {
 		n.many[name] = struct{}{}
 		return !known
 	}
-	for _, other := range n.few {
-		if other == name {
-			return false
-		}
+	if slices.Contains(n.few, name) {
+		return false
 	}
 	n.few = append(n.few, name)
 	if len(n.few) > fewNames {

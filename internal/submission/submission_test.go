@@ -3,6 +3,7 @@ package submission
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -226,7 +227,7 @@ func TestEnvelopeRefusals(t *testing.T) {
 		pointer string
 	}{
 		{"truncated", good[:len(good)-1], CodeBadEnvelope, ""},
-		{"trailing", append(good[:len(good):len(good)], 'x'), CodeBadEnvelope, ""},
+		{"trailing", append(slices.Clip(good), 'x'), CodeBadEnvelope, ""},
 		{"a result", result, CodeBadEnvelope, ""},
 		{"without python", noPython, CodeInvalidField, "/python"},
 		{"request is a list", call(t, `[]`), CodeBadJSON, "/request"},

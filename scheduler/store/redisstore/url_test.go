@@ -13,21 +13,28 @@ func TestParse(t *testing.T) {
 	for url, want := range map[string]target{
 		"redis://cache": {network: "tcp", addrs: []string{"cache:6379"}, namespace: "mlq"},
 		"redis://:pw@cache:7000/3?namespace=lab-1": {
-			network: "tcp", addrs: []string{"cache:7000"}, password: "pw", db: 3, namespace: "lab-1"},
+			network: "tcp", addrs: []string{"cache:7000"}, password: "pw", db: 3, namespace: "lab-1",
+		},
 		"redis://ana:p%40%2F%3Aw@[::1]/": {
-			network: "tcp", addrs: []string{"[::1]:6379"}, user: "ana", password: "p@/:w", namespace: "mlq"},
+			network: "tcp", addrs: []string{"[::1]:6379"}, user: "ana", password: "p@/:w", namespace: "mlq",
+		},
 		"rediss://cache:7001": {
 			network: "tcp", addrs: []string{"cache:7001"}, namespace: "mlq",
-			tls: &tls.Config{MinVersion: tls.VersionTLS12, ServerName: "cache"}},
+			tls: &tls.Config{MinVersion: tls.VersionTLS12, ServerName: "cache"},
+		},
 		"unix:///run/redis.sock?db=2&namespace=x": {
-			network: "unix", addrs: []string{"/run/redis.sock"}, db: 2, namespace: "x"},
+			network: "unix", addrs: []string{"/run/redis.sock"}, db: 2, namespace: "x",
+		},
 		"unix://ana:pw@/run/redis.sock": {
-			network: "unix", addrs: []string{"/run/redis.sock"}, user: "ana", password: "pw", namespace: "mlq"},
+			network: "unix", addrs: []string{"/run/redis.sock"}, user: "ana", password: "pw", namespace: "mlq",
+		},
 		"redis+sentinel://ana:pw@a:1,b,[::2]:3/main/4?namespace=n": {
 			network: "tcp", addrs: []string{"a:1", "b:26379", "[::2]:3"}, master: "main",
-			user: "ana", password: "pw", db: 4, namespace: "n"},
+			user: "ana", password: "pw", db: 4, namespace: "n",
+		},
 		"redis+sentinel://a/main": {
-			network: "tcp", addrs: []string{"a:26379"}, master: "main", namespace: "mlq"},
+			network: "tcp", addrs: []string{"a:26379"}, master: "main", namespace: "mlq",
+		},
 	} {
 		got, err := parse(url)
 		if err != nil {

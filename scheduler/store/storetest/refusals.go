@@ -46,7 +46,9 @@ func testRefusals(t *testing.T, b *bench) {
 
 func testMalformed(b *bench) {
 	for _, e := range []store.Effect{
-		{}, {Kind: 99, Key: "k"}, store.Put("", nil), store.PutTTL("k", nil, -1),
+		{},
+		{Kind: 99, Key: "k"},
+		store.Put("", nil), store.PutTTL("k", nil, -1),
 		store.Put(store.RevisionKey, nil),
 	} {
 		b.refused(store.ErrInvalid, nil, e)
