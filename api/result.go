@@ -144,7 +144,7 @@ func (s *Server) serveView(c *call, job *scheduler.Job, r *resultFile, ext strin
 	default:
 		as.media = "application/json"
 	}
-	c.Header().Set("MLQ-Value", r.header.Value)
+	c.Header().Set("Mlq-Value", r.header.Value)
 	return s.serveContent(c, r.part(view.Offset, view.Size), as)
 }
 

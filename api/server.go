@@ -80,7 +80,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	close(s.stopping)
 	err := shutdown(server)
-	<-ended
+	if failure := <-ended; !errors.Is(failure, http.ErrServerClosed) {
+		err = errors.Join(err, failure)
+	}
 	<-watching
 	return err
 }

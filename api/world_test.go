@@ -280,7 +280,7 @@ func (l lease) finish(f scheduler.Finish, h envelope.Header, parts ...envelope.P
 	if len(data) <= scheduler.InlineLimit {
 		f.Result.Inline, f.Inline = true, data
 	} else {
-		l.ok(l.do(l.world.agent, "PUT", "/blobs/"+f.Result.SHA256, data), http.StatusCreated, nil)
+		l.ok(l.do(l.agent, "PUT", "/blobs/"+f.Result.SHA256, data), http.StatusCreated, nil)
 	}
 	_, err = l.sched.Finish(l.Context(), l.ref, f)
 	must(l, err)

@@ -115,7 +115,7 @@ func decodeHeader(text []byte) (*Header, error) {
 		Frames []wireFrame `json:"frames"`
 	}{Header: &Header{}}
 	if err := json.Unmarshal(text, &wire); err != nil {
-		return nil, fmt.Errorf("%w: header: %s", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: header: %w", ErrInvalid, err)
 	}
 	h := wire.Header
 	switch h.Kind {

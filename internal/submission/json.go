@@ -133,12 +133,12 @@ func (p *Parsed) settleName() error {
 		if p.Call.Function == "" {
 			return &Error{Code: CodeInvalidField, Pointer: "/function", Detail: "say which function of source to run"}
 		}
-		p.Submission.Function = p.Call.Function
+		p.Function = p.Call.Function
 	case KindCommand:
-		p.Submission.Function = commandName(p.Call.Command[0])
+		p.Function = commandName(p.Call.Command[0])
 	case KindMessage:
 		if n := len(p.Call.Functions); n > 0 {
-			p.Submission.Function = p.Call.Functions[n-1]
+			p.Function = p.Call.Functions[n-1]
 		}
 	}
 	return nil
