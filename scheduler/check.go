@@ -23,7 +23,7 @@ type CheckReport struct {
 func (s *Scheduler) Check(ctx context.Context) (CheckReport, error) {
 	var r CheckReport
 	for _, step := range []func(context.Context, *CheckReport) error{
-		s.checkQueues, s.checkTimed, s.checkHosts,
+		s.checkQueues, s.checkTimed, s.checkHosts, s.checkJobs,
 	} {
 		if err := step(ctx, &r); err != nil {
 			return r, fmt.Errorf("check: %w", err)

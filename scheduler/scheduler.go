@@ -36,7 +36,8 @@ type Scheduler struct {
 	flight  flight  // submits under way
 	classes classes // memories that save a read
 	fleet   fleet
-	crowded atomic.Bool // the last submit saw many idle hosts
+	checked atomic.Int64 // the id where the next check of jobs goes on; 0: from the highest
+	crowded atomic.Bool  // the last submit saw many idle hosts
 }
 
 // Who acts: taken from the token, never from a request.
