@@ -130,7 +130,7 @@ func (a *attempt) prepare(ctx context.Context) error {
 	if a.child, err = a.slot.stable.take(ctx, a.grant, a.mode); err != nil {
 		return fmt.Errorf("python %s: %w", a.grant.Environment, err)
 	}
-	a.said = a.child.messages()
+	a.said = a.child.said
 	if err := a.persist(); err != nil {
 		return fmt.Errorf("the host's spool: %w", err)
 	}
@@ -393,7 +393,6 @@ func (a *attempt) drain(progress *pace[json.RawMessage], size *pace[int64]) {
 	// A process outside of the tree may hold the line open: no longer than this.
 	limit := time.NewTimer(overdue)
 	defer limit.Stop()
-	a.child.line.conn.CloseWrite()
 	for a.said != nil {
 		// What is there is read at once; without a writer the end follows.
 		_ = a.child.line.conn.SetReadDeadline(time.Now().Add(drainFor))
@@ -549,6 +548,7 @@ func (a *attempt) undo(ctx context.Context) {
 func (a *attempt) release() {
 	if a.child != nil {
 		a.child.line.close()
+		go discard(a.child.said)
 	}
 	if a.result != nil {
 		a.result.close()

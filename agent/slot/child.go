@@ -16,6 +16,8 @@ type child struct {
 	line   *packets
 	parent *warmParent // nil: a spare, our own child
 
+	said chan childMessage // closed when the line has ended; what a waiting child says fits in
+
 	once   sync.Once
 	done   chan struct{}      // closed when it has ended and was reaped
 	status syscall.WaitStatus // how; read after done
@@ -39,7 +41,8 @@ const (
 
 // newChild is for a process forked by a warm parent.
 func newChild(pid int, line *packets, parent *warmParent) *child {
-	c := &child{pid: pid, line: line, parent: parent, done: make(chan struct{})}
+	c := &child{pid: pid, line: line, parent: parent, said: make(chan childMessage, 4), done: make(chan struct{})}
+	go c.listen()
 	orphaned := parent.nursery.adopt(pid)
 	go func() {
 		// If the warm parent dies first, the child becomes ours to reap.
@@ -54,7 +57,8 @@ func newChild(pid int, line *packets, parent *warmParent) *child {
 
 // newSpare is for an interpreter that was started to run one job.
 func newSpare(i *interpreter) *child {
-	c := &child{pid: i.pid, line: i.line, done: make(chan struct{})}
+	c := &child{pid: i.pid, line: i.line, said: make(chan childMessage, 4), done: make(chan struct{})}
+	go c.listen()
 	go func() { c.ended(<-i.exit) }()
 	return c
 }
@@ -124,25 +128,27 @@ func (c *child) awaitEnd() {
 // to answer a request.
 const overdue = 2 * time.Second
 
-// messages hands on what the child says until its line ends.
-func (c *child) messages() <-chan childMessage {
-	said := make(chan childMessage)
-	go func() {
-		defer close(said)
-		buf := make([]byte, maxChildPacket)
-		for {
-			var m childMessage
-			err := c.line.receive(&m, buf)
-			if errors.Is(err, errNonsense) {
-				continue
-			}
-			if err != nil {
-				return
-			}
-			said <- m
+// listen hands on what the child says until its line ends.
+func (c *child) listen() {
+	defer close(c.said)
+	buf := make([]byte, maxChildPacket)
+	for {
+		var m childMessage
+		err := c.line.receive(&m, buf)
+		if errors.Is(err, errNonsense) {
+			continue
 		}
-	}()
-	return said
+		if err != nil {
+			return
+		}
+		c.said <- m
+	}
+}
+
+// discard takes what nobody wants to hear any more; the line is closed.
+func discard(said <-chan childMessage) {
+	for range said { //nolint:revive // that is all
+	}
 }
 
 // maxChildPacket bounds what a job may say at once; longer is cut off, and ignored.

@@ -61,8 +61,11 @@ func TestStopping(t *testing.T) {
 		out  scheduler.Outcome
 	}{
 		"nothing but the clocks": {func(*stopping) {}, []action{actNone, actTerm, actKill, actNone, actNone}, scheduler.OutcomeTimedOut},
-		"cancel first": {func(s *stopping) { s.ask(causeCancel, scheduler.OutcomeCancelled, "", 85) },
-			[]action{actTerm, actNone, actNone, actNone, actKill}, scheduler.OutcomeCancelled},
+		"cancel first": {
+			func(s *stopping) { s.ask(causeCancel, scheduler.OutcomeCancelled, "", 85) },
+			[]action{actTerm, actNone, actNone, actNone, actKill},
+			scheduler.OutcomeCancelled,
+		},
 		"revoke": {func(s *stopping) {
 			s.ask(causeCancel, scheduler.OutcomeCancelled, "", 85)
 			s.ask(causeRevoke, scheduler.OutcomeLost, "", 0)
@@ -189,7 +192,7 @@ func TestRootExecutesOnlyItsOwnFiles(t *testing.T) {
 		t.Skip("only root owns files as root")
 	}
 	// Below a folder that belongs to root alone; the usual temporary folder does not.
-	root, err := os.MkdirTemp("/root", "mlq-safe-")
+	root, err := os.MkdirTemp("/root", "mlq-safe-") //nolint:usetesting // as said
 	if err != nil {
 		t.Fatal(err)
 	}

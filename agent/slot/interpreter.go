@@ -80,14 +80,6 @@ func searchPath(python string) string {
 	return filepath.Dir(python) + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 }
 
-// kill ends the interpreter and waits for it.
-func (i *interpreter) kill() {
-	i.line.close()
-	// It is our own child and not reaped before exit is read: the pid is its own.
-	_ = syscall.Kill(i.pid, syscall.SIGKILL)
-	<-i.exit
-}
-
 // warmParent is an interpreter that forks waiting children. Its requests are
 // answered in order.
 type warmParent struct {

@@ -137,7 +137,7 @@ func (c *collection) add(name string, stat *unix.Stat_t) {
 	if stat.Nlink > 1 {
 		id := inode{stat.Dev, stat.Ino}
 		c.inodes[id] = append(c.inodes[id], len(c.files))
-		c.links[id] = uint64(stat.Nlink)
+		c.links[id] = uint64(stat.Nlink) //nolint:unconvert // 32 bits on arm64
 	}
 	c.files = append(c.files, OutFile{Name: name, Size: stat.Size})
 }
