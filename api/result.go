@@ -131,7 +131,7 @@ func (s *Server) serveView(c *call, job *scheduler.Job, r *resultFile, ext strin
 	if !ok {
 		return errors.Join(fmt.Errorf("result of job %d: its envelope has no view", job.ID), r.Close())
 	}
-	as := served{etag: job.Result.SHA256}
+	as := served{etag: job.Result.SHA256 + "-view"} // another representation than the envelope
 	switch {
 	case ext != "" && extensions[ext] != "":
 		as.media = extensions[ext]
