@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ._cancel import Stop
     from ._channel import Channel
 
+_SMALL = 64 << 10  # bytes: a call up to which a mapping costs more than a copy
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells have it
 
 
@@ -61,8 +62,15 @@ class Value(NamedTuple):
 
 
 def read(fd: int) -> Call:
-    """Map the file: private, so that arrays in it can be written to without a copy of the rest."""
-    whole = memoryview(mmap.mmap(fd, os.fstat(fd).st_size, access=mmap.ACCESS_COPY))
+    """Map the file: private, so that arrays in it can be written to without a copy of the rest.
+
+    A small one is read instead, which is faster.
+    """
+    size = os.fstat(fd).st_size
+    if size <= _SMALL:
+        whole = memoryview(bytearray(os.pread(fd, size, 0)))
+    else:
+        whole = memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_COPY))
     os.close(fd)
     at = 0
     while whole[at] != ord("\n"):
