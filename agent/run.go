@@ -147,7 +147,7 @@ func (a *Agent) awaitAttempts(replaced <-chan error, mayLeave func(*attempt) boo
 		}
 		select {
 		case <-changed:
-		case <-replaced:
+		case <-replaced: //nolint:errcheck // whoever is replaced has told so already
 			return
 		case <-ctx.Done():
 			return

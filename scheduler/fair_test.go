@@ -132,10 +132,6 @@ func gpus(n int) func(*scheduler.Submission) {
 	return func(s *scheduler.Submission) { s.Request.GPUs = &n }
 }
 
-func limit(d time.Duration) func(*scheduler.Submission) {
-	return func(s *scheduler.Submission) { s.Request.Timeout = d }
-}
-
 // TestGangIsNotStarved: a job for all devices of a host waits while small ones
 // keep coming, then the host keeps its devices, lets only short ones pass, and runs it.
 func TestGangIsNotStarved(t *testing.T) {

@@ -124,11 +124,11 @@ func ownEnvironment(n Need, o *Offer) bool {
 }
 
 func isEnvironment(want string, e *Environment) bool {
-	switch {
-	case want == "", want == e.Name, want == e.Path, want == e.Version:
+	switch want {
+	case "", e.Name, e.Path, e.Version, minor(e.Version):
 		return true
 	}
-	return want == minor(e.Version)
+	return false
 }
 
 func environmentProblem(n Need, host string, e *Environment) string {

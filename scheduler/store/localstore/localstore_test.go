@@ -44,3 +44,17 @@ func BenchmarkOnDisk(b *testing.B) {
 func BenchmarkInMemory(b *testing.B) {
 	storetest.Benchmark(b, func(t testing.TB) store.Store { return openMemory(t) })
 }
+
+// commit applies effects without a guard.
+func commit(t testing.TB, s store.Store, effects ...store.Effect) store.Result {
+	t.Helper()
+	a, err := s.Read(context.Background(), store.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Commit(context.Background(), store.Commit{Identity: a.Identity, Effects: effects})
+	if err != nil || !r.OK() {
+		t.Fatalf("commit: %+v, %v", r, err)
+	}
+	return r
+}

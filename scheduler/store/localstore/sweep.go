@@ -2,6 +2,7 @@ package localstore
 
 import (
 	"encoding/binary"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -20,9 +21,21 @@ func (t *txn) sweep() {
 	}
 }
 
-// overdue reports whether a sweep would find something.
+// tidy sweeps one step, and says when to look again.
+func (s *Store) tidy() time.Duration {
+	if !s.overdue() {
+		return sweepEvery
+	}
+	if _, err := s.apply(nil); err != nil {
+		return sweepEvery // a full disk, or a broken file: the next commit tells
+	}
+	return sweepAgain
+}
+
+// overdue reports whether a sweep would find something. A file that cannot be
+// read has its say at the next commit.
 func (s *Store) overdue() (found bool) {
-	s.db.View(func(tx *bolt.Tx) error {
+	_ = s.db.View(func(tx *bolt.Tx) error {
 		k, _ := tx.Bucket(expiryBucket).Cursor().First()
 		found = k != nil && numberFrom(k) <= uint64(now().UnixMicro())
 		return nil

@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	maxBatch   = 256         // commits that share one fsync
-	sweepEvery = time.Second // while nobody writes
+	maxBatch   = 256                   // commits that share one fsync
+	sweepEvery = time.Second           // while nobody writes
+	sweepAgain = 10 * time.Millisecond // while there is more to sweep
 )
 
 // request is something that waits for the writer.
@@ -45,16 +46,14 @@ func (s *Store) submit(ctx context.Context, run func(*txn) error) error {
 // write is the one goroutine that writes.
 func (s *Store) write() {
 	defer close(s.stopped)
-	idle := time.NewTicker(sweepEvery)
+	idle := time.NewTimer(sweepEvery)
 	defer idle.Stop()
 	for {
 		select {
 		case first := <-s.queue:
 			s.answer(s.gather(first))
 		case <-idle.C:
-			if s.overdue() {
-				s.apply(nil)
-			}
+			idle.Reset(s.tidy())
 		case <-s.closing:
 			return
 		}

@@ -47,7 +47,7 @@ func (w *watches) receive() error {
 			w.heard(said)
 		case isTimeout(err) && !asked:
 			asked = true
-			w.conn.Ping(w.ctx) // the answer, or its absence, is heard above
+			_ = w.conn.Ping(w.ctx) // the answer, or its absence, is heard above
 		default:
 			return err
 		}

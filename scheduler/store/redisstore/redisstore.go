@@ -17,7 +17,7 @@ package redisstore
 
 import (
 	"context"
-	"strings"
+	"errors"
 
 	"github.com/redis/go-redis/v9"
 
@@ -66,7 +66,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 func (s *Store) Close() error {
 	s.watches.close()
 	s.courier.close()
-	if err := s.client.Close(); err != nil && err != redis.ErrClosed {
+	if err := s.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
 		return failure(err)
 	}
 	return nil
@@ -82,6 +82,3 @@ func (s *Store) keys(keys []string) []string {
 	}
 	return full
 }
-
-// bare is a full name without the prefix.
-func (s *Store) bare(full string) string { return strings.TrimPrefix(full, s.prefix) }

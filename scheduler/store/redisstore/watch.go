@@ -128,6 +128,6 @@ func (w *watches) release(topics []string) {
 		}
 	}
 	if len(unused) > 0 && w.ctx.Err() == nil {
-		w.conn.Unsubscribe(w.ctx, unused...) // an error means that the connection is gone
+		_ = w.conn.Unsubscribe(w.ctx, unused...) // an error means that the connection is gone
 	}
 }

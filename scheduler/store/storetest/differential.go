@@ -88,10 +88,11 @@ func (op operation) on(ctx context.Context, s subject) (o outcome) {
 		o.Answer, err = s.Read(ctx, *op.read)
 		o.Answer.Now, o.Answer.Identity = time.Time{}, ""
 	case op.commit != nil:
-		c, r := *op.commit, store.Result{}
+		c := *op.commit
 		if !op.stranger {
 			c.Identity = s.identity
 		}
+		var r store.Result
 		r, err = s.Commit(ctx, c)
 		o.Conflict, o.Revision = r.Conflict, r.Revision
 	default:

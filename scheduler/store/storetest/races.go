@@ -49,7 +49,7 @@ func testQuota(b *bench) {
 	taken := 0
 	race(func(racer int) {
 		mark, put := once(fmt.Sprint("taker ", racer))
-		guards := append(mark, store.AtMost("quota", 1, limit))
+		guards := append(slices.Clip(mark), store.AtMost("quota", 1, limit))
 		if r := b.commit(guards, put, store.Add("quota", 1)); r.OK() {
 			mu.Lock()
 			taken++
