@@ -19,6 +19,7 @@ import (
 type Server struct {
 	Port   int
 	keeper *keeper
+	dir    string
 	ready  string // what it prints when it serves
 }
 
@@ -100,7 +101,7 @@ func launchOnce(ready string, args arguments) (*Server, error) {
 		k.end()
 		return nil, err
 	}
-	return &Server{Port: port, keeper: k, ready: ready}, nil
+	return &Server{Port: port, keeper: k, dir: dir, ready: ready}, nil
 }
 
 func freePort() (int, error) {

@@ -1,27 +1,96 @@
 package redistest
 
 import (
+	"bufio"
+	"fmt"
 	"net"
+	"os"
+	"strings"
 	"testing"
 )
 
-func TestServerServesAndComesBack(t *testing.T) {
-	s := Start(t)
-	dial(t, s)
-	s.Kill(t)
-	if c, err := net.Dial("tcp", s.Addr()); err == nil {
-		c.Close()
-		t.Fatal("a killed server still listens")
+// say sends one line to an address and gives the first line of the answer.
+func say(t *testing.T, addr, line string) (string, error) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return "", err
 	}
-	s.Restart(t)
-	dial(t, s)
+	defer c.Close()
+	if _, err := fmt.Fprintf(c, "%s\r\n", line); err != nil {
+		return "", err
+	}
+	answer, err := bufio.NewReader(c).ReadString('\n')
+	return strings.TrimSpace(answer), err
 }
 
-func dial(t *testing.T, s *Server) {
+func wantAnswer(t *testing.T, addr, line, want string) {
 	t.Helper()
-	c, err := net.Dial("tcp", s.Addr())
+	if got, err := say(t, addr, line); got != want || err != nil {
+		t.Fatalf("%s: %q, %v; want %q", line, got, err, want)
+	}
+}
+
+func TestServerComesBack(t *testing.T) {
+	t.Parallel()
+	s := Start(t, "--appendfsync", "always")
+	wantAnswer(t, s.Addr(), "SET k v", "+OK")
+	s.Kill(t)
+	if got, err := say(t, s.Addr(), "PING"); err == nil {
+		t.Fatalf("a killed server answers %q", got)
+	}
+	s.Restart(t)
+	wantAnswer(t, s.Addr(), "STRLEN k", ":1")
+}
+
+// TestEndLeavesNothing: the keeper, whose input also ends when the test binary
+// dies, ends a server that hangs too, and removes its folder.
+func TestEndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s, err := start(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Close()
+	s.Pause(t)
+	s.keeper.end()
+	if got, err := say(t, s.Addr(), "PING"); err == nil {
+		t.Errorf("an ended server answers %q", got)
+	}
+	if _, err := os.Stat(s.dir); !os.IsNotExist(err) {
+		t.Errorf("its folder: %v", err)
+	}
+}
+
+func TestNamespacesDiffer(t *testing.T) {
+	t.Parallel()
+	a, b := Namespace(t), Namespace(t)
+	if a == b || len(a) > 63 || !strings.HasPrefix(a, "t-testnamespacesdiffer") {
+		t.Errorf("%s and %s", a, b)
+	}
+}
+
+// TestProxy: a request whose reply is dropped was carried out once.
+func TestProxy(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	p := NewProxy(t, s.Addr())
+	through := p.listener.Addr().String()
+	wantAnswer(t, through, "INCR n", ":1")
+	p.Drop(1)
+	if got, err := say(t, through, "INCR n"); err == nil {
+		t.Fatalf("the dropped reply %q came", got)
+	}
+	<-p.Dropped()
+	wantAnswer(t, s.Addr(), "GET n", "$1")
+	wantAnswer(t, s.Addr(), "INCR n", ":3")
+
+	arrived, release := p.Hold()
+	answered := make(chan string)
+	go func() { got, _ := say(t, through, "INCR n"); answered <- got }()
+	<-arrived
+	wantAnswer(t, s.Addr(), "INCR n", ":5") // the held one was carried out
+	release()
+	if got := <-answered; got != ":4" {
+		t.Fatalf("the held reply is %q", got)
+	}
 }
