@@ -78,8 +78,8 @@ func TestTwoUsersShareFairly(t *testing.T) {
 	w := newRedisWorld(t, 1, nil)
 	w.start("h1", "cpu:2", nil)
 	w.start("h2", "cpu:2", nil)
-	body := call("import time\ndef f(msg):\n    time.sleep(0.05)", nil)
-	many := slices.Repeat([]string{body}, 60)
+	body := call("import time\ndef f(msg):\n    time.sleep(0.2)", nil)
+	many := slices.Repeat([]string{body}, 30)
 	ids := map[string][]scheduler.JobID{}
 	var mu sync.Mutex
 	var both sync.WaitGroup
@@ -114,8 +114,8 @@ func TestTwoUsersShareFairly(t *testing.T) {
 			lastBoth = last
 		}
 	}
-	if d := unfairness(changes, firstBoth, lastBoth); d > 1 {
-		t.Errorf("while both waited, one held %d devices more than the other", d)
+	if d, blame := unfairness(changes, firstBoth, lastBoth); d > 1 {
+		t.Errorf("while both waited, one held %d devices more than the other, after %v", d, blame)
 	}
 }
 
@@ -126,25 +126,41 @@ type change struct {
 	n    int
 }
 
-// unfairness is the largest difference of what two users held that a claim
-// between from and to made.
-func unfairness(changes []change, from, to time.Time) (most int) {
+// glance is how old a view of the queue may be when its claim is committed.
+const glance = 50 * time.Millisecond
+
+// unfairness is how many devices more than the other user one held, at most,
+// right after a claim between from and to. A device that the other gave back
+// within a glance before counts as still held: the claim could not know.
+func unfairness(changes []change, from, to time.Time) (most int, blame []change) {
 	slices.SortFunc(changes, func(a, b change) int { return a.at.Compare(b.at) })
 	held := map[string]int{}
-	settled := false
-	for _, c := range changes {
+	settled := false // what was taken before both waited is given back
+	for i, c := range changes {
 		held[c.user] += c.n
-		d := held["ana"] - held["ben"]
-		if c.n < 0 || c.at.Before(from) || !c.at.Before(to) {
-			settled = settled || !c.at.Before(from) && d >= -1 && d <= 1
+		settled = settled || !c.at.Before(from) && held["ana"] == held["ben"]
+		if c.n < 0 || !settled || !c.at.Before(to) {
 			continue
 		}
-		// Only the claim that widens the gap is to blame, not what was before both waited.
-		if own := held[c.user] - held[other(c.user)]; settled && own > most {
-			most = own
+		rival := other(c.user)
+		if d := held[c.user] - held[rival] - justGiven(changes[:i], rival, c.at); d > most {
+			most = d
+			blame = changes[max(0, i-8) : i+1]
 		}
 	}
-	return most
+	return most, blame
+}
+
+func justGiven(before []change, user string, at time.Time) (n int) {
+	for _, c := range slices.Backward(before) {
+		if at.Sub(c.at) > glance {
+			break
+		}
+		if c.user == user && c.n < 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func other(user string) string {
