@@ -245,3 +245,47 @@ func TestDataFolderIsOneAgents(t *testing.T) {
 		t.Errorf("a second agent in the folder: %v", err)
 	}
 }
+
+// The lease moves on while the job ends: what the old attempt brings is thrown away.
+func TestStaleFinish(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.start("h1", "cpu:1", nil)
+	g := w.gate()
+	old := g.running(1)
+	job := w.awaitState(g.id, scheduler.Running)
+	ref := scheduler.LeaseRef{Job: g.id, Fence: job.Attempt().Fence}
+	if err := w.sched.Release(w.ctx, ref, "the test says so"); err != nil {
+		t.Fatal(err)
+	}
+	g.open()
+	g.gone(old)
+	w.start("h2", "cpu:1", nil)
+	got := w.value(g.id)
+	if again := g.running(2); got != strconv.Itoa(again) || again == old {
+		t.Errorf("result of process %s, want %d, not %d", got, again, old)
+	}
+	job = w.awaitState(g.id, scheduler.Succeeded)
+	if len(job.Attempts) != 2 || job.Attempts[0].Outcome != scheduler.OutcomeReleased {
+		t.Errorf("attempts %+v", job.Attempts)
+	}
+}
+
+// A store that cannot be reached for longer than the belief: the slot kills the
+// job by itself, and the job runs again when the store is back.
+func TestStoreAwayForTooLong(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	w := newRedisWorld(t, 10, server)
+	w.start("h1", "cpu:1", nil)
+	g := w.gate()
+	pid := g.running(1)
+	server.Pause(t)
+	g.gone(pid)
+	server.Resume(t)
+	again := g.running(2)
+	g.open()
+	if got := w.value(g.id); got != strconv.Itoa(again) {
+		t.Errorf("result of process %s, want %d", got, again)
+	}
+}
