@@ -4,24 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"sort"
 	"strconv"
-	"strings"
 
-	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/internal/submission"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
-// Page limits of lists.
-const (
-	pageDefault = 50
-	pageMost    = 200
-	// shownMsg is the largest spec that GET /jobs/{id} reads to show msg.
-	shownMsg = 1 << 20
-)
+// shownMsg is the largest spec, in bytes, that GET /jobs/{id} reads to show msg.
+const shownMsg = 1 << 20
 
 // jobID reads {id}: a positive integer in its shortest form. Everything else
 // is as unknown as a job that never was.
@@ -173,137 +165,4 @@ func (s *Server) getProgress(c *call) error {
 		return err
 	}
 	return c.text(http.StatusOK, progressText(&job))
-}
-
-// Page is a page of a list; Next is the cursor of the next one, "" at the end.
-type Page struct {
-	Jobs []Job  `json:"jobs"`
-	Next string `json:"next,omitempty"`
-}
-
-// listJobs answers GET /jobs, the newest first.
-func (s *Server) listJobs(c *call) error {
-	f, err := c.filter()
-	if err != nil {
-		return err
-	}
-	jobs, next, err := s.scheduler.Jobs(c.ctx(), f)
-	if err != nil {
-		return err
-	}
-	page := Page{Jobs: make([]Job, len(jobs))}
-	for i := range jobs {
-		page.Jobs[i] = wireJob(&jobs[i])
-	}
-	if next > 0 {
-		page.Next = strconv.FormatInt(int64(next), 10)
-	}
-	return s.write(c, http.StatusOK, page)
-}
-
-var states = []scheduler.State{
-	scheduler.Scheduled, scheduler.Queued, scheduler.Leased, scheduler.Running,
-	scheduler.Succeeded, scheduler.Failed, scheduler.Cancelled,
-}
-
-// filter reads ?state=&user=&name=&before=&limit=. Who is no admin gets their own.
-func (c *call) filter() (scheduler.Filter, error) {
-	q := c.r.URL.Query()
-	f := scheduler.Filter{User: c.who.User, Name: q.Get("name"), Limit: pageDefault}
-	if c.who.Role == auth.RoleAdmin {
-		f.User = q.Get("user")
-	} else if u := q.Get("user"); u != "" && u != c.who.User {
-		return f, refuse(CodeForbidden, "only an admin lists the jobs of others")
-	}
-	for name := range q {
-		if !slices.Contains([]string{"state", "user", "name", "before", "limit", "all"}, name) {
-			return f, refuse(CodeBadRequest, "no such filter: "+printable(name)+"; there are state, name, user, before, limit")
-		}
-	}
-	for _, text := range q["state"] {
-		for state := range strings.SplitSeq(text, ",") {
-			if !slices.Contains(states, scheduler.State(state)) {
-				return f, refuse(CodeBadRequest, "state: want scheduled, queued, leased, running, succeeded, failed or cancelled")
-			}
-			f.States = append(f.States, scheduler.State(state))
-		}
-	}
-	return f, c.paging(&f)
-}
-
-func (c *call) paging(f *scheduler.Filter) error {
-	q := c.r.URL.Query()
-	if text := q.Get("before"); text != "" {
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || n < 1 {
-			return refuse(CodeBadRequest, "before: want the cursor that the last page gave")
-		}
-		f.Before = scheduler.JobID(n)
-	}
-	if text := q.Get("limit"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil || n < 1 {
-			return refuse(CodeBadRequest, "limit: want 1 to 200")
-		}
-		f.Limit = int(min(n, pageMost))
-	}
-	return nil
-}
-
-// countJobs answers GET /jobs/count: how many wait, as the predecessor does;
-// with ?by=state an object with all states.
-func (s *Server) countJobs(c *call) error {
-	counts, err := s.scheduler.JobCount(c.ctx())
-	if err != nil {
-		return err
-	}
-	if c.r.URL.Query().Get("by") == "state" {
-		return s.write(c, http.StatusOK, counts)
-	}
-	return s.write(c, http.StatusOK, counts[scheduler.Queued]+counts[scheduler.Scheduled])
-}
-
-// Why explains why a job waits.
-type Why struct {
-	Position     int         `json:"position"` // 0: it does not wait
-	PositionOver bool        `json:"position_over,omitempty"`
-	Reasons      []WhyReason `json:"reasons"` // the most decisive first
-	Estimate     Estimate    `json:"estimate"`
-}
-
-// WhyReason is one reason.
-type WhyReason struct {
-	Code string `json:"code"`
-	Text string `json:"text"`
-}
-
-// Estimate of when a job starts, in seconds from now; null where unknown.
-type Estimate struct {
-	Earliest *float64 `json:"earliest_s"`
-	Latest   *float64 `json:"latest_s"`
-	Basis    string   `json:"basis"`
-}
-
-// whyJob answers GET /jobs/{id}/why.
-func (s *Server) whyJob(c *call) error {
-	job, err := s.pathJob(c)
-	if err != nil {
-		return err
-	}
-	why, err := s.scheduler.Why(c.ctx(), job.ID)
-	if err != nil {
-		return err
-	}
-	w := Why{
-		Position: why.Position, PositionOver: why.PositionOver, Reasons: make([]WhyReason, len(why.Reasons)),
-		Estimate: Estimate{Basis: why.Estimate.Basis},
-	}
-	for i, r := range why.Reasons {
-		w.Reasons[i] = WhyReason{Code: r.Code, Text: r.Text}
-	}
-	if why.Estimate.Latest > 0 {
-		earliest, latest := why.Estimate.Earliest.Seconds(), why.Estimate.Latest.Seconds()
-		w.Estimate.Earliest, w.Estimate.Latest = &earliest, &latest
-	}
-	return s.write(c, http.StatusOK, w)
 }

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/envelope"
+	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// settle completes a submission: what it names must exist, and a body that is
+// too large for the store becomes a blob.
+func (s *Server) settle(c *call, p *submission.Parsed) error {
+	if err := s.permits(c, &p.Request); err != nil {
+		return err
+	}
+	switch p.Call.Kind {
+	case submission.KindMessage:
+		version, err := s.functions.pythonFor(c.ctx(), c.who.User, p.Call.Functions)
+		if err != nil {
+			return err
+		}
+		p.PythonVersion = version
+	case submission.KindUploaded:
+		if err := s.checkUploaded(p.Call.Ref); err != nil {
+			return err
+		}
+	}
+	if len(p.Body) <= scheduler.InlineLimit {
+		return nil
+	}
+	return s.moveOut(p)
+}
+
+// permits refuses what other users' tokens could ask for: a place ahead of
+// the queue, or more time than the admin allows.
+func (s *Server) permits(c *call, r *scheduler.Request) error {
+	who := s.submitter(c)
+	top := 0
+	if who.Admin {
+		top = 10
+	}
+	if r.Priority < -10 || r.Priority > top {
+		return refuseField(CodeForbidden, "/priority", fmt.Sprintf("priority: you may use -10 to %d", top))
+	}
+	if who.MaxTimeout > 0 && r.Timeout > who.MaxTimeout {
+		return refuseField(CodeInvalidField, "/timeout", fmt.Sprintf("timeout: at most %s", who.MaxTimeout))
+	}
+	return nil
+}
+
+// moveOut keeps the body as a blob and leaves a reference in the spec.
+func (s *Server) moveOut(p *submission.Parsed) error {
+	sum, err := s.opts.Blobs.PutBytes(p.Body)
+	if err != nil {
+		return err
+	}
+	ref, err := submission.EncodeRef(submission.Ref{Media: p.Media, SHA256: sum, Size: int64(len(p.Body))})
+	if err != nil {
+		return err
+	}
+	p.Media, p.Body = submission.MediaRef, ref
+	return nil
+}
+
+// checkUploaded: the blob is there, has that size, and is a call envelope.
+func (s *Server) checkUploaded(ref submission.Ref) error {
+	file, size, err := s.opts.Blobs.Open(ref.SHA256)
+	if errors.Is(err, blob.ErrNotFound) {
+		return refuseField(CodeBlobMissing, "/call/sha256", "upload it first with PUT /blobs/SHA256")
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close() //nolint:errcheck // only read
+	if size != ref.Size {
+		return refuseField(CodeDigest, "/call/size", "the uploaded blob has another size")
+	}
+	h, err := envelope.ReadHeader(file)
+	if err != nil || h.Kind != envelope.KindCall || h.Size != size {
+		return refuseField(Code(submission.CodeBadEnvelope), "/call/sha256", "the uploaded blob is not a call envelope")
+	}
+	return nil
+}
