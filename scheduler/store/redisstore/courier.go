@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -109,8 +110,9 @@ func (c *courier) exchange(batch []*call) {
 // stamp gives every command the error of a round trip that did not take place.
 // go-redis gives each its own error, but not where there was no connection:
 // without this, a server that cannot be reached would look like one with no data.
+// Where one command has it, it is that command's alone, and the others were answered.
 func stamp(cmds []redis.Cmder, err error) {
-	if err == nil || cmds[0].Err() != nil {
+	if err == nil || slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool { return cmd.Err() != nil }) {
 		return
 	}
 	for _, cmd := range cmds {
