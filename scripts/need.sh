@@ -35,6 +35,7 @@ at_least() {
 need_test() {
   local packages=()
   command -v redis-server >/dev/null || packages+=(redis-server)
+  command -v curl >/dev/null || packages+=(curl)
   command -v "${CC:-gcc}" >/dev/null || packages+=(gcc libc6-dev)
   if ((${#packages[@]} == 0)); then return; fi
   if ((EUID != 0)); then
