@@ -219,8 +219,9 @@ type Commit struct {
 	Effects  []Effect
 
 	// Freeing says that this commit ends or frees something (finish, release,
-	// reap, cancel, purge), so that a Redis at its memory limit applies it
-	// nevertheless. Without it a full store answers ErrFull.
+	// reap, cancel, purge), so that a store that is full applies it as long as
+	// it can: Redis beyond its memory limit, the embedded one out of a reserve of
+	// disk. Without it a full store answers ErrFull.
 	Freeing bool
 }
 

@@ -25,6 +25,8 @@ import (
 // Store is a store.Store in one file.
 type Store struct {
 	db       *bolt.DB
+	dir      string // a folder on the disk that has the file
+	reserve  uint64 // bytes of that disk, for commits that free
 	identity string
 	describe string
 	notices  hub.Hub
@@ -38,7 +40,7 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-func start(db *bolt.DB, describe string) (*Store, error) {
+func start(db *bolt.DB, dir, describe string) (*Store, error) {
 	identity, err := prepare(db)
 	if err != nil {
 		db.Close()
@@ -46,6 +48,8 @@ func start(db *bolt.DB, describe string) (*Store, error) {
 	}
 	s := &Store{
 		db:       db,
+		dir:      dir,
+		reserve:  defaultReserve,
 		identity: identity,
 		describe: describe,
 		queue:    make(chan *request),
@@ -63,6 +67,9 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) (store.Result, error
 	}
 	var result store.Result
 	err := s.submit(ctx, func(t *txn) (err error) {
+		if err := t.affords(c.Freeing); err != nil {
+			return err
+		}
 		result, err = t.commit(c)
 		return err
 	})
@@ -79,6 +86,9 @@ func (s *Store) Allocate(ctx context.Context, counter string, n int64) (int64, s
 	}
 	var first int64
 	err := s.submit(ctx, func(t *txn) (err error) {
+		if err := t.affords(false); err != nil {
+			return err
+		}
 		first, err = t.allocate(counter, n)
 		return err
 	})

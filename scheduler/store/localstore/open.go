@@ -39,7 +39,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		db.Close()
 		return nil, fmt.Errorf("store folder: %w", err)
 	}
-	return start(db, "embedded store in "+dir+": an acknowledgement means that it is on disk (fsync)")
+	return start(db, dir, "embedded store in "+dir+": an acknowledgement means that it is on disk (fsync)")
 }
 
 // OpenMemory opens a store that is gone when the process ends: a file without a
@@ -56,7 +56,7 @@ func OpenMemory() (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("memory store: %w", err)
 	}
-	return start(db, "memory store: everything is lost when this process ends")
+	return start(db, os.TempDir(), "memory store: everything is lost when this process ends")
 }
 
 func options(ctx context.Context) *bolt.Options {

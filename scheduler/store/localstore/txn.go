@@ -15,6 +15,8 @@ type txn struct {
 	expiry   *bolt.Bucket
 	identity string
 	revision uint64
+	space    uint64 // left on the disk
+	reserve  uint64
 	notices  []store.Notice
 	err      error
 }
@@ -25,6 +27,8 @@ func (s *Store) begin(tx *bolt.Tx) *txn {
 		expiry:   tx.Bucket(expiryBucket),
 		identity: s.identity,
 		revision: numberFrom(tx.Bucket(metaBucket).Get(revisionName)),
+		space:    s.space(),
+		reserve:  s.reserve,
 	}
 }
 

@@ -88,6 +88,25 @@ func TestBatchOnFullDisk(t *testing.T) {
 	}
 }
 
+// TestReserve: the last of the disk is for what frees.
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	s := memory(t)
+	c := put("a")
+	c.Identity = s.identity
+	s.reserve = s.space() + 1<<40
+	if _, err := s.Commit(t.Context(), c); !errors.Is(err, store.ErrFull) {
+		t.Errorf("commit: %v", err)
+	}
+	if _, _, err := s.Allocate(t.Context(), "ids", 1); !errors.Is(err, store.ErrFull) {
+		t.Errorf("allocate: %v", err)
+	}
+	c.Freeing = true
+	if r, err := s.Commit(t.Context(), c); err != nil || r.Revision != 1 {
+		t.Errorf("freeing: %+v, %v", r, err)
+	}
+}
+
 // TestBroken: after a failure of which nobody knows what it left in the file,
 // nothing more is written.
 func TestBroken(t *testing.T) {
