@@ -55,7 +55,7 @@ func (s *Server) Env() []string { return []string{"MLQ_URL=" + s.URL(), "MLQ_TOK
 func (s *Server) Agent(ctx context.Context, py *Python) error {
 	tokenFile := filepath.Join(s.redis.dir, "serve", "admin.token")
 	p, err := Start(ctx, s.redis.logs, "mlq-agent", nil, s.bin, "agent", "--store", s.redis.URL(), "--server", s.URL(),
-		"--token-file", tokenFile, "--data", filepath.Join(s.redis.dir, "agent"), "--name", "bench", "--gpus", "cpu:1", "--python", py.Path)
+		"--token-file", tokenFile, "--data", s.agentData(), "--name", "bench", "--gpus", "cpu:1", "--python", py.Path)
 	if err != nil {
 		return err
 	}
@@ -81,13 +81,16 @@ func (s *Server) offered(ctx context.Context) error {
 	return fmt.Errorf("no device is free: %+v", gpus)
 }
 
-// Stop ends the agent, then the server.
+// Stop ends the agent, its slots, which outlive it by design, and the server.
 func (s *Server) Stop() {
 	if s.agent != nil {
 		s.agent.Stop()
+		endAll(s.agentData())
 	}
 	s.proc.Stop()
 }
+
+func (s *Server) agentData() string { return filepath.Join(s.redis.dir, "agent") }
 
 // get asks for a page that must be there, and decodes its JSON where the caller wants it.
 func get(ctx context.Context, url, token string, into any) error {
