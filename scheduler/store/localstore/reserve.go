@@ -21,7 +21,7 @@ func (s *Store) space() uint64 {
 	if err := unix.Statfs(s.dir, &fs); err != nil {
 		return math.MaxUint64
 	}
-	return uint64(fs.Bavail) * uint64(fs.Bsize)
+	return fs.Bavail * uint64(fs.Bsize)
 }
 
 // affords refuses what would take from the reserve without freeing anything.
