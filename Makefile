@@ -37,7 +37,8 @@ run: build $(VENV)/.client ## Start MLQ on this machine and train a model on it 
 .PHONY: test
 test: need-go need-test build $(VENV)/.dev ## Run all tests: Go with the race detector, Python, end to end
 	@scripts/online.sh $(GO) mod download
-	@$(PYTHON) scripts/gotest.py $(GO) test -race -timeout 15m ./...
+	@# One package at a time: some tests bound how long a device may idle.
+	@$(PYTHON) scripts/gotest.py $(GO) test -race -p 1 -timeout 15m ./...
 	@$(PYTHON) scripts/pythontest.py $(VPY) $(CLIENT)/tests
 
 .PHONY: explore
