@@ -88,14 +88,16 @@ func checkLinks(path string) (string, error) {
 	return "", fmt.Errorf("%s: too many links", path)
 }
 
-// checkParents looks at every folder above path: who can write one can exchange what is below.
+// checkParents looks at every folder above path: who can write one can exchange
+// what is below. Not so in root's sticky folders (/tmp): there nobody else can
+// rename or remove what is root's, and what is below was or is checked to be.
 func checkParents(path string) error {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		if err != nil {
 			return err
 		}
-		if err := checkOwner(dir, info); err != nil {
+		if err := checkOwner(dir, info); err != nil && !rootsSticky(info) {
 			return err
 		}
 		if dir == "/" {
@@ -177,8 +179,15 @@ func checkPth(path string) error {
 	return lines.Err()
 }
 
-// checkOwner: root's, and nobody else can write it. A sticky folder is no
-// exception: who can create in it can exchange what is looked for by name.
+// rootsSticky: everybody may create in it, only owners may rename and remove.
+func rootsSticky(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Uid == 0 && info.Mode()&fs.ModeSticky != 0
+}
+
+// checkOwner: root's, and nobody else can write it. For a folder that is
+// searched, sticky is no exception: who can create in it can add what is looked
+// for by name.
 func checkOwner(path string, info fs.FileInfo) error {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
