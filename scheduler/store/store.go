@@ -34,8 +34,13 @@
 // falsify: a guarded record that it also puts or deletes. The store refuses
 // one that does not (ErrUnsafeRepeat), so a repeat can only answer conflict.
 // Puts, deletes, index, unindex and dropping a log are idempotent alone and need
-// no guard. A put with a TTL does not falsify a guard of absence: once the store
-// has forgotten the record, the repeat would be applied.
+// no guard.
+//
+// A guard of a version is falsified for ever. One of absence is so only while the
+// record that the commit made is there: a repeat that comes after its deletion is
+// applied. Whoever guards by absence therefore keeps that record for longer than
+// any repeat may take, and the store refuses one that it may forget (a TTL) as
+// the only guard.
 //
 // # Time
 //
@@ -212,7 +217,8 @@ type Effect struct {
 }
 
 // Commit is applied as a whole or not at all: if the store has the identity
-// and all guards hold, then all effects.
+// and all guards hold, then all effects. Nobody changes its slices once it was
+// handed in: a call that ended early may still be on its way.
 type Commit struct {
 	Identity string
 	Guards   []Guard

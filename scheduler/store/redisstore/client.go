@@ -24,6 +24,8 @@ func (t target) client() *redis.Client {
 		DB:                    t.db,
 		TLSConfig:             t.tls,
 		Protocol:              2,
+		PoolSize:              couriers,
+		PipelinePoolSize:      -1, // pipelines are all that we send
 		MaxRetries:            -1,
 		DialerRetries:         1,
 		DialTimeout:           patience,
@@ -42,6 +44,8 @@ func (t target) failover() *redis.FailoverOptions {
 		Password:              t.password,
 		DB:                    t.db,
 		Protocol:              2,
+		PoolSize:              couriers,
+		PipelinePoolSize:      -1, // pipelines are all that we send
 		MaxRetries:            -1,
 		DialerRetries:         1,
 		DialTimeout:           patience,

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -57,4 +58,43 @@ func (b *bench) sameAgain(c store.Commit, counted int64) {
 	b.want(after, before)
 	b.want(after.Counters, []int64{counted})
 	b.want(len(after.Logs[0]), int(counted))
+}
+
+// testAnyRepeat: whatever commit has updated a record, and whatever came after
+// it, it is never applied again.
+func testAnyRepeat(t *testing.T, b *bench) {
+	const commits = 1500
+	g := newGenerator(1)
+	var applied []store.Commit
+	for range commits {
+		c := *g.commit()
+		c.Identity = b.identity
+		r, err := b.Commit(b.ctx, c)
+		g.learn(operation{commit: &c}, outcome{Conflict: r.Conflict, Revision: r.Revision, Error: kindOf(err)})
+		if err == nil && r.OK() && updates(c) {
+			applied = append(applied, c)
+		}
+		if len(applied) > 0 {
+			b.refusesRepeat(applied[g.IntN(len(applied))])
+		}
+	}
+	if len(applied) < commits/20 {
+		t.Fatalf("only %d commits were worth repeating", len(applied))
+	}
+}
+
+func (b *bench) refusesRepeat(c store.Commit) {
+	b.t.Helper()
+	if r, err := b.Commit(b.ctx, c); err == nil && r.OK() {
+		b.t.Fatalf("applied a second time: %+v", c)
+	}
+}
+
+// updates reports whether a commit writes a record whose version it guards.
+func updates(c store.Commit) bool {
+	return slices.ContainsFunc(c.Guards, func(g store.Guard) bool {
+		return g.Version > 0 && slices.ContainsFunc(c.Effects, func(e store.Effect) bool {
+			return e.Key == g.Key && (e.Kind == store.EffectPut || e.Kind == store.EffectDelete)
+		})
+	})
 }

@@ -25,6 +25,8 @@ func Run(t *testing.T, open func(t testing.TB) store.Store) {
 		"counters": testCounters,
 		"logs":     testLogs,
 		"repeats":  testRepeats,
+		"repeat":   testAnyRepeat,
+		"clock":    testClock,
 		"refusals": testRefusals,
 		"limits":   testLimits,
 		"kinds":    testKinds,
