@@ -37,7 +37,7 @@ func (s *Scheduler) adopt(ctx context.Context) error {
 			return err
 		}
 	}
-	t := transition[struct{}]{name: "adopt", query: store.Query{Keys: []string{keyEpoch}, Counters: []string{keyIDs}}}
+	t := transition[struct{}]{name: "adopt", freeing: true, query: store.Query{Keys: []string{keyEpoch}, Counters: []string{keyIDs}}}
 	t.decide = func(f *facts) (plan[struct{}], error) { return decideAdopt(f, high, s.opts.Timing) }
 	_, err := run(ctx, s, t)
 	return err

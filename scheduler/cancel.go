@@ -21,7 +21,7 @@ func (s *Scheduler) Cancel(ctx context.Context, id JobID, by string) (job Job, a
 		job     Job
 		already bool
 	}
-	t := transition[answer]{name: "cancel", query: store.Query{Keys: []string{keyJob(id)}}}
+	t := transition[answer]{name: "cancel", freeing: true, query: store.Query{Keys: []string{keyJob(id)}}}
 	t.decide = func(f *facts) (plan[answer], error) {
 		var p plan[answer]
 		before, err := f.job(id)
@@ -51,7 +51,7 @@ func (s *Scheduler) Revoke(ctx context.Context, id JobID, then, why string) erro
 		_, _, err := s.Cancel(ctx, id, why)
 		return err
 	}
-	t := transition[struct{}]{name: "revoke", query: store.Query{Keys: []string{keyJob(id)}}}
+	t := transition[struct{}]{name: "revoke", freeing: true, query: store.Query{Keys: []string{keyJob(id)}}}
 	t.decide = func(f *facts) (p plan[struct{}], err error) {
 		before, err := f.job(id)
 		switch {

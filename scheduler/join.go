@@ -53,7 +53,7 @@ type newName struct {
 
 // takeName gives the process an epoch above all earlier ones of its name.
 func (s *Scheduler) takeName(ctx context.Context, inv Inventory) (newName, error) {
-	t := transition[newName]{name: "join", patient: true, query: store.Query{Keys: []string{keyAgent(inv.Host)}}}
+	t := transition[newName]{name: "join", freeing: true, patient: true, query: store.Query{Keys: []string{keyAgent(inv.Host)}}}
 	t.decide = func(f *facts) (p plan[newName], err error) {
 		var old agentRecord
 		version, err := f.load(keyAgent(inv.Host), &old)
@@ -126,7 +126,7 @@ type reconcile struct {
 func (s *Scheduler) reconcile(ctx context.Context, r reconcile, id JobID) (*Job, error) {
 	q := endQuery(id)
 	q.Keys = append(q.Keys, keyAgent(r.host))
-	t := transition[*Job]{name: "reconcile", patient: true, query: q}
+	t := transition[*Job]{name: "reconcile", freeing: true, patient: true, query: q}
 	t.decide = func(f *facts) (plan[*Job], error) { return decideReconcile(f, r, id) }
 	return run(ctx, s, t)
 }

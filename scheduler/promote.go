@@ -83,7 +83,7 @@ func (s *Scheduler) expire(ctx context.Context, id JobID) error {
 
 // move runs a transition of the loops on one job. One that is gone needs nothing.
 func (s *Scheduler) move(ctx context.Context, name string, id JobID, apply func(*draft, *Job, *facts)) error {
-	t := transition[struct{}]{name: name, query: endQuery(id)}
+	t := transition[struct{}]{name: name, freeing: true, query: endQuery(id)}
 	t.decide = func(f *facts) (p plan[struct{}], err error) {
 		job, err := f.job(id)
 		if err == nil {
@@ -109,7 +109,7 @@ func (s *Scheduler) settle(ctx context.Context, id JobID) error {
 	if len(a.Ranges[0]) == loopBatch {
 		return nil
 	}
-	t := transition[struct{}]{name: "settle", decide: func(*facts) (p plan[struct{}], err error) {
+	t := transition[struct{}]{name: "settle", freeing: true, decide: func(*facts) (p plan[struct{}], err error) {
 		p.guardElse(store.Empty(keyFollowers(id)), errInUse)
 		p.effect(store.Unindex(keySettled, idMember(id)))
 		return p, nil
@@ -122,7 +122,7 @@ func (s *Scheduler) settle(ctx context.Context, id JobID) error {
 func (s *Scheduler) tellFollower(ctx context.Context, id, follower JobID) error {
 	q := endQuery(follower)
 	q.Keys = append(q.Keys, keyJob(id))
-	t := transition[struct{}]{name: "settle", query: q}
+	t := transition[struct{}]{name: "settle", freeing: true, query: q}
 	t.decide = func(f *facts) (p plan[struct{}], err error) {
 		p.effect(store.Unindex(keyFollowers(id), idMember(follower)))
 		job, err := f.job(follower)

@@ -13,7 +13,7 @@ var errInUse = errors.New("it is still in use")
 // purge forgets an ended job whose result_ttl has passed: its record, its
 // spec and its inline result. Blobs are the servers' to collect.
 func (s *Scheduler) purge(ctx context.Context, id JobID) error {
-	t := transition[struct{}]{name: "purge", query: store.Query{Keys: []string{keyJob(id)}}}
+	t := transition[struct{}]{name: "purge", freeing: true, query: store.Query{Keys: []string{keyJob(id)}}}
 	t.decide = func(f *facts) (p plan[struct{}], err error) {
 		job, err := f.job(id)
 		if err != nil {

@@ -158,7 +158,7 @@ func (s *Scheduler) reapAll(ctx context.Context, host string, e evidence, cause 
 var errAlive = errors.New("it is alive")
 
 func (s *Scheduler) reapOne(ctx context.Context, id JobID, host string, e evidence, cause string, concerns func(*Attempt) bool) (bool, error) {
-	t := transition[bool]{name: "reap", query: endQuery(id)}
+	t := transition[bool]{name: "reap", freeing: true, query: endQuery(id)}
 	t.decide = func(f *facts) (p plan[bool], err error) {
 		job, err := f.job(id)
 		if err != nil || !job.State.Active() || job.Attempt().Host != host || !concerns(job.Attempt()) {
@@ -174,7 +174,7 @@ func (s *Scheduler) reapOne(ctx context.Context, id JobID, host string, e eviden
 
 // hideHost takes a silent host out of what others count on.
 func (s *Scheduler) hideHost(ctx context.Context, host string, e evidence) error {
-	t := transition[struct{}]{name: "reap", decide: func(*facts) (p plan[struct{}], err error) {
+	t := transition[struct{}]{name: "reap", freeing: true, decide: func(*facts) (p plan[struct{}], err error) {
 		p.guardElse(store.At(e.key, e.version), errAlive)
 		p.effect(store.Unindex(keyIdle, idleMember(host)), store.Unindex(keyReal, []byte(host)))
 		return p, nil

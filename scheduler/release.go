@@ -10,7 +10,7 @@ import (
 // was refused, the payload could not be fetched, or the cancel that Start met.
 // The job is queued again, or cancelled where that was asked for.
 func (s *Scheduler) Release(ctx context.Context, ref LeaseRef, cause string) error {
-	t := transition[struct{}]{name: "release", patient: true, query: endQuery(ref.Job)}
+	t := transition[struct{}]{name: "release", freeing: true, patient: true, query: endQuery(ref.Job)}
 	t.decide = func(f *facts) (plan[struct{}], error) { return decideRelease(f, ref, cause, s.opts.Timing) }
 	_, err := run(ctx, s, t)
 	return err

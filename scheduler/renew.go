@@ -18,7 +18,7 @@ const maxActive = 1024
 // that is not named for Timing.Believe after its claim is ended, because the
 // answer of its claim was lost.
 func (s *Scheduler) Renew(ctx context.Context, host string, epoch uint64, refs []LeaseRef) (Renewed, error) {
-	t := transition[renewal]{name: "renew", patient: true, query: renewQuery(host, refs)}
+	t := transition[renewal]{name: "renew", freeing: true, patient: true, query: renewQuery(host, refs)}
 	t.decide = func(f *facts) (plan[renewal], error) { return decideRenew(f, host, epoch, refs, s.opts.Timing) }
 	r, err := run(ctx, s, t)
 	if err != nil {
@@ -118,7 +118,7 @@ func (d *draft) markReal(f *facts, host string, t Timing) error {
 
 // disown ends a lease that its own agent does not know.
 func (s *Scheduler) disown(ctx context.Context, id JobID, host string, epoch uint64) error {
-	t := transition[struct{}]{name: "disown", patient: true, query: endQuery(id)}
+	t := transition[struct{}]{name: "disown", freeing: true, patient: true, query: endQuery(id)}
 	t.decide = func(f *facts) (p plan[struct{}], err error) {
 		job, err := f.job(id)
 		if err != nil || !job.State.Active() {

@@ -21,6 +21,9 @@ type transition[T any] struct {
 	// patient transitions (those of agents) repeat what the store did not
 	// answer; the others tell their caller at once.
 	patient bool
+	// freeing transitions end something, or keep alive what runs: a full store
+	// is to apply them too (store.Commit), or it would cost results.
+	freeing bool
 }
 
 // plan is what a transition decided: a commit, unless nothing is left to do.
@@ -54,7 +57,9 @@ func run[T any](ctx context.Context, s *Scheduler, t transition[T]) (T, error) {
 		if len(p.effects) == 0 {
 			return p.value, nil
 		}
-		res, err := t.commit(ctx, s.store, p.commit(f.Identity))
+		c := p.commit(f.Identity)
+		c.Freeing = t.freeing
+		res, err := t.commit(ctx, s.store, c)
 		if err != nil {
 			return none, fmt.Errorf("%s: %w", t.name, err)
 		}
