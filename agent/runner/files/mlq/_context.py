@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.request
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
@@ -104,6 +103,9 @@ def _bounded(value: Any) -> Any:
 
 
 def _post(path: str, body: bytes) -> str:
+    # Late: with the libraries of TLS it would double what every fork has to copy.
+    import urllib.request
+
     request = urllib.request.Request(  # noqa: S310  # MLQ_URL is set by the agent
         os.environ["MLQ_URL"].rstrip("/") + path,
         data=body,

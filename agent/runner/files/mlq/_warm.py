@@ -18,11 +18,14 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from . import _child, _linux
+from . import _call, _child, _linux
 from ._channel import FD, Channel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_REHEARSALS = 32  # CPython specialises a function at its second to eighth call, its loops later
 
 
 def serve(preload: Sequence[str]) -> None:
@@ -30,6 +33,8 @@ def serve(preload: Sequence[str]) -> None:
     _linux.set_dumpable(False)  # a job of the same user could write into it
     mark = _linux.Mark()
     imported, failed = _import_all(preload)
+    _child.prepare()
+    rehearsal = _rehearse()
     channel = Channel(FD)
     wake = _wake_on_child()
     # What is there now stays: children then copy no page only because the
@@ -46,7 +51,7 @@ def serve(preload: Sequence[str]) -> None:
         ready = {fd for fd, _ in poll.poll()}
         if wake.fileno() in ready:
             _reap(channel, wake)
-        if channel.fileno() in ready and not _answer(channel, wake, mark):
+        if channel.fileno() in ready and not _answer(channel, wake, mark, rehearsal):
             return
 
 
@@ -60,6 +65,18 @@ def _import_all(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         else:
             imported.append(name)
     return imported, failed
+
+
+def _rehearse() -> bytes:
+    """Have the interpreter settle what it learns of code from running it.
+
+    It rewrites code that runs often, and fills caches; a page on which that
+    happened before the fork is not copied in every child because of it.
+    """
+    rehearsal = _call.rehearsal()
+    for _ in range(_REHEARSALS):
+        _call.rehearse(rehearsal)
+    return rehearsal
 
 
 def _wake_on_child() -> socket.socket:
@@ -85,7 +102,7 @@ def _reap(channel: Channel, wake: socket.socket) -> None:
         channel.send({"op": "exited", "pid": pid, "status": status})
 
 
-def _answer(channel: Channel, wake: socket.socket, mark: _linux.Mark) -> bool:
+def _answer(channel: Channel, wake: socket.socket, mark: _linux.Mark, rehearsal: bytes) -> bool:
     """Carry out one request of the slot; False when it has gone."""
     message, fds = channel.receive()
     if message is None:
@@ -98,7 +115,7 @@ def _answer(channel: Channel, wake: socket.socket, mark: _linux.Mark) -> bool:
             # Their destructors would close numbers that are somebody else's by then.
             channel.release()
             wake.detach()
-            _child.serve(parent, mark)
+            _child.serve(parent, mark, rehearsal)
         finally:
             os._exit(1)  # nothing above returns
     for fd in fds:
@@ -110,8 +127,10 @@ def _answer(channel: Channel, wake: socket.socket, mark: _linux.Mark) -> bool:
 def _fork() -> int:
     sys.stdout.flush()
     sys.stderr.flush()
+    if sys.version_info < (3, 12):
+        return os.fork()
     with warnings.catch_warnings():
-        # Python ≥ 3.12 warns when preloaded modules have threads; which
-        # modules survive a fork is decided by the admin who names them.
+        # It warns when preloaded modules have threads; which modules survive
+        # a fork is decided by the admin who names them.
         warnings.simplefilter("ignore")
         return os.fork()

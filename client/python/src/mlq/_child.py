@@ -1,6 +1,8 @@
 """A process that waits for a job, and becomes it: used once.
 
-The order of steps matters. What is the same for every job comes before the
+The order of steps matters. What a fork hands down is arranged once, in the
+warm parent: each step that a child need not take saves it the pages that the
+step would touch. What is left of what is the same for every job comes before the
 grant: descriptors first, so that nothing of the parent's can be reached. Then, once
 it is known for whom, limits, while we may still set them; groups, group, user; and
 what a change of user undoes (the parent-death signal, dumpable). Only after
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 _RESULT_FD = 4
 _UMASK = 0o077
-_OOM_SCORE = "500"  # the kernel shall take the job before the agent, and before its neighbours
+_OOM_SCORE = b"500"  # the kernel shall take the job before the agent, and before its neighbours
 
 _LIMITS = {
     "processes": resource.RLIMIT_NPROC,
@@ -36,12 +38,26 @@ _LIMITS = {
 }
 
 
-def serve(parent: int, mark: _linux.Mark) -> NoReturn:
+def prepare() -> None:
+    """Arrange what children inherit: once, before the first fork."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.umask(_UMASK)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _linux.no_new_privileges()
+    sys.argv = ["mlq"]
+    # 1 and 2 become pipes; the old streams remember what kind of files they were.
+    sys.stdout = sys.__stdout__ = _stream(1)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _stream(2)  # type: ignore[misc]
+
+
+def serve(parent: int, mark: _linux.Mark, rehearsal: bytes) -> NoReturn:
     """Wait for the grant, become the job, wait for the call, run it, end."""
     _linux.die_with_parent(parent, signal.SIGKILL)
     _forget_parent()
     _arrange_early()
-    _call.rehearse()
+    _call.rehearse(rehearsal)
     channel = Channel(FD)
     channel.send({"op": "ready"})
     grant, fds = channel.receive()
@@ -72,18 +88,12 @@ def _forget_parent() -> None:
 
 def _arrange_early() -> None:
     """All that can be done before it is known for whom: it costs the job no time."""
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > FD:
-            with contextlib.suppress(OSError):  # the one that listed the folder
-                os.close(int(name))
-    os.umask(_UMASK)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-        score.write(_OOM_SCORE)  # a container may have put the bar higher already
-    _linux.no_new_privileges()
-    _fresh_interpreter()
+    _linux.close_from(FD + 1)
+    with contextlib.suppress(OSError):  # a container may have put the bar higher already
+        score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(score, _OOM_SCORE)
+        os.close(score)
+    _reseed()
 
 
 def _become(grant: Mapping[str, Any], fds: list[int], parent: int, mark: _linux.Mark) -> None:
@@ -131,19 +141,11 @@ def _set_user(account: Mapping[str, Any] | None) -> None:
 
 def _enter(work_dir: str, job_dir: str) -> None:
     for name in ("out", "tmp"):
-        os.makedirs(os.path.join(job_dir, name), exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # an earlier attempt's
+            os.mkdir(os.path.join(job_dir, name))
     os.chdir(work_dir)
     # As `python script.py` has it, so that modules beside the job are found.
     sys.path.insert(0, work_dir)
-
-
-def _fresh_interpreter() -> None:
-    """Make the interpreter look as if it had just started."""
-    sys.argv = ["mlq"]
-    # 1 and 2 become pipes; the old streams remember what kind of files they were.
-    sys.stdout = sys.__stdout__ = _stream(1)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _stream(2)  # type: ignore[misc]
-    _reseed()
 
 
 def _stream(fd: int) -> TextIOWrapper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 
@@ -11,6 +12,8 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.getenv.restype = ctypes.c_void_p
+_close_range = getattr(_libc, "close_range", None)  # glibc ≥ 2.34; the kernel has it since 5.9
+_MAX_FD = ctypes.c_uint(0xFFFFFFFF)
 
 # What a child overwrites in place: see Mark.
 MARKED = {"MLQ_JOB_ID": 20, "MLQ_FENCE_TOKEN": 20}  # name: width in bytes
@@ -35,6 +38,16 @@ def die_with_parent(parent: int, signal: int) -> None:
 def no_new_privileges() -> None:
     """From here on no program that is executed gains anything (setuid bits, capabilities)."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def close_from(first: int) -> None:
+    """Close every descriptor from ``first`` on."""
+    if _close_range is not None and _close_range(first, _MAX_FD, 0) == 0:
+        return
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) >= first:
+            with contextlib.suppress(OSError):  # the one that listed the folder
+                os.close(int(name))
 
 
 def set_dumpable(dumpable: bool) -> None:

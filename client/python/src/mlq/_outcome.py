@@ -158,7 +158,7 @@ def _whatever_happens() -> Iterator[None]:
         yield
 
 
-def end(code: int, stop: Stop) -> NoReturn:
+def end(code: int, stop: Stop, channel: Channel) -> NoReturn:
     """End the process as Python does: other threads first, then atexit, then the streams.
 
     It does not take the interpreter apart: that would cost milliseconds and
@@ -171,4 +171,5 @@ def end(code: int, stop: Stop) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with _whatever_happens():
             stream.flush()
+    channel.send({"op": "exit", "code": code})  # so that nobody waits for our parent to say it
     os._exit(code)

@@ -28,10 +28,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         _warm.serve([name for name in options.preload.split(",") if name])
     else:
-        from . import _child, _linux
+        from . import _call, _child, _linux
 
         _linux.set_dumpable(False)
-        _child.serve(os.getppid(), _linux.Mark())
+        _child.prepare()
+        _child.serve(os.getppid(), _linux.Mark(), _call.rehearsal())
 
 
 if __name__ == "__main__":
