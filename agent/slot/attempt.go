@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -131,13 +130,14 @@ func (a *attempt) prepare(ctx context.Context) error {
 		return fmt.Errorf("python %s: %w", a.grant.Environment, err)
 	}
 	a.said = a.child.said
+	if err := a.identify(); err != nil {
+		return fmt.Errorf("the host's spool: %w", err)
+	}
+	// While the child becomes the job's.
 	if err := a.persist(); err != nil {
 		return fmt.Errorf("the host's spool: %w", err)
 	}
 	a.oomBefore = oomKills()
-	if err := a.identify(); err != nil {
-		return fmt.Errorf("the host's spool: %w", err)
-	}
 	return a.awaitWaiting(ctx)
 }
 
@@ -156,7 +156,8 @@ func (a *attempt) checkLocks() error {
 	return nil
 }
 
-// persist writes attempt.json, before anything of the job can run.
+// persist notes the attempt in the journal, before anything of the job can run:
+// the call is not handed over yet.
 func (a *attempt) persist() error {
 	runner, err := readStat(a.child.pid)
 	if err != nil {
@@ -167,7 +168,7 @@ func (a *attempt) persist() error {
 	if a.grant.Account != nil {
 		uid = a.grant.Account.UID
 	}
-	return writeJSON(a.slot.options.Dir, attemptFile,
+	return a.slot.journal.begin(
 		record{Grant: withoutSecrets(a.grant), Boot: a.slot.boot, UID: uid, Runner: runner})
 }
 
@@ -227,9 +228,13 @@ func (a *attempt) noteGrown(size int64) {
 	}
 }
 
+// awaitWaiting returns when the child has become the job's. Orders are taken
+// meanwhile: a call that is there already is read without another round.
 func (a *attempt) awaitWaiting(ctx context.Context) error {
 	for {
 		select {
+		case o := <-a.orders:
+			a.obey(o)
 		case m, ok := <-a.said:
 			switch {
 			case !ok:
@@ -264,6 +269,7 @@ func (a *attempt) watch(ctx context.Context) {
 	progress := newPace[json.RawMessage](progressPace)
 	size := newPace[int64](logPace)
 	quit := ctx.Done()
+	a.enforce(alarm) // an order may have come before the child was the job's
 	for {
 		select {
 		case <-a.child.done:
@@ -556,7 +562,7 @@ func (a *attempt) release() {
 	if a.logFile != nil {
 		a.logFile.Close()
 	}
-	if err := os.RemoveAll(filepath.Join(a.grant.JobDir, tmpName)); err != nil {
+	if err := clearTmp(a.grant.JobDir); err != nil {
 		a.log.Warn().Err(err).Msg("temporary files of the job stay")
 	}
 	closeAll(a.locks)

@@ -17,6 +17,7 @@ type child struct {
 	parent *warmParent // nil: a spare, our own child
 
 	said chan childMessage // closed when the line has ended; what a waiting child says fits in
+	code chan int          // gets the exit code that the child says it will end with
 
 	once   sync.Once
 	done   chan struct{}      // closed when it has ended and was reaped
@@ -29,6 +30,7 @@ type childMessage struct {
 	Op       string          `json:"op"`
 	Detail   string          `json:"detail"`
 	Progress json.RawMessage `json:"progress"`
+	Code     int             `json:"code"` // of exit
 }
 
 // The ops of child messages.
@@ -37,11 +39,15 @@ const (
 	childWaiting  = "waiting"  // it has become the job's and waits for the call
 	childRefused  = "refused"  // it could not become the job's
 	childRejected = "rejected" // the result found no room
+	childExit     = "exit"     // it ends now, with this code
 )
 
 // newChild is for a process forked by a warm parent.
 func newChild(pid int, line *packets, parent *warmParent) *child {
-	c := &child{pid: pid, line: line, parent: parent, said: make(chan childMessage, 4), done: make(chan struct{})}
+	c := &child{
+		pid: pid, line: line, parent: parent,
+		said: make(chan childMessage, 4), code: make(chan int, 1), done: make(chan struct{}),
+	}
 	go c.listen()
 	orphaned := parent.nursery.adopt(pid)
 	go func() {
@@ -57,7 +63,10 @@ func newChild(pid int, line *packets, parent *warmParent) *child {
 
 // newSpare is for an interpreter that was started to run one job.
 func newSpare(i *interpreter) *child {
-	c := &child{pid: i.pid, line: i.line, said: make(chan childMessage, 4), done: make(chan struct{})}
+	c := &child{
+		pid: i.pid, line: i.line,
+		said: make(chan childMessage, 4), code: make(chan int, 1), done: make(chan struct{}),
+	}
 	go c.listen()
 	go func() { c.ended(<-i.exit) }()
 	return c
@@ -105,8 +114,10 @@ func (c *child) gone() <-chan struct{} {
 	return gone
 }
 
-// awaitEnd makes sure that the end is told: a warm parent that was stopped or
-// damaged does not reap its child. Then it is ended, and the child is ours to reap.
+// awaitEnd makes sure that the end is told. One that is gone and had said its
+// exit code needs no word of its parent, which takes its time; the job, whose
+// code ran in it, could have chosen the code either way. A warm parent that was stopped or
+// damaged does not reap its child: then it is ended, and the child is ours to reap.
 func (c *child) awaitEnd() {
 	select {
 	case <-c.done:
@@ -117,6 +128,8 @@ func (c *child) awaitEnd() {
 	defer timer.Stop()
 	select {
 	case <-c.done:
+	case code := <-c.code:
+		c.ended(syscall.WaitStatus(code & 0xff << 8))
 	case <-timer.C:
 		if c.parent != nil {
 			c.parent.shoot()
@@ -141,7 +154,21 @@ func (c *child) listen() {
 		if err != nil {
 			return
 		}
+		if m.Op == childExit {
+			c.exits(m.Code)
+		}
 		c.said <- m
+	}
+}
+
+// exits keeps the first code that was said; a spare is ours, and the kernel tells its end.
+func (c *child) exits(code int) {
+	if c.parent == nil {
+		return
+	}
+	select {
+	case c.code <- code:
+	default:
 	}
 }
 

@@ -201,6 +201,17 @@ func (p *warmParent) exited(pid int, status syscall.WaitStatus) {
 	}
 }
 
+// addEnded adds the children that have ended and that this parent has yet to reap.
+func (p *warmParent) addEnded(pids map[int]bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for pid, c := range p.children {
+		if !c.alive() {
+			pids[pid] = true
+		}
+	}
+}
+
 // end is called once, when the parent is gone or has closed its line.
 func (p *warmParent) end() {
 	// The rest of it must go too: whoever stopped or damaged it was no friend.

@@ -15,7 +15,7 @@ import (
 // Options of a slot process. Args and Bind carry them over the command line.
 type Options struct {
 	Device string // UUID, for messages and State
-	Dir    string // the slot's own folder: socket, lock, attempt.json, ended.json, slot.log
+	Dir    string // the slot's own folder: socket, lock, journal (attempt.jsonl), slot.log
 	Spool  string // where results and logs lie until Done
 	Runner string // the folder that agent/runner.Install made
 	// Preload are the modules that a warm parent imports ahead.

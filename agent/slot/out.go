@@ -53,13 +53,16 @@ func collectOut(jobDir string) (files []OutFile, left string, err error) {
 	return c.files, c.words(), nil
 }
 
-func openOutDir(jobDir string) (*os.File, error) {
+func openOutDir(jobDir string) (*os.File, error) { return openFolderOf(jobDir, outName) }
+
+// openFolderOf opens a folder in the job's; what the job has put in its place is not followed.
+func openFolderOf(jobDir, name string) (*os.File, error) {
 	job, err := unix.Open(jobDir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(job)
-	return openFolderAt(job, outName)
+	return openFolderAt(job, name)
 }
 
 func openFolderAt(dir int, name string) (*os.File, error) {

@@ -22,6 +22,7 @@ type slot struct {
 	options Options
 	log     zerolog.Logger
 	boot    string
+	journal *journal
 	spool   spool
 	stable  *stable
 	tree    *tree
@@ -56,6 +57,7 @@ func Main(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	defer s.journal.close()
 	if err := s.recover(ctx); err != nil {
 		return fmt.Errorf("what an earlier slot left: %w", err)
 	}
@@ -71,8 +73,12 @@ func newSlot(o Options) (*slot, error) {
 	if err != nil {
 		return nil, err
 	}
+	j, err := openJournal(o.Dir)
+	if err != nil {
+		return nil, err
+	}
 	s := &slot{
-		options: o, boot: boot, spool: spool{o.Spool}, changed: make(chan struct{}, 1),
+		options: o, boot: boot, journal: j, spool: spool{o.Spool}, changed: make(chan struct{}, 1),
 		log: o.Log.With().Str("device", o.Device).Logger(),
 	}
 	s.stable = newStable(&s.options, n)
@@ -83,31 +89,24 @@ func newSlot(o Options) (*slot, error) {
 // recover finds what an earlier slot of this folder left: an attempt that had
 // ended is kept for the agent; one that had not is lost, and its processes are killed.
 func (s *slot) recover(ctx context.Context) error {
-	var r record
-	found, err := readJSON(s.options.Dir, attemptFile, &r)
-	if err != nil || !found {
+	r, ended, err := s.journal.load()
+	if err != nil || r == nil {
 		return err
 	}
-	s.kept = &State{Attempt: &r.Grant, Running: true, Log: s.spool.logPath(r.Grant.Ref())}
-	orphans := &orphans{record: r, boot: s.boot, log: s.log}
+	s.kept = &State{Attempt: &r.Grant, Running: true, Log: s.spool.logPath(r.Grant.Ref()), Ended: ended}
+	orphans := &orphans{record: *r, boot: s.boot, log: s.log}
 	if err := orphans.clear(ctx); err != nil {
 		return err
 	}
-	var ended Ended
-	found, err = readJSON(s.options.Dir, endedFile, &ended)
-	if err != nil {
-		return err
+	if ended == nil {
+		s.kept.Ended = s.lost(r)
 	}
-	if !found {
-		ended = s.lost(&r)
-	}
-	s.kept.Ended = &ended
 	return nil
 }
 
 // lost is the end of an attempt whose slot died.
-func (s *slot) lost(r *record) Ended {
-	ended := Ended{
+func (s *slot) lost(r *record) *Ended {
+	ended := &Ended{
 		Outcome: scheduler.OutcomeLost, ExitCode: -1, Started: true,
 		Detail: "the slot process that ran it was killed", Log: s.spool.logPath(r.Grant.Ref()),
 	}
@@ -304,7 +303,7 @@ func (s *slot) refused(a *attempt, err error) {
 
 // finished keeps the end of an attempt until Done.
 func (s *slot) finished(a *attempt, ended *Ended) {
-	if err := writeJSON(s.options.Dir, endedFile, ended); err != nil {
+	if err := s.journal.end(ended); err != nil {
 		// The agent is told all the same; only a restart before Done would take it for lost.
 		a.log.Error().Err(err).Msg("the end could not be written down")
 	}
@@ -334,8 +333,7 @@ func (s *slot) done(ref scheduler.LeaseRef) {
 
 // forget removes the files of an attempt; first those by which a restarted slot would know it.
 func (s *slot) forget(ref scheduler.LeaseRef) {
-	err := removeFiles(s.options.Dir, attemptFile, endedFile)
-	if err = errors.Join(err, s.spool.remove(ref)); err != nil {
+	if err := errors.Join(s.journal.clear(), s.spool.remove(ref)); err != nil {
 		s.log.Error().Err(err).Msg("files of an attempt stay")
 	}
 }

@@ -181,6 +181,7 @@ func (s *stable) owned() map[int]bool {
 	pids := map[int]bool{}
 	for _, w := range s.warm {
 		w.parent.settle()
+		w.parent.addEnded(pids)
 		pids[w.parent.pid] = true
 		if w.ahead != nil && w.ahead.err == nil {
 			pids[w.ahead.child.pid] = true

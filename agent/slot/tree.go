@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -116,20 +115,26 @@ func (t *tree) strays() ([]int, error) {
 // childrenOf tells the children of a process: from the kernel's own list
 // where it has one, which costs microseconds, else from a look at all processes.
 func (t *tree) childrenOf() (func(pid int) []int, error) {
-	if _, err := os.Stat(fmt.Sprintf("/proc/%d/task/%d/children", t.self, t.self)); err == nil {
+	if _, err := os.Stat(childrenPath(t.self, strconv.Itoa(t.self))); err == nil {
 		return listedChildren, nil
 	}
 	return scannedChildren()
 }
 
+func childrenPath(pid int, thread string) string {
+	return "/proc/" + strconv.Itoa(pid) + "/task/" + thread + "/children"
+}
+
+// listedChildren asks every thread: a child belongs to the one that made it.
+// Every job waits for this: the threads' other files are not looked at.
 func listedChildren(pid int) []int {
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	threads, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
 	if err != nil {
-		return nil // the pattern is right
+		return nil // it is gone
 	}
 	var found []int
-	for _, file := range files {
-		text, err := os.ReadFile(file)
+	for _, thread := range threads {
+		text, err := os.ReadFile(childrenPath(pid, thread.Name()))
 		if err != nil {
 			continue // the thread is gone, its children have moved on
 		}

@@ -46,6 +46,7 @@ const (
 
 const (
 	maxLine     = 4 << 20         // bytes of one message: 1,000 names of out/ files and more
+	readLine    = 16 << 10        // bytes of one read
 	maxFiles    = 64              // descriptors of one message: a lease has far fewer devices
 	sendTimeout = 5 * time.Second // a peer that reads nothing for so long is gone
 )
@@ -61,8 +62,10 @@ type line struct {
 	write sync.Mutex
 
 	// Owned by the one goroutine that receives.
-	buf   []byte
-	files []*os.File
+	buf    []byte
+	data   []byte // what one read takes
+	rights []byte
+	files  []*os.File
 }
 
 func newLine(conn *net.UnixConn) *line { return &line{conn: conn} }
@@ -119,13 +122,14 @@ func (l *line) receive(v any) error {
 
 // fill reads what is there: bytes and descriptors (close-on-exec, by net).
 func (l *line) fill() error {
-	data := make([]byte, 64<<10)
-	rights := make([]byte, unix.CmsgSpace(4*maxFiles))
-	n, rn, flags, _, err := l.conn.ReadMsgUnix(data, rights)
+	if l.data == nil {
+		l.data, l.rights = make([]byte, readLine), make([]byte, unix.CmsgSpace(4*maxFiles))
+	}
+	n, rn, flags, _, err := l.conn.ReadMsgUnix(l.data, l.rights)
 	if err != nil {
 		return err
 	}
-	files, err := parseRights(rights[:rn])
+	files, err := parseRights(l.rights[:rn])
 	l.files = append(l.files, files...)
 	if err != nil {
 		return err
@@ -136,7 +140,7 @@ func (l *line) fill() error {
 	if n == 0 && len(files) == 0 {
 		return io.EOF
 	}
-	l.buf = append(l.buf, data[:n]...)
+	l.buf = append(l.buf, l.data[:n]...)
 	return nil
 }
 

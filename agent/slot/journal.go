@@ -1,0 +1,84 @@
+package slot
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+const journalFile = "attempt.jsonl"
+
+// journal is the memory of a slot that was killed: the record of its attempt
+// and, in a second line, how that ended. It is empty where there is none. The
+// file stays open and is only appended to and emptied, because each job waits
+// for it; a line without its end was being written when the slot was killed
+// and counts as not written. It need not survive a loss of power: after one
+// nothing that it tells of is alive.
+//
+// The slot's lock on its folder guards it: one process writes, first begin,
+// then end, then clear.
+type journal struct{ file *os.File }
+
+func openJournal(dir string) (*journal, error) {
+	name := filepath.Join(dir, journalFile)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &journal{f}, nil
+}
+
+// begin notes the attempt. What was there before is forgotten.
+func (j *journal) begin(r record) error {
+	if err := j.clear(); err != nil {
+		return err
+	}
+	return j.write(r)
+}
+
+// end notes how the attempt ended.
+func (j *journal) end(e *Ended) error { return j.write(e) }
+
+// clear forgets the attempt.
+func (j *journal) clear() error { return j.file.Truncate(0) }
+
+func (j *journal) write(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode for %s: %w", journalFile, err)
+	}
+	_, err = j.file.Write(append(line, '\n'))
+	return err
+}
+
+// load gives what was noted: nil where there is no attempt, or no end of it.
+func (j *journal) load() (*record, *Ended, error) {
+	text, err := io.ReadAll(io.NewSectionReader(j.file, 0, 1<<62))
+	if err != nil {
+		return nil, nil, err
+	}
+	first, rest, whole := bytes.Cut(text, []byte{'\n'})
+	if !whole {
+		return nil, nil, nil
+	}
+	r := new(record)
+	if err := json.Unmarshal(first, r); err != nil {
+		return nil, nil, fmt.Errorf("decode %s: %w", journalFile, err)
+	}
+	second, _, whole := bytes.Cut(rest, []byte{'\n'})
+	if !whole {
+		return r, nil, nil
+	}
+	e := new(Ended)
+	if err := json.Unmarshal(second, e); err != nil {
+		return nil, nil, fmt.Errorf("decode %s: %w", journalFile, err)
+	}
+	return r, e, nil
+}
+
+func (j *journal) close() { j.file.Close() }

@@ -1,0 +1,89 @@
+package slot
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+func openTestJournal(t *testing.T, dir string) *journal {
+	t.Helper()
+	j, err := openJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(j.close)
+	return j
+}
+
+// reload is what a slot finds that was restarted.
+func reload(t *testing.T, dir string) (*record, *Ended) {
+	t.Helper()
+	r, e, err := openTestJournal(t, dir).load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, e
+}
+
+func TestJournalTellsWhatWasNoted(t *testing.T) {
+	dir := t.TempDir()
+	j := openTestJournal(t, dir)
+	if r, e := reload(t, dir); r != nil || e != nil {
+		t.Fatalf("a new journal has %v, %v", r, e)
+	}
+	for job := scheduler.JobID(1); job <= 2; job++ {
+		if err := j.begin(record{Grant: Grant{Job: job, Fence: 7}, Boot: "b"}); err != nil {
+			t.Fatal(err)
+		}
+		if r, e := reload(t, dir); r == nil || r.Grant.Job != job || r.Boot != "b" || e != nil {
+			t.Fatalf("begun: %+v, %+v", r, e)
+		}
+		if err := j.end(&Ended{Outcome: scheduler.OutcomeFailed, Detail: "line 1\nline 2"}); err != nil {
+			t.Fatal(err)
+		}
+		if r, e := reload(t, dir); r == nil || r.Grant.Job != job || e == nil || e.Detail != "line 1\nline 2" {
+			t.Fatalf("ended: %+v, %+v", r, e)
+		}
+	}
+	if err := j.clear(); err != nil {
+		t.Fatal(err)
+	}
+	if r, e := reload(t, dir); r != nil || e != nil {
+		t.Fatalf("cleared: %v, %v", r, e)
+	}
+}
+
+// A slot can be killed while it writes: at every byte, the journal tells of
+// what was whole before.
+func TestJournalThatWasCut(t *testing.T) {
+	dir := t.TempDir()
+	j := openTestJournal(t, dir)
+	if err := j.begin(record{Grant: Grant{Job: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	first := journalSize(t, dir)
+	if err := j.end(&Ended{Outcome: scheduler.OutcomeSucceeded}); err != nil {
+		t.Fatal(err)
+	}
+	for size := journalSize(t, dir) - 1; size >= 0; size-- {
+		if err := os.Truncate(filepath.Join(dir, journalFile), size); err != nil {
+			t.Fatal(err)
+		}
+		r, e := reload(t, dir)
+		if e != nil || (r != nil) != (size >= first) {
+			t.Fatalf("cut at %d of %d: %v, %v", size, first, r, e)
+		}
+	}
+}
+
+func journalSize(t *testing.T, dir string) int64 {
+	t.Helper()
+	info, err := os.Stat(filepath.Join(dir, journalFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
