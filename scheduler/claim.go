@@ -18,7 +18,7 @@ import (
 // the user holds enough), ErrHold, ErrStaleAgent, ErrAgentTooLate, ErrRejoin,
 // ErrFinal, ErrNotFound. After ErrBusy the next candidate of the same view is worth a try.
 func (s *Scheduler) Claim(ctx context.Context, c ClaimRequest) (Claimed, error) {
-	t := transition[Claimed]{name: "claim", patient: true, query: claimQuery(c)}
+	t := transition[Claimed]{name: "claim", patient: true, remembers: c.Job, query: claimQuery(c)}
 	t.decide = func(f *facts) (plan[Claimed], error) { return decideClaim(f, c, s.opts.Timing) }
 	return run(ctx, s, t)
 }

@@ -12,7 +12,9 @@ import (
 // Finish ends a running attempt and, unless its user's retries are left, the
 // job. Only the holder of the current fence can; a repeat gets the job as it is.
 func (s *Scheduler) Finish(ctx context.Context, ref LeaseRef, end Finish) (Job, error) {
-	t := transition[Job]{name: "finish", freeing: true, patient: true, query: store.Query{Keys: []string{keyJob(ref.Job)}}}
+	t := transition[Job]{
+		name: "finish", freeing: true, patient: true, recalls: ref.Job, query: store.Query{Keys: []string{keyJob(ref.Job)}},
+	}
 	t.decide = func(f *facts) (plan[Job], error) { return decideFinish(f, ref, end, s.opts.Timing) }
 	return run(ctx, s, t)
 }

@@ -26,7 +26,9 @@ func (s *Scheduler) LogLength(ctx context.Context, ref LeaseRef, n int64) error 
 
 // note writes something about the current attempt. apply reports whether it changed the job.
 func (s *Scheduler) note(ctx context.Context, name string, ref LeaseRef, apply func(*Job) bool) error {
-	t := transition[struct{}]{name: name, patient: true, query: store.Query{Keys: []string{keyJob(ref.Job)}}}
+	t := transition[struct{}]{
+		name: name, patient: true, recalls: ref.Job, remembers: ref.Job, query: store.Query{Keys: []string{keyJob(ref.Job)}},
+	}
 	t.decide = func(f *facts) (p plan[struct{}], err error) {
 		job, err := f.job(ref.Job)
 		if err != nil {

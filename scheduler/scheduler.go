@@ -36,6 +36,8 @@ type Scheduler struct {
 	flight  flight  // submits under way
 	classes classes // memories that save a read
 	fleet   fleet
+	sight   sight
+	recalls recalls
 	checked atomic.Int64 // the id where the next check of jobs goes on; 0: from the highest
 	crowded atomic.Bool  // the last submit saw many idle hosts
 }

@@ -11,7 +11,9 @@ import (
 // committed before that: after a cancel was acknowledged it is refused with
 // ErrCancelled, and the agent releases the lease.
 func (s *Scheduler) Start(ctx context.Context, ref LeaseRef) error {
-	t := transition[struct{}]{name: "start", patient: true, query: store.Query{Keys: []string{keyJob(ref.Job)}}}
+	t := transition[struct{}]{
+		name: "start", patient: true, recalls: ref.Job, remembers: ref.Job, query: store.Query{Keys: []string{keyJob(ref.Job)}},
+	}
 	t.decide = func(f *facts) (plan[struct{}], error) { return decideStart(f, ref) }
 	_, err := run(ctx, s, t)
 	return err

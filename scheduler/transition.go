@@ -24,6 +24,9 @@ type transition[T any] struct {
 	// freeing transitions end something, or keep alive what runs: a full store
 	// is to apply them too (store.Commit), or it would cost results.
 	freeing bool
+	// recalls names the job whose record is all that the query reads: it may
+	// be recalled instead. remembers names the job to keep for that. 0: none.
+	recalls, remembers JobID
 }
 
 // plan is what a transition decided: a commit, unless nothing is left to do.
@@ -46,11 +49,7 @@ const (
 func run[T any](ctx context.Context, s *Scheduler, t transition[T]) (T, error) {
 	var none T
 	for range maxConflicts {
-		f, err := t.read(ctx, s.store)
-		if err != nil {
-			return none, fmt.Errorf("%s: %w", t.name, err)
-		}
-		p, err := t.decide(f)
+		f, p, err := t.propose(ctx, s)
 		if err != nil {
 			return none, fmt.Errorf("%s: %w", t.name, err)
 		}
@@ -64,6 +63,9 @@ func run[T any](ctx context.Context, s *Scheduler, t transition[T]) (T, error) {
 			return none, fmt.Errorf("%s: %w", t.name, err)
 		}
 		if res.OK() {
+			if t.remembers != 0 {
+				s.recalls.keep(t.remembers, c, res)
+			}
 			return p.value, nil
 		}
 		if refusal := p.refusals[res.Conflict]; refusal != nil {
@@ -71,6 +73,25 @@ func run[T any](ctx context.Context, s *Scheduler, t transition[T]) (T, error) {
 		}
 	}
 	return none, fmt.Errorf("%s: %w", t.name, ErrConflictRepeat)
+}
+
+// propose decides from what is recalled where that leads to a commit, else
+// from what is read.
+func (t transition[T]) propose(ctx context.Context, s *Scheduler) (*facts, plan[T], error) {
+	if t.recalls != 0 {
+		if a, ok := s.recalls.take(t.recalls); ok {
+			f := newFacts(t.query, a)
+			if p, err := t.decide(f); err == nil && len(p.effects) > 0 {
+				return f, p, nil
+			}
+		}
+	}
+	f, err := t.read(ctx, s.store)
+	if err != nil {
+		return nil, plan[T]{}, err
+	}
+	p, err := t.decide(f)
+	return f, p, err
 }
 
 func (t transition[T]) read(ctx context.Context, st store.Store) (*facts, error) {

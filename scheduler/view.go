@@ -23,7 +23,8 @@ const (
 
 // View reads what this offer may choose from: of each class that fits the
 // first entries, and what their users hold. seed turns the wheel where there
-// are more fitting classes than a view has room for.
+// are more fitting classes than a view has room for. It is one round trip
+// where classes and users are those of the view before, else up to three.
 func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error) {
 	q := store.Query{
 		Keys: []string{keyEpoch, keyDrain(o.Host)},
@@ -34,6 +35,8 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 		},
 		Counts: []store.Count{{Index: keyIdle, Cap: 1024}},
 	}
+	guess := s.sight.guess()
+	guess.ask(&q)
 	a, err := s.store.Read(ctx, q)
 	if err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
@@ -52,10 +55,16 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 	}
 	v.take(classShared, a.Ranges[2], epoch)
 	o.RealElsewhere = o.RealElsewhere || v.RealElsewhere
-	if err := s.viewClasses(ctx, &v, fittingClasses(a.Ranges[0], &o, seed), epoch); err != nil {
+	classes := fittingClasses(a.Ranges[0], &o, seed)
+	limit := v.perClass(len(classes), epoch)
+	if err := s.viewClasses(ctx, &v, classes, limit, guess.queues(&a, limit), epoch); err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
 	}
-	return v, s.viewHeld(ctx, &v)
+	if err := s.viewHeld(ctx, &v, guess.held(&a)); err != nil {
+		return View{}, fmt.Errorf("view: %w", err)
+	}
+	s.sight.note(classes, limit, v.Held)
+	return v, nil
 }
 
 // elsewhere reports whether a host other than this one is listed.
@@ -101,21 +110,28 @@ func couldRun(n Need, o *Offer) bool {
 	return len(all) >= n.Slots()
 }
 
-func (s *Scheduler) viewClasses(ctx context.Context, v *View, classes []string, epoch epochRecord) error {
-	if len(classes) == 0 {
-		return nil
+// viewClasses takes the first entries of the classes, and reads those that are
+// not known yet.
+func (s *Scheduler) viewClasses(ctx context.Context, v *View, classes []string, limit int, known map[string][][]byte, epoch epochRecord) error {
+	var q store.Query
+	var missing []string
+	for _, class := range classes {
+		if _, ok := known[class]; !ok {
+			missing = append(missing, class)
+			q.Ranges = append(q.Ranges, store.Range{Index: keyQueue(class), Limit: limit})
+		}
 	}
-	limit := v.perClass(len(classes), epoch)
-	q := store.Query{Ranges: make([]store.Range, len(classes))}
-	for i, class := range classes {
-		q.Ranges[i] = store.Range{Index: keyQueue(class), Limit: limit}
+	if len(missing) > 0 {
+		a, err := s.store.Read(ctx, q)
+		if err != nil {
+			return err
+		}
+		for i, class := range missing {
+			known[class] = a.Ranges[i]
+		}
 	}
-	a, err := s.store.Read(ctx, q)
-	if err != nil {
-		return err
-	}
-	for i, class := range classes {
-		v.take(class, a.Ranges[i], epoch)
+	for _, class := range classes {
+		v.take(class, known[class], epoch)
 	}
 	return nil
 }
@@ -127,7 +143,7 @@ func (v *View) perClass(classes int, epoch epochRecord) int {
 	if v.Now.Before(unstamp(epoch.HoldUntil)) {
 		want = viewEntries
 	}
-	return max(viewPerClass, min(want, viewEntries/classes))
+	return max(viewPerClass, min(want, viewEntries/max(classes, 1)))
 }
 
 // take adds the members of a class, as far as there is room. Entries from
@@ -148,33 +164,34 @@ func (v *View) take(class string, members [][]byte, epoch epochRecord) {
 	}
 }
 
-// viewHeld reads how many devices each user of the entries holds.
-func (s *Scheduler) viewHeld(ctx context.Context, v *View) error {
+// viewHeld finds how many devices each user of the entries holds, and reads
+// what is not known yet.
+func (s *Scheduler) viewHeld(ctx context.Context, v *View, known map[string]int64) error {
 	v.Held = make(map[string]int64)
 	var q store.Query
+	var missing []string
 	for i := range v.Entries {
-		if user := v.Entries[i].User; !hasKey(v.Held, user) {
-			v.Held[user] = 0
+		user := v.Entries[i].User
+		if _, done := v.Held[user]; done {
+			continue
+		}
+		n, ok := known[user]
+		if v.Held[user] = n; !ok {
+			missing = append(missing, user)
 			q.Counters = append(q.Counters, keyHeld(user))
 		}
 	}
-	if len(q.Counters) == 0 {
+	if len(missing) == 0 {
 		return nil
 	}
 	a, err := s.store.Read(ctx, q)
 	if err != nil {
-		return fmt.Errorf("view: %w", err)
+		return err
 	}
-	f := newFacts(q, a)
-	for user := range v.Held {
-		v.Held[user] = f.counter(keyHeld(user))
+	for i, user := range missing {
+		v.Held[user] = a.Counters[i]
 	}
 	return nil
-}
-
-func hasKey(m map[string]int64, key string) bool {
-	_, ok := m[key]
-	return ok
 }
 
 // Revision is the store's revision: one that has not changed since the last

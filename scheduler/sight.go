@@ -1,0 +1,75 @@
+package scheduler
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// maxSightUsers is how many users a sight remembers.
+const maxSightUsers = 64
+
+// sight is what the last view found: the classes that fit, and who waits in
+// them. They seldom change from one job to the next, so the next view asks for
+// them with its first read. A wrong guess costs a round trip and nothing else.
+type sight struct {
+	mu   sync.Mutex
+	last seen
+}
+
+// seen is immutable.
+type seen struct {
+	classes []string
+	limit   int // entries of each class
+	users   []string
+}
+
+func (s *sight) guess() seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+func (s *sight) note(classes []string, limit int, held map[string]int64) {
+	users := sortedKeys(held)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(users) == 0 { // an empty queue: who comes next was probably here before
+		users = s.last.users
+	}
+	s.last = seen{slices.Clone(classes), limit, users[:min(len(users), maxSightUsers)]}
+}
+
+// ask adds the guess to the end of a query.
+func (g *seen) ask(q *store.Query) {
+	for _, class := range g.classes {
+		q.Ranges = append(q.Ranges, store.Range{Index: keyQueue(class), Limit: g.limit})
+	}
+	for _, user := range g.users {
+		q.Counters = append(q.Counters, keyHeld(user))
+	}
+}
+
+// queues gives the classes that were asked for, from the end of the answer;
+// none where another number of entries is wanted by now.
+func (g *seen) queues(a *store.Answer, limit int) map[string][][]byte {
+	known := make(map[string][][]byte, len(g.classes))
+	if limit != g.limit {
+		return known
+	}
+	first := len(a.Ranges) - len(g.classes)
+	for i, class := range g.classes {
+		known[class] = a.Ranges[first+i]
+	}
+	return known
+}
+
+// held gives the devices of the users that were asked for.
+func (g *seen) held(a *store.Answer) map[string]int64 {
+	known := make(map[string]int64, len(g.users))
+	for i, user := range g.users {
+		known[user] = a.Counters[i]
+	}
+	return known
+}
