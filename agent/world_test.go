@@ -367,7 +367,7 @@ func (w *world) until(what string, holds func() bool, otherwise func() string) {
 func (w *world) value(id scheduler.JobID) string {
 	w.t.Helper()
 	job := w.awaitState(id, scheduler.Succeeded)
-	data, err := w.sched.InlineResult(w.ctx, id)
+	_, data, err := w.sched.JobWithResult(w.ctx, id)
 	if !job.Result.Inline {
 		data, err = w.shelf.blobs.ReadAll(job.Result.SHA256, 1<<30)
 	}

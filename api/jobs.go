@@ -63,14 +63,14 @@ func (s *Server) getJob(c *call) error {
 	if err != nil {
 		return err
 	}
-	w := wireJob(&job)
+	w := wireJob(&job.Job)
 	if err := s.addSpec(c.ctx(), &w); err != nil {
 		return err
 	}
 	if err := s.addPosition(c.ctx(), &w); err != nil {
 		return err
 	}
-	if err := s.addResult(c.ctx(), &job, &w); err != nil {
+	if err := addResult(&job, &w); err != nil {
 		return err
 	}
 	return s.write(c, http.StatusOK, w)
@@ -130,15 +130,11 @@ func (s *Server) addPosition(ctx context.Context, w *Job) error {
 }
 
 // addResult shows a small value that JSON can show.
-func (s *Server) addResult(ctx context.Context, job *scheduler.Job, w *Job) error {
-	if job.State != scheduler.Succeeded || !job.Result.Inline {
+func addResult(job *awaited, w *Job) error {
+	if job.State != scheduler.Succeeded || job.inline == nil {
 		return nil
 	}
-	data, err := s.scheduler.InlineResult(ctx, job.ID)
-	if err != nil {
-		return err
-	}
-	h, err := envelope.ParseAll(data)
+	h, err := envelope.ParseAll(job.inline)
 	if err != nil {
 		return err
 	}
@@ -146,7 +142,7 @@ func (s *Server) addResult(ctx context.Context, job *scheduler.Job, w *Job) erro
 	if !ok {
 		return nil
 	}
-	content := data[view.Offset : view.Offset+view.Size]
+	content := job.inline[view.Offset : view.Offset+view.Size]
 	switch h.Value {
 	case envelope.ValueText:
 		w.Result, err = json.Marshal(string(content))

@@ -29,25 +29,25 @@ func (s *Server) getResult(c *call) error {
 	if job.State != scheduler.Succeeded {
 		return s.unsuccessful(c, &job, wantsEnvelope)
 	}
-	r, err := s.openResult(c, &job)
+	r, err := s.openResult(&job)
 	if err != nil {
 		return err
 	}
 	if wantsEnvelope {
 		return s.serveContent(c, r.whole(), served{media: envelope.Media, etag: job.Result.SHA256})
 	}
-	return s.serveView(c, &job, r, ext)
+	return s.serveView(c, &job.Job, r, ext)
 }
 
 // ended waits as long as was asked for, and refuses a job that goes on.
-func (s *Server) ended(c *call) (scheduler.Job, error) {
+func (s *Server) ended(c *call) (awaited, error) {
 	id, err := c.jobID("id")
 	if err != nil {
-		return scheduler.Job{}, err
+		return awaited{}, err
 	}
 	wait, err := s.waitParam(c)
 	if err != nil {
-		return scheduler.Job{}, err
+		return awaited{}, err
 	}
 	job, err := s.awaitEnd(c, id, wait)
 	if err == nil && !job.State.Final() {
@@ -83,22 +83,18 @@ func (r *resultFile) part(offset, size int64) content {
 }
 
 // openResult finds the envelope of a job: in the store, or among the blobs.
-func (s *Server) openResult(c *call, job *scheduler.Job) (*resultFile, error) {
+func (s *Server) openResult(job *awaited) (*resultFile, error) {
 	if job.Result.SHA256 == "" {
-		return nil, resultGone(job)
+		return nil, resultGone(&job.Job)
 	}
-	if job.Result.Inline {
-		data, err := s.scheduler.InlineResult(c.ctx(), job.ID)
-		if errors.Is(err, scheduler.ErrNotFound) {
-			return nil, resultGone(job)
-		}
-		if err != nil {
-			return nil, err
-		}
-		h, err := envelope.ParseAll(data)
-		return &resultFile{header: h, data: data}, err
+	if !job.Result.Inline {
+		return s.openBlobResult(&job.Job)
 	}
-	return s.openBlobResult(job)
+	if job.inline == nil {
+		return nil, resultGone(&job.Job)
+	}
+	h, err := envelope.ParseAll(job.inline)
+	return &resultFile{header: h, data: job.inline}, err
 }
 
 func (s *Server) openBlobResult(job *scheduler.Job) (*resultFile, error) {
@@ -149,7 +145,7 @@ func (s *Server) serveView(c *call, job *scheduler.Job, r *resultFile, ext strin
 }
 
 // unsuccessful answers for a job that has no result.
-func (s *Server) unsuccessful(c *call, job *scheduler.Job, wantsEnvelope bool) error {
+func (s *Server) unsuccessful(c *call, job *awaited, wantsEnvelope bool) error {
 	if job.State == scheduler.Cancelled {
 		e := refuse(CodeJobCancelled, "the job was cancelled"+by(job.CancelBy))
 		e.Job, e.State = job.ID, job.State
@@ -157,7 +153,7 @@ func (s *Server) unsuccessful(c *call, job *scheduler.Job, wantsEnvelope bool) e
 	}
 	e := refuse(CodeJobFailed, string(job.Reason)+": "+job.Detail)
 	e.Job, e.State, e.Reason = job.ID, job.State, job.Reason
-	r, err := s.openResult(c, job)
+	r, err := s.openResult(job)
 	if errors.As(err, new(*Error)) {
 		return e // it left no error envelope
 	}

@@ -24,24 +24,39 @@ func (s *Server) waitParam(c *call) (time.Duration, error) {
 	return min(d, s.opts.MaxWait), nil
 }
 
+// awaited is a job that somebody waits for, with its result where the store has it.
+type awaited struct {
+	scheduler.Job
+	inline []byte
+}
+
 // awaitEnd returns the job as soon as it has ended, or as it is after d.
-func (s *Server) awaitEnd(c *call, id scheduler.JobID, d time.Duration) (scheduler.Job, error) {
+func (s *Server) awaitEnd(c *call, id scheduler.JobID, d time.Duration) (awaited, error) {
 	if d <= 0 {
-		return s.visible(c, id)
+		return s.look(c, id)
 	}
 	wake, stop := s.hub.wait(id, true)
 	defer stop()
 	deadline := time.NewTimer(d)
 	defer deadline.Stop()
 	for {
-		job, err := s.visible(c, id)
+		job, err := s.look(c, id)
 		if err != nil || job.State.Final() {
 			return job, err
 		}
 		if !s.sleep(c, wake, deadline.C) {
-			return s.visible(c, id)
+			return s.look(c, id)
 		}
 	}
+}
+
+// look reads job and result at once: who waits wants both when the time has come.
+func (s *Server) look(c *call, id scheduler.JobID) (awaited, error) {
+	job, inline, err := s.scheduler.JobWithResult(c.ctx(), id)
+	if err == nil && !c.sees(job.User) {
+		err = noSuchJob()
+	}
+	return awaited{job, inline}, err
 }
 
 // sleep returns true when it is time to read again, and false when there is

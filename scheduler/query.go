@@ -54,13 +54,18 @@ func (s *Scheduler) Spec(ctx context.Context, id JobID) (Spec, error) {
 	return decodeSpec(id, r)
 }
 
-// InlineResult reads the envelope of a result that is kept in the store.
-func (s *Scheduler) InlineResult(ctx context.Context, id JobID) ([]byte, error) {
-	r, err := s.readRecord(ctx, keyResult(id))
+// JobWithResult reads a job and the envelope of its result, nil where the
+// store has none.
+func (s *Scheduler) JobWithResult(ctx context.Context, id JobID) (Job, []byte, error) {
+	a, err := s.store.Read(ctx, store.Query{Keys: []string{keyJob(id), keyResult(id)}})
 	if err != nil {
-		return nil, fmt.Errorf("result of job %d: %w", id, err)
+		return Job{}, nil, fmt.Errorf("job %d: %w", id, err)
 	}
-	return r, nil
+	if a.Records[0].Version == 0 {
+		return Job{}, nil, fmt.Errorf("%w: %d", ErrNotFound, id)
+	}
+	j, err := decodeJob(id, a.Records[0].Version, a.Records[0].Value)
+	return j, a.Records[1].Value, err
 }
 
 func (s *Scheduler) readRecord(ctx context.Context, key string) ([]byte, error) {
