@@ -26,6 +26,9 @@ func (s *Server) putBlob(c *call) error {
 	if !submission.IsSHA256(sum) {
 		return noSuchBlob()
 	}
+	if err := wantMedia(c.r, mediaBytes); err != nil {
+		return err
+	}
 	if c.r.ContentLength > s.opts.MaxBlob {
 		return refuse(CodeTooLarge, fmt.Sprintf("more than %d bytes (--max-blob)", s.opts.MaxBlob))
 	}

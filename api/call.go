@@ -125,6 +125,7 @@ func (s *Server) fail(c *call, err error) {
 	if e.Status == http.StatusRequestTimeout || e.Status == http.StatusRequestEntityTooLarge {
 		h.Set("Connection", "close") // what is left of the body is not read
 	}
+	s.boundUnread(c, e.Status)
 	p := e.Problem
 	p.RequestID = c.id
 	s.writeAs(c, e.Status, mediaProblem, p)

@@ -38,8 +38,8 @@ func (s *Server) cancel(c *call, id scheduler.JobID) (Cancelled, error) {
 
 // Bulk answers a bulk action.
 type Bulk struct {
-	Cancelled []scheduler.JobID `json:"cancelled,omitempty"`
-	Requeued  []Requeued        `json:"requeued,omitempty"`
+	Cancelled []scheduler.JobID `json:"cancelled,omitzero"` // of a cancel
+	Requeued  []Requeued        `json:"requeued,omitzero"`  // of a requeue
 	// More: there are further jobs; repeat the request.
 	More bool `json:"more"`
 }
@@ -76,7 +76,7 @@ func (s *Server) cancelJobs(c *call) error {
 // bulkFilter wants a filter, so that a slip does not hit everything. Which
 // states it may hit is the action's business.
 func (c *call) bulkFilter(allowed ...scheduler.State) (scheduler.Filter, error) {
-	f, err := c.filter()
+	f, err := c.filter("all")
 	if err != nil {
 		return f, err
 	}

@@ -77,7 +77,7 @@ func (s *Server) jobEvents(c *call) error {
 		return err
 	}
 	st, err := c.startStream()
-	if err != nil {
+	if err != nil || c.r.Method == http.MethodHead {
 		return err
 	}
 	w := jobWatch{last: c.lastEvent()}
@@ -232,7 +232,7 @@ func (s *Server) allEvents(c *call) error {
 		}
 	}
 	st, err := c.startStream()
-	if err != nil {
+	if err != nil || c.r.Method == http.MethodHead {
 		return err
 	}
 	for {

@@ -108,10 +108,13 @@ func tokenInQuery(query string) bool {
 	if query == "" {
 		return false
 	}
-	if strings.Contains(query, "mlq_") {
-		return true
-	}
 	for part := range strings.SplitSeq(query, "&") {
+		if text, err := url.QueryUnescape(part); err == nil {
+			part = text
+		}
+		if strings.Contains(part, "mlq_") {
+			return true
+		}
 		name, _, _ := strings.Cut(part, "=")
 		switch strings.ToLower(name) {
 		case "token", "access_token", "auth_token", "authorization":

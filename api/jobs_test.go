@@ -107,6 +107,7 @@ func TestUploadedCall(t *testing.T) {
 	w.refused(w.do(w.ana, "POST", "/jobs", strings.Replace(call, fmt.Sprint(len(body)), "5", 1)), 422, api.CodeDigest)
 	junk := []byte("junk")
 	w.ok(w.do(w.ana, "PUT", "/blobs/"+blob.Sum(junk), junk), 201, nil)
+	w.refused(w.do(w.ana, "POST", "/jobs", strings.Replace(call, "3.11.7", "3.12.7", 1)), 422, api.CodeInvalidField)
 	other := fmt.Sprintf(`{"call":{"sha256":%q,"size":4,"function":"train","python":"3.11.7"}}`, blob.Sum(junk))
 	w.refused(w.do(w.ana, "POST", "/jobs", other), 400, "bad-envelope")
 }
@@ -309,6 +310,29 @@ func TestCancelByFilter(t *testing.T) {
 	if len(bulk.Cancelled) != 4 {
 		t.Errorf("cancelled %v", bulk.Cancelled)
 	}
+}
+
+// TestFiltersThatSayLess: a filter that is empty or broken must not become "all".
+func TestFiltersThatSayLess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.submit(w.ana, `{"msg":1,"name":"a"}`)
+	for _, query := range []string{
+		"name=", "user=", "state=", "all=", "all=false", "state=queued&name=", "state=queued&name=%zz", "state=queued;name=x",
+		"name=x&name=a", "name=a&limit=1", "name=a&before=5", "name=a&colour=red",
+	} {
+		for _, token := range []string{w.ana, w.admin} {
+			w.refused(w.do(token, "DELETE", "/jobs?"+query, nil), 400, api.CodeBadRequest)
+			w.refused(w.do(token, "POST", "/jobs/requeue?"+query, nil), 400, api.CodeBadRequest)
+		}
+	}
+	if w.count() != 1 {
+		t.Error("a filter that says less than nothing cancelled a job")
+	}
+	if a := w.do(w.ana, "DELETE", "/jobs?name=b", nil); string(a.body) != `{"cancelled":[],"more":false}` {
+		t.Errorf("a filter without a job answers %s", a.body)
+	}
+	w.refused(w.do(w.ana, "GET", "/jobs?all=true", nil), 400, api.CodeBadRequest)
 }
 
 func TestRequeue(t *testing.T) {

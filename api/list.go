@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ type Page struct {
 
 // listJobs answers GET /jobs, the newest first.
 func (s *Server) listJobs(c *call) error {
-	f, err := c.filter()
+	f, err := c.filter("before", "limit")
 	if err != nil {
 		return err
 	}
@@ -47,19 +48,17 @@ var states = []scheduler.State{
 	scheduler.Succeeded, scheduler.Failed, scheduler.Cancelled,
 }
 
-// filter reads ?state=&user=&name=&before=&limit=. Who is no admin gets their own.
-func (c *call) filter() (scheduler.Filter, error) {
-	q := c.r.URL.Query()
+// filter reads ?state=&user=&name= and what else the action takes. Who is no admin gets their own.
+func (c *call) filter(others ...string) (scheduler.Filter, error) {
+	q, err := c.query(append([]string{"state", "name", "user"}, others...))
+	if err != nil {
+		return scheduler.Filter{}, err
+	}
 	f := scheduler.Filter{User: c.who.User, Name: q.Get("name"), Limit: pageDefault}
 	if c.who.Role == auth.RoleAdmin {
 		f.User = q.Get("user")
 	} else if u := q.Get("user"); u != "" && u != c.who.User {
 		return f, refuse(CodeForbidden, "only an admin lists the jobs of others")
-	}
-	for name := range q {
-		if !slices.Contains([]string{"state", "user", "name", "before", "limit", "all"}, name) {
-			return f, refuse(CodeBadRequest, "no such filter: "+printable(name)+"; there are state, name, user, before, limit")
-		}
 	}
 	for _, text := range q["state"] {
 		for state := range strings.SplitSeq(text, ",") {
@@ -69,11 +68,28 @@ func (c *call) filter() (scheduler.Filter, error) {
 			f.States = append(f.States, scheduler.State(state))
 		}
 	}
-	return f, c.paging(&f)
+	return f, paging(q, &f)
 }
 
-func (c *call) paging(f *scheduler.Filter) error {
-	q := c.r.URL.Query()
+// query reads the filters of a request strictly: what net/url would drop or
+// take as "any" would make a cancel hit more than was meant.
+func (c *call) query(known []string) (url.Values, error) {
+	q, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		return nil, refuse(CodeBadRequest, "the query cannot be read; encode & as %26, % as %25, ; as %3B")
+	}
+	for name, values := range q {
+		if !slices.Contains(known, name) {
+			return nil, refuse(CodeBadRequest, "no such filter: "+printable(name)+"; there are "+strings.Join(known, ", "))
+		}
+		if slices.Contains(values, "") || len(values) > 1 && name != "state" {
+			return nil, refuse(CodeBadRequest, name+": want one value, or leave it out")
+		}
+	}
+	return q, nil
+}
+
+func paging(q url.Values, f *scheduler.Filter) error {
 	if text := q.Get("before"); text != "" {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < 1 {

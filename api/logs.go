@@ -42,7 +42,7 @@ func (s *Server) getLogs(c *call) error {
 	if f.attempt > max(len(job.Attempts), 1) {
 		return refuse(CodeNotFound, "the job has no such attempt")
 	}
-	if q.Get("follow") == "1" {
+	if q.Get("follow") == "1" && c.r.Method != http.MethodHead {
 		return f.follow()
 	}
 	return f.once()
@@ -180,6 +180,9 @@ func (s *Server) putLog(c *call) error {
 	}
 	offset, err := number(c.r.URL.Query().Get("offset"), 0, "offset")
 	if err != nil {
+		return err
+	}
+	if err := wantMedia(c.r, mediaBytes); err != nil {
 		return err
 	}
 	if err := s.holds(c, ref, n); err != nil {

@@ -31,6 +31,7 @@ const (
 	CodeMediaType       Code = "unsupported-media-type"
 	CodeEncoding        Code = "unsupported-encoding"
 	CodeRange           Code = "bad-range"
+	CodePrecondition    Code = "precondition-failed"
 	CodeWrongHost       Code = "wrong-host"
 	CodeInvalidField    Code = "invalid-field"
 	CodeUnsatisfiable   Code = "unsatisfiable"
@@ -87,6 +88,7 @@ var kinds = []kind{
 	{CodeLogGap, 409, "The log does not reach that offset yet", nil, 0, "MlqError"},
 	{CodeJobCancelled, 410, "The job was cancelled", nil, 0, "JobCancelled"},
 	{CodeResultGone, 410, "The result is not kept any more", nil, 0, "MlqError"},
+	{CodePrecondition, 412, "It is not the version that was asked for", nil, 0, "MlqError"},
 	{CodeTooLarge, 413, "Too large", store.ErrTooLarge, 0, "TooLarge"},
 	{CodeMediaType, 415, "This media type is not accepted", nil, 0, "MlqError"},
 	{CodeEncoding, 415, "Compressed requests are not accepted", nil, 0, "MlqError"},

@@ -102,6 +102,12 @@ func TestRanges(t *testing.T) {
 		if a := w.do(w.ana, "GET", path(id, "/result"), nil, header{"If-None-Match", etag}); a.status != http.StatusNotModified {
 			t.Errorf("%s: the same ETag answers %d", name, a.status)
 		}
+		for tag, status := range map[string]int{etag: 200, `"other", ` + etag: 200, "*": 200} {
+			if a := w.do(w.ana, "GET", path(id, "/result"), nil, header{"If-Match", tag}); a.status != status {
+				t.Errorf("%s: If-Match %s answers %d", name, tag, a.status)
+			}
+		}
+		w.refused(w.do(w.ana, "GET", path(id, "/result"), nil, header{"If-Match", `"other"`}), 412, api.CodePrecondition)
 		if a := w.do(w.ana, "HEAD", path(id, "/result"), nil); a.status != 200 || a.header.Get("Content-Length") != fmt.Sprint(size) || len(a.body) != 0 {
 			t.Errorf("%s: HEAD answers %d, %s bytes", name, a.status, a.header.Get("Content-Length"))
 		}
@@ -337,6 +343,25 @@ func TestJobEvents(t *testing.T) {
 		t.Errorf("resumed with %q", line)
 	}
 	s.wantEnd(t)
+}
+
+// TestHeadOfStreams: HEAD answers at once, though the stream would go on.
+func TestHeadOfStreams(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1}`)
+	for target, media := range map[string]string{
+		"/events": "text/event-stream", path(id, "/events"): "text/event-stream", path(id, "/logs?follow=1"): "text/plain; charset=utf-8",
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		request, err := http.NewRequestWithContext(ctx, "HEAD", w.url+target, nil)
+		must(t, err)
+		request.Header.Set("Authorization", "Bearer "+w.ana)
+		if a := w.send(request); a.status != 200 || a.header.Get("Content-Type") != media {
+			t.Errorf("%s: %d %s", target, a.status, a.header.Get("Content-Type"))
+		}
+		cancel()
+	}
 }
 
 func TestAllEvents(t *testing.T) {

@@ -56,7 +56,7 @@ func TestTokens(t *testing.T) {
 func TestTokenInURL(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, query := range []string{"token=" + w.ana, "access_token=x", "x=1&Token=2", "name=" + w.ana} {
+	for _, query := range []string{"token=" + w.ana, "access_token=x", "x=1&Token=2", "name=" + w.ana, "%74oken=x", "x=%6dlq_user_a"} {
 		a := w.do(w.ana, "GET", "/jobs?"+query, nil)
 		w.refused(a, 400, api.CodeTokenInURL)
 		if strings.Contains(string(a.body), w.ana) {
@@ -283,6 +283,18 @@ func TestMediaTypes(t *testing.T) {
 		}
 	}
 	w.submit(w.ana, `{"msg":1}`, header{"Content-Type", "application/json; charset=utf-8"})
+	for _, r := range []struct{ token, method, target, want string }{
+		{w.ana, "PUT", "/blobs/" + blob.Sum([]byte("x")), "application/octet-stream"},
+		{w.agent, "PUT", "/jobs/1/attempts/1/log?fence=1", "application/octet-stream"},
+		{w.admin, "POST", "/tokens", "application/json"},
+	} {
+		for _, media := range []string{"", "text/plain", "text/html"} {
+			p := w.refused(w.do(r.token, r.method, r.target, "x", header{"Content-Type", media}), 415, api.CodeMediaType)
+			if !strings.Contains(p.Detail, r.want) {
+				t.Errorf("%s %s: the answer does not say what to send: %s", r.method, r.target, p.Detail)
+			}
+		}
+	}
 	for _, encoding := range []string{"gzip", "br", "identity"} {
 		w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":1}`, header{"Content-Encoding", encoding}), 415, api.CodeEncoding)
 	}
@@ -345,6 +357,7 @@ func TestFieldRefusals(t *testing.T) {
 		`{"msg":1,"env_vars":{"LD_PRELOAD":"x"}}`: {422, "reserved-env", "/env_vars/LD_PRELOAD"},
 		`{"msg":1,"priority":5}`:                  {403, api.CodeForbidden, "/priority"},
 		`{"msg":1,"priority":-11}`:                {403, api.CodeForbidden, "/priority"},
+		`{"msg":1,"priority":100000}`:             {403, api.CodeForbidden, "/priority"},
 		`{"msg":1,"gpus":3}`:                      {422, api.CodeUnsatisfiable, ""},
 		`{"msg":1,"after":[99]}`:                  {422, api.CodeInvalidField, "/after"},
 		`{"msg":1,"<script>":1}`:                  {400, "unknown-field", "/?script?"},

@@ -82,8 +82,22 @@ func serveRange(c *call, body content) error {
 		c.Header().Set("Content-Range", "bytes */"+strconv.FormatInt(body.size, 10))
 		return refuse(CodeRange, "the range lies outside of the "+strconv.FormatInt(body.size, 10)+" bytes")
 	}
+	if text := c.r.Header.Get("If-Match"); text != "" && !matches(text, c.Header().Get("ETag")) {
+		return refuse(CodePrecondition, "the ETag is another")
+	}
 	http.ServeContent(c, c.r, "", time.Time{}, body)
 	return nil
+}
+
+// matches: one of the list of If-Match is the tag. net/http would answer
+// without a body where none is.
+func matches(list, tag string) bool {
+	for one := range strings.SplitSeq(list, ",") {
+		if one = strings.TrimSpace(one); one == "*" || one == tag {
+			return true
+		}
+	}
+	return false
 }
 
 // satisfiable: "bytes=A-B", "bytes=A-" or "bytes=-N" within size.

@@ -24,7 +24,7 @@ func (s *Server) settle(c *call, p *submission.Parsed) error {
 		}
 		p.PythonVersion = version
 	case submission.KindUploaded:
-		if err := s.checkUploaded(p.Call.Ref); err != nil {
+		if err := s.checkUploaded(p); err != nil {
 			return err
 		}
 	}
@@ -66,7 +66,8 @@ func (s *Server) moveOut(p *submission.Parsed) error {
 }
 
 // checkUploaded: the blob is there, has that size, and is a call envelope.
-func (s *Server) checkUploaded(ref submission.Ref) error {
+func (s *Server) checkUploaded(p *submission.Parsed) error {
+	ref := p.Call.Ref
 	file, size, err := s.opts.Blobs.Open(ref.SHA256)
 	if errors.Is(err, blob.ErrNotFound) {
 		return refuseField(CodeBlobMissing, "/call/sha256", "upload it first with PUT /blobs/SHA256")
@@ -79,8 +80,15 @@ func (s *Server) checkUploaded(ref submission.Ref) error {
 		return refuseField(CodeDigest, "/call/size", "the uploaded blob has another size")
 	}
 	h, err := envelope.ReadHeader(file)
-	if err != nil || h.Kind != envelope.KindCall || h.Size != size {
+	var inside *submission.Parsed
+	if err == nil {
+		inside, err = submission.FromHeader(h)
+	}
+	switch {
+	case err != nil || h.Size != size:
 		return refuseField(Code(submission.CodeBadEnvelope), "/call/sha256", "the uploaded blob is not a call envelope")
+	case inside.PythonVersion != p.PythonVersion:
+		return refuseField(CodeInvalidField, "/call/python", "the uploaded envelope names another Python")
 	}
 	return nil
 }

@@ -82,6 +82,15 @@ func mediaType(r *http.Request) (string, error) {
 	return media, nil
 }
 
+// wantMedia refuses a body that is said to be something else than media.
+func wantMedia(r *http.Request, media string) error {
+	got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || got != media {
+		return refuse(CodeMediaType, "add the header Content-Type: "+media)
+	}
+	return nil
+}
+
 // readBody reads a body into memory. A body that ends before its
 // Content-Length is refused by net/http; nothing was stored yet.
 func (s *Server) readBody(c *call) ([]byte, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/strictjson"
 	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/scheduler"
 )
 
 // Token is a token without its secret.
@@ -77,6 +78,9 @@ func (s *Server) createToken(c *call) error {
 
 func (s *Server) wantedToken(c *call) (auth.Wanted, error) {
 	wanted := auth.Wanted{Role: auth.RoleUser}
+	if err := wantMedia(c.r, scheduler.MediaJSON); err != nil {
+		return wanted, err
+	}
 	body, err := s.readBody(c)
 	if err != nil {
 		return wanted, err

@@ -144,6 +144,9 @@ func (w *world) do(token, method, path string, body any, headers ...header) answ
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
+		if method == "PUT" {
+			request.Header.Set("Content-Type", "application/octet-stream")
+		}
 	}
 	for _, h := range headers {
 		if h.name == "Host" {

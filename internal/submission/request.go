@@ -23,7 +23,7 @@ var requestFields = map[string]reader{
 	"workdir":       readWorkDir,
 	"env_vars":      readEnvVars,
 	"name":          textField(func(r *scheduler.Request) *string { return &r.Name }),
-	"priority":      intField(-1000, 1000, func(r *scheduler.Request) *int { return &r.Priority }),
+	"priority":      intField(math.MinInt32, math.MaxInt32, func(r *scheduler.Request) *int { return &r.Priority }),
 	"timeout":       durationField(time.Millisecond, func(r *scheduler.Request) *time.Duration { return &r.Timeout }),
 	"queue_timeout": durationField(time.Millisecond, func(r *scheduler.Request) *time.Duration { return &r.QueueTimeout }),
 	"retries":       intField(0, 100, func(r *scheduler.Request) *int { return &r.Retries }),
@@ -70,7 +70,7 @@ func readInt(raw []byte, least, most int64) (int64, error) {
 }
 
 func readGPUs(p *Parsed, raw []byte) error {
-	n, err := readInt(raw, 0, 1024)
+	n, err := readInt(raw, 0, MaxGPUs)
 	if err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func readRunAt(p *Parsed, raw []byte) error {
 
 // readAfter takes one job id or a list of them.
 func readAfter(p *Parsed, raw []byte) error {
-	const want = "want a job id, or a list of at most 1000"
+	want := fmt.Sprintf("want a job id, or a list of at most %d", MaxAfter)
 	raws := []json.RawMessage{raw}
 	if raw[0] == '[' {
 		var err error
@@ -222,7 +222,7 @@ func readAfter(p *Parsed, raw []byte) error {
 			return err
 		}
 	}
-	if len(raws) > 1000 {
+	if len(raws) > MaxAfter {
 		return invalid(want)
 	}
 	ids := make([]scheduler.JobID, len(raws))

@@ -24,7 +24,9 @@ const (
 	MaxFields  = 64 << 10 // bytes of JSON fields beside msg and source
 	MaxSource  = 1 << 20  // bytes of a source
 	MaxDepth   = 32       // of JSON
-	MaxLabels  = 64
+	MaxGPUs    = 64       // of one job
+	MaxLabels  = 32
+	MaxAfter   = 100
 	MaxEnvVars = 256 // and MaxFields bytes together
 	MaxText    = 128 // bytes of a name, a label, a pattern
 	MaxPath    = 4096
@@ -103,6 +105,11 @@ func parseEnvelope(body []byte) (*Parsed, error) {
 func FromHeader(h *envelope.Header) (*Parsed, error) {
 	if h.Kind != envelope.KindCall {
 		return nil, badEnvelope(fmt.Errorf("kind must be call, not %s", h.Kind))
+	}
+	for _, name := range []string{"code", "args"} {
+		if _, ok := h.Frame(name); !ok {
+			return nil, badEnvelope(fmt.Errorf("a call has the frames code and args; there is no %s", name))
+		}
 	}
 	p := &Parsed{Call: Call{Kind: KindEnvelope}}
 	if err := p.describe(h.Function, h.Python); err != nil {

@@ -2,6 +2,7 @@ package submission
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -122,11 +123,6 @@ func TestRefRoundTrip(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	manyLabels := `{"msg":1,"labels":{"l0":""`
-	for i := range 1000 {
-		manyLabels += `,"x` + strings.Repeat("y", i%50) + string(rune('a'+i%26)) + strings.Repeat("z", i/50) + `":""`
-	}
-	manyLabels += `}}`
 	for _, c := range []struct {
 		name, body string
 		code       Code
@@ -153,6 +149,9 @@ func TestRefusals(t *testing.T) {
 		{"text for int", `{"msg":1,"gpus":"1"}`, CodeInvalidField, "/gpus"},
 		{"null for int", `{"msg":1,"gpus":null}`, CodeInvalidField, "/gpus"},
 		{"2^63", `{"msg":1,"retries":9223372036854775808}`, CodeInvalidField, "/retries"},
+		{"65 devices", `{"msg":1,"gpus":65}`, CodeInvalidField, "/gpus"},
+		{"33 labels", `{"msg":1,"labels":{` + strings.Join(numbered(33), ",") + `}}`, CodeInvalidField, "/labels"},
+		{"101 jobs before", `{"msg":1,"after":[1` + strings.Repeat(",1", 100) + `]}`, CodeInvalidField, "/after"},
 		{"2^63 job", `{"msg":1,"after":9223372036854775808}`, CodeInvalidField, "/after"},
 		{"timeout 0", `{"msg":1,"timeout":0}`, CodeInvalidField, "/timeout"},
 		{"timeout in words", `{"msg":1,"timeout":"soon"}`, CodeInvalidField, "/timeout"},
@@ -171,7 +170,7 @@ func TestRefusals(t *testing.T) {
 		{"empty name", `{"msg":1,"name":""}`, CodeInvalidField, "/name"},
 		{"invalid UTF-8", "{\"msg\":1,\"name\":\"\xff\"}", CodeBadJSON, "/name"},
 		{"label with control", `{"msg":1,"labels":{"a":"b\u0007"}}`, CodeInvalidField, "/labels/a"},
-		{"1000 labels", manyLabels, CodeInvalidField, "/labels"},
+		{"1000 labels", `{"msg":1,"labels":{` + strings.Join(numbered(1000), ",") + `}}`, CodeInvalidField, "/labels"},
 		{"1 MB of env", `{"msg":1,"env_vars":{"A":"` + strings.Repeat("a", 1<<20) + `"}}`, CodeInvalidField, "/env_vars"},
 		{"env null", `{"msg":1,"env_vars":{"A":null}}`, CodeInvalidField, "/env_vars/A"},
 		{"env name", `{"msg":1,"env_vars":{"A=B":"c"}}`, CodeInvalidField, "/env_vars/A=B"},
@@ -199,6 +198,15 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// numbered makes n members of a JSON object.
+func numbered(n int) []string {
+	members := make([]string, n)
+	for i := range members {
+		members[i] = fmt.Sprintf(`"l%d":""`, i)
+	}
+	return members
+}
+
 func wantError(t *testing.T, err error, code Code, pointer string) {
 	t.Helper()
 	var e *Error
@@ -216,9 +224,13 @@ func TestEnvelopeRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	noPython, err := envelope.Encode(envelope.Header{Kind: envelope.KindCall, Function: "f"})
-	if err != nil {
-		t.Fatal(err)
+	part := func(name string) envelope.Part { return envelope.Part{Name: name, Data: []byte("x")} }
+	made := func(python string, parts ...envelope.Part) []byte {
+		body, err := envelope.Encode(envelope.Header{Kind: envelope.KindCall, Function: "f", Python: python}, parts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body
 	}
 	for _, c := range []struct {
 		name    string
@@ -229,7 +241,9 @@ func TestEnvelopeRefusals(t *testing.T) {
 		{"truncated", good[:len(good)-1], CodeBadEnvelope, ""},
 		{"trailing", append(slices.Clip(good), 'x'), CodeBadEnvelope, ""},
 		{"a result", result, CodeBadEnvelope, ""},
-		{"without python", noPython, CodeInvalidField, "/python"},
+		{"without code", made("3.11.7", part("args")), CodeBadEnvelope, ""},
+		{"without arguments", made("3.11.7", part("code")), CodeBadEnvelope, ""},
+		{"without python", made("", part("code"), part("args")), CodeInvalidField, "/python"},
 		{"request is a list", call(t, `[]`), CodeBadJSON, "/request"},
 		{"request field", call(t, `{"gpus":"two"}`), CodeInvalidField, "/request/gpus"},
 		{"no request field", call(t, `{"msg":1}`), CodeUnknownField, "/request/msg"},
