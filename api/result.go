@@ -127,7 +127,7 @@ func (s *Server) serveView(c *call, job *scheduler.Job, r *resultFile, ext strin
 	if !ok {
 		return errors.Join(fmt.Errorf("result of job %d: its envelope has no view", job.ID), r.Close())
 	}
-	as := served{etag: job.Result.SHA256 + "-view"} // another representation than the envelope
+	as := served{etag: job.Result.SHA256 + "-view", value: r.header.Value} // another representation than the envelope
 	switch {
 	case ext != "" && extensions[ext] != "":
 		as.media = extensions[ext]
@@ -140,7 +140,6 @@ func (s *Server) serveView(c *call, job *scheduler.Job, r *resultFile, ext strin
 	default:
 		as.media = "application/json"
 	}
-	c.Header().Set("Mlq-Value", r.header.Value)
 	return s.serveContent(c, r.part(view.Offset, view.Size), as)
 }
 

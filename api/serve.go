@@ -30,6 +30,7 @@ type served struct {
 	media    string
 	filename string // of an attachment; "" is shown inline
 	etag     string // a digest, "" if none
+	value    string // of a job: what it returned
 }
 
 // sandbox: what a job made never runs in the reader's origin, has no origin of
@@ -44,8 +45,8 @@ func (s *Server) serveContent(c *call, body content, as served) error {
 			s.log.Debug().Str("request", c.id).Err(err).Msg("close a file")
 		}
 	}()
-	if strings.Contains(c.r.Header.Get("Range"), ",") {
-		return refuse(CodeRange, "at most one range")
+	if err := c.conditions(body.size, as.etag); err != nil {
+		return err
 	}
 	h := c.Header()
 	h.Set("Content-Type", as.media)
@@ -57,11 +58,15 @@ func (s *Server) serveContent(c *call, body content, as served) error {
 	if as.filename != "" {
 		h.Set("Content-Disposition", `attachment; filename="`+as.filename+`"`)
 	}
+	if as.value != "" {
+		h.Set("Mlq-Value", as.value)
+	}
 	if as.etag != "" {
 		h.Set("ETag", `"`+as.etag+`"`)
 	}
 	if conditional(c.r) || body.file == nil {
-		return serveRange(c, body)
+		http.ServeContent(c, c.r, "", time.Time{}, body)
+		return nil
 	}
 	return c.sendFile(body)
 }
@@ -76,21 +81,24 @@ func conditional(r *http.Request) bool {
 	return false
 }
 
-// serveRange lets net/http answer; its plain-text 416 becomes a problem.
-func serveRange(c *call, body content) error {
-	if text := c.r.Header.Get("Range"); text != "" && !satisfiable(text, body.size) {
-		c.Header().Set("Content-Range", "bytes */"+strconv.FormatInt(body.size, 10))
-		return refuse(CodeRange, "the range lies outside of the "+strconv.FormatInt(body.size, 10)+" bytes")
-	}
-	if text := c.r.Header.Get("If-Match"); text != "" && !matches(text, c.Header().Get("ETag")) {
+// conditions refuses ranges and preconditions that net/http would answer
+// without a problem, before any header speaks of the content.
+func (c *call) conditions(size int64, etag string) error {
+	if text := c.r.Header.Get("If-Match"); text != "" && !matches(text, `"`+etag+`"`) {
 		return refuse(CodePrecondition, "the ETag is another")
 	}
-	http.ServeContent(c, c.r, "", time.Time{}, body)
-	return nil
+	text := c.r.Header.Get("Range")
+	if text == "" || satisfiable(text, size) {
+		return nil
+	}
+	c.Header().Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
+	if strings.Contains(text, ",") {
+		return refuse(CodeRange, "at most one range")
+	}
+	return refuse(CodeRange, "the range lies outside of the "+strconv.FormatInt(size, 10)+" bytes")
 }
 
-// matches: one of the list of If-Match is the tag. net/http would answer
-// without a body where none is.
+// matches: one of the list of If-Match is the tag.
 func matches(list, tag string) bool {
 	for one := range strings.SplitSeq(list, ",") {
 		if one = strings.TrimSpace(one); one == "*" || one == tag {

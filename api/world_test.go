@@ -172,14 +172,24 @@ func reader(body any) io.Reader {
 	return nil
 }
 
+// send sends a request and holds its answer to the contract.
 func (w *world) send(request *http.Request) answer {
 	w.Helper()
+	var sent bytes.Buffer
+	if request.Body != nil {
+		request.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.TeeReader(request.Body, &sent), request.Body}
+	}
 	response, err := http.DefaultClient.Do(request)
 	must(w, err)
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
 	must(w, err)
-	return answer{response.StatusCode, response.Header, text}
+	a := answer{response.StatusCode, response.Header, text}
+	w.conform(request, sent.Bytes(), a)
+	return a
 }
 
 // refused asserts status and code of an answer.
