@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import threading
 import warnings
@@ -46,6 +47,31 @@ def test_a_call_is_complete() -> None:
     assert envelope.header["function"] == "<lambda>"
     args, kwargs = pickle.loads(envelope.frames["args"], buffers=envelope.buffers())
     assert pickle.loads(envelope.frames["code"])(*args, **kwargs) == 5
+
+
+def test_code_keeps_its_file_and_its_source() -> None:
+    def outer() -> Any:
+        def inner() -> None:
+            raise LookupError("a line to be shown")
+
+        return inner
+
+    envelope = call(by_value(outer))
+    function = pickle.loads(envelope.frames["code"])
+    assert function.__code__.co_filename == __file__
+    assert function().__code__.co_filename == __file__
+    lines = json.loads(bytes(envelope.frames["source"]))[__file__].splitlines()
+    raising = function().__code__.co_firstlineno + 1
+    assert lines[raising - 1].strip() == 'raise LookupError("a line to be shown")'
+    assert not any("test_large_buffers" in line for line in lines), "what was not sent is not shown"
+
+
+def test_a_source_that_is_not_there_or_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere: dict[str, Any] = {}
+    exec(compile("def f(): pass", "<nowhere>", "exec"), nowhere)  # as a prompt's
+    assert "source" not in call(by_value(nowhere["f"])).frames
+    monkeypatch.setattr("mlq._pickler.MAX_SOURCE", 10)
+    assert "source" not in call(by_value(lambda: None)).frames
 
 
 def test_large_buffers_are_not_copied() -> None:

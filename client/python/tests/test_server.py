@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import hashlib
+import linecache
 import os
 import platform
 import subprocess
@@ -167,6 +168,19 @@ class TestErrors:
         assert f"job {job.id} on " in str(caught.value.__cause__)
         assert isinstance(job.exception(), LookupError)
         assert job.state == "failed"
+
+    def test_the_line_of_a_cell_that_is_no_file(
+        self, live: mlq.Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text = "def cell():\n    raise LookupError('in a cell')\n"
+        entry = (len(text), None, text.splitlines(keepends=True), "<cell 7>")
+        monkeypatch.setitem(linecache.cache, "<cell 7>", entry)
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        exec(compile(text, "<cell 7>", "exec"), namespace)
+        with pytest.raises(LookupError) as caught:
+            live.submit(namespace["cell"]).result(LONG, stream=False)
+        shown = "File \"<cell 7>\", line 2, in cell\n    raise LookupError('in a cell')\n"
+        assert shown in str(caught.value.__cause__)
 
     def test_a_type_that_only_the_job_has(self, live: mlq.Client) -> None:
         def broken() -> NoReturn:

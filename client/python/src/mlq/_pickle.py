@@ -1,13 +1,15 @@
 """From a call to its envelope: what is pickled, how large it may be, and who is to blame if not.
 
 The function (``code``) is pickled apart from its arguments, so that equal code
-has equal bytes. Arguments are pickled with their buffers out of band: an
-array's memory goes from where it lies into the socket, uncopied.
+has equal bytes; ``source`` is its text, for tracebacks. Arguments are pickled
+with their buffers out of band: an array's memory goes from where it lies into
+the socket, uncopied.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import pickle
 import platform
 import sys
@@ -20,6 +22,7 @@ from ._binding import name_of
 from ._blame import largest_captured, path_to_unpicklable
 from ._envelope import pack
 from ._errors import NotSerializable, TooLarge
+from ._pickler import Pickler, sources
 from ._values import dumps
 
 if TYPE_CHECKING:
@@ -57,9 +60,15 @@ def dump_code(fn: Callable[..., Any]) -> bytes:
     Raises NotSerializable naming the path to what cannot be pickled, and
     TooLarge naming the variables that make it large; warns before that.
     """
+    return _code_frames(fn)[0][1]
+
+
+def _code_frames(fn: Callable[..., Any]) -> list[tuple[str, bytes]]:
+    """The frames ``code`` and, where there are any, ``source``."""
     buffer = _Capped(MAX_CODE)
+    pickler = Pickler(buffer)
     try:
-        cloudpickle.CloudPickler(buffer, protocol=5).dump(fn)
+        pickler.dump(fn)
     except _OverLimit:
         raise TooLarge(
             f"{name_of(fn)} captures more than {_mib(MAX_CODE)}: {largest_captured(fn)}. "
@@ -75,7 +84,10 @@ def dump_code(fn: Callable[..., Any]) -> bytes:
             UserWarning,
             stacklevel=_caller(),
         )
-    return code
+    source = sources(pickler.codes)
+    if not source:
+        return [("code", code)]
+    return [("code", code), ("source", json.dumps(source).encode())]
 
 
 def dump_args(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Buffer]]:
@@ -112,7 +124,7 @@ class CallWriter:
 
     def __init__(self, fn: Callable[..., Any], request: Mapping[str, Any]) -> None:
         self.function = name_of(fn)
-        self._code = dump_code(fn)
+        self._code = _code_frames(fn)
         self._header: dict[str, Any] = {
             "kind": "call",
             "function": self.function[-128:],
@@ -124,7 +136,7 @@ class CallWriter:
 
     def write(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Buffer]:
         """The envelope of one call, as parts to be sent one after the other."""
-        return pack(self._header, [("code", self._code), *dump_args(args, kwargs)])
+        return pack(self._header, [*self._code, *dump_args(args, kwargs)])
 
 
 def size_of(parts: list[Buffer]) -> int:

@@ -6,12 +6,15 @@ with large buffers out of band, and shown as the best JSON that can be made of i
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import reprlib
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
+
+from ._pickler import Pickler
 
 if TYPE_CHECKING:
     import pickle
@@ -55,8 +58,9 @@ def dumps(value: Any) -> tuple[bytes, list[memoryview]]:
         buffers.append(raw)
         return False
 
-    data: bytes = cloudpickle.dumps(value, protocol=5, buffer_callback=keep)
-    return data, buffers
+    file = io.BytesIO()
+    Pickler(file, keep).dump(value)
+    return file.getvalue(), buffers
 
 
 def _dumps(value: Any) -> bytes:

@@ -1,0 +1,83 @@
+"""A cloudpickle that keeps where code was written, for the tracebacks of jobs.
+
+cloudpickle 3.1.3 writes ``<dynamic-code>`` as the file of every function that it
+pickles by value. A traceback then has line numbers of nothing. So the file's
+name is put back, and ``sources`` gives the lines that belong to it: a job runs
+where neither the notebook nor its cells are.
+"""
+
+from __future__ import annotations
+
+import linecache
+import types
+from typing import TYPE_CHECKING, Any, Callable
+
+import cloudpickle
+
+if TYPE_CHECKING:
+    import io
+    import pickle
+    from collections.abc import Iterable
+
+MAX_SOURCE = 256 << 10  # bytes of all sources of a call
+_NOWHERE = "<dynamic-code>"
+
+
+class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
+    """A CloudPickler. ``codes`` are the code objects that it pickled by value."""
+
+    def __init__(
+        self,
+        file: io.BytesIO,
+        buffer_callback: Callable[[pickle.PickleBuffer], Any] | None = None,
+    ) -> None:
+        super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        self.codes: list[types.CodeType] = []
+
+    def reducer_override(self, obj: Any) -> Any:
+        """As cloudpickle does; code keeps its file."""
+        if type(obj) is not types.CodeType:
+            return super().reducer_override(obj)
+        self.codes.append(obj)
+        make, args = self.dispatch_table[types.CodeType](obj)
+        return make, tuple(
+            obj.co_filename if type(arg) is str and arg == _NOWHERE else arg for arg in args
+        )
+
+
+def sources(codes: Iterable[types.CodeType]) -> dict[str, str]:
+    """The source of code by file, without the lines of anything else.
+
+    Empty lines stand for those, so that each line has its number. A file that
+    would go beyond MAX_SOURCE is left out: its tracebacks have lines, but no text.
+    """
+    wanted: dict[str, set[int]] = {}
+    for code in codes:
+        wanted.setdefault(code.co_filename, set()).update(_lines(code))
+    found: dict[str, str] = {}
+    room = MAX_SOURCE
+    for filename, numbers in wanted.items():
+        text = _excerpt(linecache.getlines(filename), numbers)
+        if text and len(text) <= room:
+            found[filename] = text
+            room -= len(text)
+    return found
+
+
+def _lines(code: types.CodeType) -> range:
+    """From the first to the last line of a function, what is nested in it included."""
+    numbers = [line for _start, line in _starts(code) if line]
+    return range(code.co_firstlineno, max([code.co_firstlineno, *numbers]) + 1)
+
+
+def _starts(code: types.CodeType) -> Iterable[tuple[int, int | None]]:
+    import dis
+
+    return dis.findlinestarts(code)
+
+
+def _excerpt(lines: list[str], numbers: set[int]) -> str:
+    kept = [line if n in numbers else "\n" for n, line in enumerate(lines, 1)]
+    while kept and not kept[-1].strip():
+        kept.pop()
+    return "".join(kept)
