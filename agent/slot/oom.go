@@ -3,7 +3,6 @@ package slot
 import (
 	"fmt"
 	"math"
-	"os"
 	"strconv"
 )
 
@@ -18,7 +17,7 @@ func oomKills() int64 {
 }
 
 func vmstat(name string) (int64, error) {
-	data, err := os.ReadFile("/proc/vmstat")
+	data, err := readProc("/proc/vmstat")
 	if err != nil {
 		return 0, err
 	}

@@ -134,7 +134,7 @@ func listedChildren(pid int) []int {
 	}
 	var found []int
 	for _, thread := range threads {
-		text, err := os.ReadFile(childrenPath(pid, thread.Name()))
+		text, err := readProc(childrenPath(pid, thread.Name()))
 		if err != nil {
 			continue // the thread is gone, its children have moved on
 		}
