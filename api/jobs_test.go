@@ -132,6 +132,27 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
+// TestOneKeyAtOnce: whoever comes while the first is under way gets its job.
+func TestOneKeyAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ids := make(chan string, 16)
+	for range cap(ids) {
+		go func() {
+			ids <- string(w.do(w.ana, "POST", "/jobs", `{"msg":1}`, header{"Idempotency-Key", "once"}).body)
+		}()
+	}
+	first := <-ids
+	for range cap(ids) - 1 {
+		if id := <-ids; id != first {
+			t.Errorf("one answer is %s, another %s", first, id)
+		}
+	}
+	if n := w.count(); n != 1 {
+		t.Errorf("%d jobs", n)
+	}
+}
+
 func TestBatch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

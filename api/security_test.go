@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
@@ -53,15 +55,38 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// logged is a log that a test reads.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 func TestTokenInURL(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	log := &logged{}
+	w := newWorld(t, func(o *api.Options) { o.Log = zerolog.New(log).Level(zerolog.TraceLevel) })
 	for _, query := range []string{"token=" + w.ana, "access_token=x", "x=1&Token=2", "name=" + w.ana, "%74oken=x", "x=%6dlq_user_a"} {
 		a := w.do(w.ana, "GET", "/jobs?"+query, nil)
 		w.refused(a, 400, api.CodeTokenInURL)
 		if strings.Contains(string(a.body), w.ana) {
 			t.Error("the token came back in the answer")
 		}
+	}
+	if text := log.String(); !strings.Contains(text, "token-in-url") || strings.Contains(text, w.ana) || strings.Contains(text, "access_token") {
+		t.Errorf("the log reads %s", text)
 	}
 }
 
@@ -186,28 +211,44 @@ func TestHostHeader(t *testing.T) {
 	t.Parallel()
 	public, err := url.Parse("https://mlq.example.org")
 	must(t, err)
-	w := newWorld(t, func(o *api.Options) { o.PublicURL, o.Hosts = public, []string{"mlq.lan"} })
+	for _, dev := range []bool{false, true} {
+		w := newWorld(t, func(o *api.Options) { o.Dev, o.PublicURL, o.Hosts = dev, public, []string{"mlq.lan"} })
+		w.hosts(t)
+	}
+}
+
+func (w *world) hosts(t *testing.T) {
+	t.Helper()
 	for host, allowed := range map[string]bool{
 		"localhost:5001": true, "127.0.0.1": true, "[::1]:5001": true, "mlq.example.org": true, "MLQ.lan:80": true,
 		"evil.example.com": false, "localhost.evil.com": false, "10.0.0.7": false, "mlq.example.org.evil.com": false,
 	} {
-		for _, method := range []string{"GET", "DELETE"} {
+		for _, method := range allMethods {
 			a := w.do(w.ana, method, "/jobs?name=x", nil, header{"Host", host})
-			if allowed != (a.status == 200) {
+			if allowed == (a.status == http.StatusMisdirectedRequest) {
 				t.Errorf("%s %s: %d", method, host, a.status)
 			}
-			if !allowed {
+			if !allowed && method != "HEAD" {
 				w.refused(a, 421, api.CodeWrongHost)
 			}
 		}
 	}
 }
 
+var allMethods = []string{"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"}
+
 func TestOrigin(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *api.Options) { o.Origins = []string{"https://lab.example.org"} })
+	for _, dev := range []bool{false, true} {
+		w := newWorld(t, func(o *api.Options) { o.Dev, o.Origins = dev, []string{"https://lab.example.org"} })
+		w.origins(t)
+	}
+}
+
+func (w *world) origins(t *testing.T) {
+	t.Helper()
 	own := w.url
-	for _, method := range []string{"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"} {
+	for _, method := range allMethods {
 		for _, foreign := range []header{
 			{"Origin", "https://evil.example.com"},
 			{"Origin", "null"},
@@ -369,6 +410,12 @@ func TestFieldRefusals(t *testing.T) {
 	}
 	w.submit(w.admin, `{"msg":1,"priority":10}`)
 	w.submit(w.ana, `{"msg":1,"priority":-10}`)
+	limits := newWorld(t, func(o *api.Options) { o.DefaultTimeout, o.MaxTimeout = time.Minute, time.Hour })
+	for body, want := range map[string]float64{`{"msg":1}`: 60, `{"msg":1,"timeout":"1h"}`: 3600} {
+		if j := limits.job(limits.ana, limits.submit(limits.ana, body)); j.TimeoutSeconds != want {
+			t.Errorf("%s has a time limit of %v s, want %v", body, j.TimeoutSeconds, want)
+		}
+	}
 }
 
 func TestQuotaAndRate(t *testing.T) {

@@ -19,6 +19,7 @@ import pytest
 
 import mlq
 from conftest import REPOSITORY
+from mlq._envelope import MEDIA_TYPE, pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,6 +206,25 @@ class TestErrors:
             live.submit(crash).result(LONG, stream=False)
         assert "SIGSEGV" in str(caught.value)
         assert caught.value.log_tail.splitlines()[-1] == "last words"
+
+    @pytest.mark.parametrize("code", [b"junk", b"\x80\x05\x95\x10\0", b""])
+    def test_a_call_that_is_no_pickle_is_not_tried_again(
+        self, live: mlq.Client, code: bytes
+    ) -> None:
+        header = {
+            "kind": "call",
+            "function": "f",
+            "python": platform.python_version(),
+            "request": {"retries": 3},
+        }
+        body = b"".join(pack(header, [("code", code), ("args", b"")]))
+        media = {"Content-Type": MEDIA_TYPE}
+        sent = live._transport.request("POST", "/jobs", body=body, headers=media)
+        job = live.job(sent.json())
+        assert job.exception(LONG) is not None
+        details = job.details()
+        assert details["reason"] == "rejected"
+        assert len(details["attempts"]) == 1
 
     def test_a_result_that_cannot_be_pickled(self, live: mlq.Client) -> None:
         def leak() -> Any:
