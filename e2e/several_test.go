@@ -24,6 +24,7 @@ type lab struct {
 	t       *testing.T
 	dir     string
 	redis   string
+	gpus    string
 	servers []*daemon
 	agent   *daemon
 	admin   string // token
@@ -33,8 +34,14 @@ type lab struct {
 // talks to the first.
 func newLab(t *testing.T, n int) *lab {
 	t.Helper()
+	return newLabOn(t, n, redistest.Shared(t).URL(redistest.Namespace(t)), "cpu:2")
+}
+
+// newLabOn is newLab with a Redis and devices of its own.
+func newLabOn(t *testing.T, n int, redis, gpus string) *lab {
+	t.Helper()
 	dir := t.TempDir()
-	l := &lab{t: t, dir: dir, redis: redistest.Shared(t).URL(redistest.Namespace(t))}
+	l := &lab{t: t, dir: dir, redis: redis, gpus: gpus}
 	for i := range n {
 		l.servers = append(l.servers, l.start("serve", "--data", filepath.Join(dir, fmt.Sprint("server", i)), "--blobs", filepath.Join(dir, "blobs")))
 	}
@@ -52,7 +59,7 @@ func (l *lab) startAgent() {
 		}
 	}
 	l.agent = l.start("agent", "--data", filepath.Join(l.dir, "agent"), "--server", l.servers[0].url,
-		"--token-file", token, "--name", "gpu1", "--gpus", "cpu:2", "--python", python)
+		"--token-file", token, "--name", "gpu1", "--gpus", l.gpus, "--python", python)
 	l.eventually(`gpu1 +ok`, "hosts")
 }
 

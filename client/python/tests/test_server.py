@@ -346,6 +346,15 @@ class TestWaiting:
         assert f"mlq job {job.id}: succeeded" in err
 
 
+def forgotten(job: mlq.Job[Any]) -> bool:
+    """Whether the server knows nothing of a job any more."""
+    try:
+        job.details()
+    except mlq.MlqError as err:
+        return err.code == "not-found"
+    return False
+
+
 class TestFields:
     """Each request field: a test that fails if it is ignored."""
 
@@ -479,8 +488,10 @@ class TestFields:
             live.submit(add, 1, on_partition="sometimes")
 
     def test_result_ttl(self, live: mlq.Client) -> None:
-        job = live.submit(add, 1, result_ttl="1s")
-        assert job.result(LONG, stream=False) == 1
+        job, kept = live.submit(add, 1, result_ttl="1s"), live.submit(add, 2)
+        assert (job.result(LONG, stream=False), kept.result(LONG, stream=False)) == (1, 2)
+        until(lambda: forgotten(live.job(job.id)))
+        assert live.job(kept.id).result(LONG, stream=False) == 2
         with pytest.raises(mlq.MlqError, match="result_ttl"):
             live.submit(add, 1, result_ttl=0)
 
