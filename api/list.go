@@ -110,11 +110,15 @@ func paging(q url.Values, f *scheduler.Filter) error {
 // countJobs answers GET /jobs/count: how many wait, as the predecessor does;
 // with ?by=state an object with all states.
 func (s *Server) countJobs(c *call) error {
+	by := c.r.URL.Query().Get("by")
+	if by != "" && by != "state" {
+		return refuse(CodeBadRequest, "by: want state, or leave it out")
+	}
 	counts, err := s.scheduler.JobCount(c.ctx())
 	if err != nil {
 		return err
 	}
-	if c.r.URL.Query().Get("by") == "state" {
+	if by == "state" {
 		return s.write(c, http.StatusOK, counts)
 	}
 	return s.write(c, http.StatusOK, counts[scheduler.Queued]+counts[scheduler.Scheduled])

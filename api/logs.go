@@ -42,6 +42,9 @@ func (s *Server) getLogs(c *call) error {
 	if f.attempt > max(len(job.Attempts), 1) {
 		return refuse(CodeNotFound, "the job has no such attempt")
 	}
+	if follow := q.Get("follow"); follow != "" && follow != "0" && follow != "1" {
+		return refuse(CodeBadRequest, "follow: want 1, or leave it out")
+	}
 	if q.Get("follow") == "1" && c.r.Method != http.MethodHead {
 		return f.follow()
 	}

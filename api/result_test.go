@@ -230,6 +230,8 @@ func TestLogUpload(t *testing.T) {
 	}
 	w.refused(w.do(w.ana, "GET", path(id, "/logs?attempt=7"), nil), 404, api.CodeNotFound)
 	w.refused(w.do(w.ana, "GET", path(id, "/logs?offset=-1"), nil), 400, api.CodeBadRequest)
+	w.refused(w.do(w.ana, "GET", path(id, "/logs?follow=yes"), nil), 400, api.CodeBadRequest)
+	w.refused(w.do(w.ana, "GET", "/jobs/count?by=user", nil), 400, api.CodeBadRequest)
 	w.refused(w.do(w.ana, "PUT", fmt.Sprintf("/jobs/%d/attempts/1/log?offset=0&fence=%d", id, l.ref.Fence), "x"), 403, api.CodeForbidden)
 }
 
