@@ -232,7 +232,7 @@ class TestErrors:
 
             return {"lock": threading.Lock()}
 
-        with pytest.raises(Exception, match="lock"):
+        with pytest.raises(mlq.NotSerializable, match=r"result\['lock'\] cannot be pickled"):
             live.submit(leak).result(LONG, stream=False)
 
     def test_an_unknown_job(self, live: mlq.Client) -> None:

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._answers import Answer, media_type, not_ours, problem_of, read_answer
 from ._envelope import MEDIA_TYPE
-from ._errors import BY_REASON, JobCancelled, JobError, JobLost, MlqError, RemoteError
+from ._errors import (
+    BY_REASON,
+    JobCancelled,
+    JobError,
+    JobLost,
+    MlqError,
+    NotSerializable,
+    RemoteError,
+    TooLarge,
+)
 from ._http import LONG_PATIENCE
 from ._result import Received, check_digest, error_of, receive, value_of
 
@@ -40,6 +49,13 @@ class _Enveloped(NamedTuple):
     status: int
     digest: str
     received: Received
+
+
+# What a runner refuses to send back is the same mistake as in the other direction.
+_REFUSED: dict[str, type[MlqError]] = {
+    "mlq.NotSerializable": NotSerializable,
+    "mlq.TooLarge": TooLarge,
+}
 
 
 def fetch(client: Client, job: int, wait: float, deadline: Deadline) -> Outcome:
@@ -90,7 +106,7 @@ def _failed(client: Client, job: int, received: Received) -> Outcome:
     """A job that left an exception. The server's record says which bytes are the right ones."""
     details = client.job(job).details()
     check_digest(received, str((details.get("result_info") or {}).get("sha256", "")))
-    error = error_of(received.envelope, _where(job, details))
+    error: BaseException = error_of(received.envelope, _where(job, details))
     if isinstance(error, RemoteError):
         error = _by_reason(error, str(details.get("reason", "")))
     if isinstance(error, JobError):
@@ -98,12 +114,15 @@ def _failed(client: Client, job: int, received: Received) -> Outcome:
     return Outcome("failed", error=error)
 
 
-def _by_reason(error: RemoteError, reason: str) -> JobError:
+def _by_reason(error: RemoteError, reason: str) -> MlqError:
     """A class that says more than RemoteError where the reason knows more."""
-    kind = BY_REASON.get(reason, RemoteError)
-    if kind is RemoteError or reason == "rejected":
+    kind: type[MlqError] = BY_REASON.get(reason, RemoteError)
+    if reason == "rejected":
+        kind = _REFUSED.get(error.type_name, RemoteError)
+    if kind is RemoteError:
         return error
-    better = kind(*error.args)
+    better = kind(error.message if reason == "rejected" else error.args[0])
+    better.code, better.status = "job-failed", 409
     better.__cause__ = error.__cause__
     return better
 

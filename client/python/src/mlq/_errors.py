@@ -6,8 +6,8 @@
     ├── Unauthorized         [unauthorized, forbidden, token-in-url, foreign-origin]
     ├── Unsatisfiable        [unsatisfiable]: no host could ever run this
     │   └── VersionMismatch  [version-mismatch]: no host has this Python
-    ├── NotSerializable      before sending; also a TypeError and a ValueError
-    ├── TooLarge             [too-large], and before sending; also a ValueError
+    ├── NotSerializable      before sending, and of a result; also a TypeError and a ValueError
+    ├── TooLarge             [too-large], before sending, and of a result; also a ValueError
     ├── QuotaExceeded        [quota, too-many-requests, too-many-connections]
     ├── Unavailable          [store-unavailable, store-full, disk-full, busy, held,
     │                        slow-request], no answer at all; also a ConnectionError
