@@ -218,6 +218,40 @@ def test_the_jobs_own_exception(scripted: Scripted) -> None:
     assert 'File "nb.py", line 3' in str(caught.value.__cause__)
 
 
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("torch", "no torch; torch is in 'cu12' on gpu2 (Python 3.11)"),
+        ("numpy", "no numpy; no environment of any host has it"),
+        (
+            "lab.x",
+            "no lab.x; there are the environments 'cu12' on gpu2 (Python 3.11), 'default' on gpu1",
+        ),
+    ],
+)
+def test_a_module_that_is_missing_there(scripted: Scripted, module: str, words: str) -> None:
+    default = {"name": "default", "version": "3.9.2", "cloudpickle": "3.0.0"}
+    cu12 = {"name": "cu12", "version": "3.11.7", "torch": "2.9.0"}
+    hosts = [
+        {"host": "gpu1", "environments": [default]},
+        {"host": "gpu2", "environments": [cu12]},
+    ]
+    scripted.on("GET /hosts", as_json({"hosts": hosts}))
+    error = ModuleNotFoundError(f"no {module}", name=module)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        ask(scripted, failed(scripted, envelopes.error(error)))
+    assert str(caught.value).startswith(words)
+    assert caught.value.name == module
+    assert "job 53" in str(caught.value.__cause__)
+
+
+def test_a_module_that_is_missing_and_hosts_that_may_not_be_seen(scripted: Scripted) -> None:
+    scripted.on("GET /hosts", problem("forbidden", 403, "not you"))
+    error = ModuleNotFoundError("no torch", name="torch")
+    with pytest.raises(ModuleNotFoundError, match=r"^no torch$"):
+        ask(scripted, failed(scripted, envelopes.error(error)))
+
+
 def test_it_can_be_raised_twice(scripted: Scripted, client: mlq.Client) -> None:
     scripted.on(ROUTE, failed(scripted, envelopes.error(KeyError("lr"))))
     job = client.job(53)

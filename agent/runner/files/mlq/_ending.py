@@ -17,6 +17,7 @@ from ._errors import (
     TooLarge,
 )
 from ._http import LONG_PATIENCE
+from ._modules import explained
 from ._result import Received, check_digest, error_of, receive, value_of
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ def _failed(client: Client, job: int, received: Received) -> Outcome:
         error = _by_reason(error, str(details.get("reason", "")))
     if isinstance(error, JobError):
         _describe(client, error, job, details)
+    if type(error) is ModuleNotFoundError:
+        error = explained(client._transport, error)
     return Outcome("failed", error=error)
 
 
