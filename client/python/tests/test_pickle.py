@@ -70,7 +70,11 @@ def test_a_source_that_is_not_there_or_too_large(monkeypatch: pytest.MonkeyPatch
     nowhere: dict[str, Any] = {}
     exec(compile("def f(): pass", "<nowhere>", "exec"), nowhere)  # as a prompt's
     assert "source" not in call(by_value(nowhere["f"])).frames
-    monkeypatch.setattr("mlq._pickler.MAX_SOURCE", 10)
+    assert "source" in call(by_value(lambda: None)).frames
+    with monkeypatch.context() as limits:
+        limits.setattr("mlq._pickler.MAX_SOURCE", 10)
+        assert "source" not in call(by_value(lambda: None)).frames
+    monkeypatch.setattr("mlq._pickler.MAX_EMPTY", 10)
     assert "source" not in call(by_value(lambda: None)).frames
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import pickle
     from collections.abc import Iterable
 
-MAX_SOURCE = 256 << 10  # bytes of all sources of a call
+MAX_SOURCE = 32 << 10  # characters of all sources of a call
+MAX_EMPTY = 500  # lines of a file that are left empty
 _NOWHERE = "<dynamic-code>"
 
 
@@ -49,7 +50,8 @@ def sources(codes: Iterable[types.CodeType]) -> dict[str, str]:
     """The source of code by file, without the lines of anything else.
 
     Empty lines stand for those, so that each line has its number. A file that
-    would go beyond MAX_SOURCE is left out: its tracebacks have lines, but no text.
+    would go beyond MAX_SOURCE, or whose code stands far down in it, is left out,
+    so that small calls stay small: its tracebacks show text where the host has the file.
     """
     wanted: dict[str, set[int]] = {}
     for code in codes:
@@ -77,7 +79,7 @@ def _starts(code: types.CodeType) -> Iterable[tuple[int, int | None]]:
 
 
 def _excerpt(lines: list[str], numbers: set[int]) -> str:
-    kept = [line if n in numbers else "\n" for n, line in enumerate(lines, 1)]
-    while kept and not kept[-1].strip():
-        kept.pop()
-    return "".join(kept)
+    last = min(max(numbers), len(lines))
+    if last - len(numbers) > MAX_EMPTY:
+        return ""
+    return "".join(lines[n - 1] if n in numbers else "\n" for n in range(1, last + 1))
