@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"mime"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -30,6 +32,7 @@ func (w *world) conform(request *http.Request, sent []byte, a answer) {
 		return
 	}
 	if a.status < 300 {
+		answered.Store(op.OperationID, true)
 		w.conformRequest(where, op, request, sent)
 	}
 	response := op.Responses.Value(fmt.Sprint(a.status))
@@ -49,6 +52,26 @@ func (w *world) conform(request *http.Request, sent []byte, a answer) {
 			w.Errorf("%s with the header %s, which is not described", where, name)
 		}
 	}
+}
+
+// answered has the operations that some test saw succeed.
+var answered sync.Map
+
+// TestMain wants each operation of the contract to be among them, where all
+// tests ran and passed.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 && flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.list").Value.String() == "" {
+		for _, d := range paths() {
+			for method, op := range d.item.Operations() {
+				if _, ok := answered.Load(op.OperationID); !ok {
+					fmt.Fprintf(os.Stderr, "no test has seen %s (%s) succeed\n", op.OperationID, method)
+					code = 1
+				}
+			}
+		}
+	}
+	os.Exit(code)
 }
 
 // anyRoute: what any route may answer before its own business begins is
