@@ -13,7 +13,7 @@ import "fmt"
 const (
 	connect   = "+hello +select +ping +info"
 	scripts   = "+evalsha +eval +eval_ro"
-	inScripts = "+time +info +get +getrange +set +unlink +incr +incrby +zcard +zadd +zrem +xlen +xadd +publish"
+	inScripts = "+time +info +get +getrange +exists +set +mset +unlink +incr +incrby +zcard +zadd +zrem +xlen +xadd +publish"
 	readers   = "+mget +zrange +zlexcount +xrange"
 	watchers  = "+subscribe +unsubscribe"
 	allowed   = connect + " " + scripts + " " + inScripts + " " + readers + " " + watchers

@@ -17,7 +17,8 @@
 --
 -- A script is not rolled back, so every way to fail comes before the first
 -- write. It is on the path of every job and written out accordingly: a closure
--- more costs each commit a µs.
+-- more costs each commit a µs. What costs most is each call of Redis, so what
+-- stands side by side and can be one call is one.
 
 local call, find, match = redis.call, string.find, string.match
 
@@ -61,7 +62,7 @@ local function counter(key)
 end
 
 local guards, items = tonumber(ARGV[2]), #KEYS - 1
-local seen = {} -- versions of records, and what the effects make of counters
+local seen = {} -- versions of records, what the effects make of counters, other keys that were looked at
 
 for i = 1, guards do
   local key, word, x, y = KEYS[1 + i], ARGV[3 * i], ARGV[3 * i + 1], ARGV[3 * i + 2]
@@ -82,45 +83,79 @@ for i = 1, guards do
   end
 end
 
+-- Lua's stack bounds how many arguments one call may have.
+local WIDE = 1000
+local list, n = {}, 0 -- what the next such call is given
+
 -- Whatever of the effects could fail, and the notices: a channel is the one name
 -- that Redis did not compare with the caller's ACL before the script began, and
 -- subscribers hear nothing until the script has ended.
+local records = 0 -- in list: keys that no guard looked at
 for i = guards + 1, items do
   local key, word, x, y = KEYS[1 + i], ARGV[3 * i], ARGV[3 * i + 1], ARGV[3 * i + 2]
   if word == 'put' or word == 'del' then
-    seen[key] = seen[key] or version_of(key)
+    if not seen[key] then
+      records = records + 1
+      seen[key], list[records] = true, key
+    end
   elseif word == 'index' or word == 'unindex' then
-    call('ZCARD', key)
+    seen[key] = seen[key] or call('ZCARD', key)
   elseif word == 'add' then
     seen[key] = (seen[key] or counter(key)) + x
     if math.abs(seen[key]) > 2 ^ 52 then
       failure = failure or '-RANGE ' .. key
     end
   elseif word == 'append' or word == 'drop' then
-    call('XLEN', key)
+    seen[key] = seen[key] or call('XLEN', key)
   else -- notify
     call('PUBLISH', x, y)
   end
   if failure then
-    return redis.error_reply(failure)
+    break
   end
+end
+
+-- New records are the many: where none of them is there, none is of another
+-- kind. One that is stands before whatever failed above.
+for from = 1, records, WIDE do
+  local to = math.min(from + WIDE - 1, records)
+  if call('EXISTS', unpack(list, from, to)) > 0 then
+    for i = from, to do
+      version_of(list[i])
+    end
+  end
+end
+if failure then
+  return redis.error_reply(failure)
 end
 
 -- Nothing fails from here on.
 local revision = call('INCR', KEYS[1])
 local version = string.format('%.0f', revision)
-local appended = 0
+local prefix, appended = version .. ':', 0
 
+list = {}
 for i = guards + 1, items do
   local key, word, x, y = KEYS[1 + i], ARGV[3 * i], ARGV[3 * i + 1], ARGV[3 * i + 2]
+  local following = ARGV[3 * i + 3] == word and n < WIDE -- may join this one
   if word == 'put' then
     if y == '0' then
-      call('SET', key, version .. ':' .. x)
+      list[n + 1], list[n + 2] = key, prefix .. x
+      n = n + 2
+      if not following or ARGV[3 * i + 5] ~= '0' then
+        call('MSET', unpack(list, 1, n))
+        n = 0
+      end
     else
-      call('SET', key, version .. ':' .. x, 'PX', y)
+      call('SET', key, prefix .. x, 'PX', y)
     end
   elseif word == 'index' then
-    call('ZADD', key, 0, x)
+    list[n + 1], list[n + 2] = 0, x
+    n = n + 2
+    if not following or KEYS[2 + i] ~= key then
+      call('ZADD', key, unpack(list, 1, n))
+      n = 0
+    end
   elseif word == 'unindex' then
     call('ZREM', key, x)
   elseif word == 'add' then
@@ -128,8 +163,14 @@ for i = guards + 1, items do
       call('UNLINK', key)
     end
   elseif word == 'append' then
-    call('XADD', key, 'MAXLEN', y, version .. '-' .. appended, 'v', x)
+    local id = version .. '-' .. appended
     appended = appended + 1
+    -- The last of several makes room for all.
+    if following and KEYS[2 + i] == key and ARGV[3 * i + 5] == y then
+      call('XADD', key, id, 'v', x)
+    else
+      call('XADD', key, 'MAXLEN', y, id, 'v', x)
+    end
   elseif word == 'del' or word == 'drop' then
     call('UNLINK', key)
   end
