@@ -136,30 +136,53 @@ func unique(ids []JobID) []JobID {
 	return out
 }
 
-// chunk is the part of a batch that one commit writes.
+// chunk is what one commit writes: the next jobs of a batch, or several batches
+// of one job each that were submitted at the same moment (together.go).
 type chunk struct {
-	*batch
-	items    []item
-	first    JobID
+	parts    []part
+	items    []*item        // of all parts, in order
+	first    JobID          // of the items, which are numbered without gaps
 	identity string         // that the ids are good under
-	given    []JobID        // of the items before
 	crowded  bool           // many hosts were idle a moment ago: wake different ones each time
-	ahead    map[string]int // by class: jobs of this user that this process is committing now (flight.go)
+	ahead    map[string]int // by class and user: jobs that this process is committing now (flight.go)
+	// unsure: a commit of this chunk was not answered, so it may be applied yet.
+	unsure bool
 }
 
-// chunk cuts the items from the given one on.
-func (b *batch) chunk(from int) *chunk {
-	to, bytes := from, 0
+// part is a chunk's share of one batch: the items that follow the given ones.
+type part struct {
+	*batch
+	from, to int     // in the chunk's items
+	given    []JobID // before
+}
+
+// chunk cuts the items that follow those already given.
+func (b *batch) chunk(given []JobID) *chunk {
+	from, bytes := len(given), 0
+	to := from
 	for to < len(b.items) && to-from < chunkJobs && (to == from || bytes+len(b.items[to].spec) <= chunkBytes) {
 		bytes += len(b.items[to].spec)
 		to++
 	}
-	return &chunk{batch: b, items: b.items[from:to]}
+	c := &chunk{}
+	c.add(b, from, to, given)
+	return c
 }
 
-func (c *chunk) committed() committed {
-	ids := append([]JobID(nil), c.given...)
-	for i := range c.items {
+func (c *chunk) add(b *batch, from, to int, given []JobID) {
+	at := len(c.items)
+	for i := from; i < to; i++ {
+		c.items = append(c.items, &b.items[i])
+	}
+	c.parts = append(c.parts, part{batch: b, from: at, to: len(c.items), given: given})
+}
+
+// firstOf is the id of the part's first item.
+func (c *chunk) firstOf(p *part) JobID { return c.first + JobID(p.from) }
+
+func (c *chunk) committed(p *part) committed {
+	ids := append(make([]JobID, 0, len(p.given)+p.to-p.from), p.given...)
+	for i := p.from; i < p.to; i++ {
 		ids = append(ids, c.first+JobID(i))
 	}
 	return committed{ids: ids}
@@ -171,8 +194,10 @@ func (c *chunk) query() store.Query {
 	if c.crowded {
 		q.Ranges = idleRanges(idText(c.first))
 	}
-	if c.key != "" {
-		q.Keys = append(q.Keys, c.idemKey())
+	for i := range c.parts {
+		if p := &c.parts[i]; p.key != "" {
+			q.Keys = append(q.Keys, p.idemKey())
+		}
 	}
 	seen := make(map[string]bool)
 	for i := range c.items {
@@ -186,7 +211,10 @@ func (c *chunk) query() store.Query {
 		if head := headRange(j); !seen[headKey(j)] {
 			seen[headKey(j)] = true
 			q.Ranges = append(q.Ranges, head)
-			q.Counters = append(q.Counters, keyQueued(j.Class, j.User))
+		}
+		if waiting := keyQueued(j.Class, j.User); !seen[waiting] {
+			seen[waiting] = true
+			q.Counters = append(q.Counters, waiting)
 		}
 	}
 	return q

@@ -9,56 +9,61 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
-func (c *chunk) idemKey() string { return keyIdem(c.who.User, c.scope, c.key) }
+func (b *batch) idemKey() string { return keyIdem(b.who.User, b.scope, b.key) }
 
 // known gives the ids that this key was answered with before, or refuses
 // where it was used for something else.
-func (c *chunk) known(f *facts) ([]JobID, error) {
-	if c.key == "" {
+func (b *batch) known(f *facts) ([]JobID, error) {
+	if b.key == "" {
 		return nil, nil
 	}
 	var r idemRecord
-	version, err := f.load(c.idemKey(), &r)
+	version, err := f.load(b.idemKey(), &r)
 	switch {
 	case err != nil:
 		return nil, err
 	case version == 0 || f.Now.After(unstamp(r.Expires)):
 		return nil, nil
-	case !bytes.Equal(r.Content, c.content):
-		return nil, fmt.Errorf("%w: %q was used for another submit in the last 24 hours", ErrKeyReused, c.key)
+	case !bytes.Equal(r.Content, b.content):
+		return nil, fmt.Errorf("%w: %q was used for another submit in the last 24 hours", ErrKeyReused, b.key)
 	}
 	return r.ids(), nil
 }
 
-// keepKeys writes what came of the key so far.
-func (d *draft) keepKeys(c *chunk, f *facts, t Timing) {
-	if c.key == "" {
+// keepKey writes what came of the part's key so far.
+func (d *draft) keepKey(c *chunk, p *part, f *facts, t Timing) {
+	if p.key == "" {
 		return
 	}
 	r := idemRecord{
-		Content: c.content, Blocks: blocks(c.committed().ids),
+		Content: p.content, Blocks: blocks(c.committed(p).ids),
 		Expires: stamp(f.Now.Add(t.IdempotencyTTL)),
 	}
-	d.guard(store.At(c.idemKey(), f.record(c.idemKey()).Version))
-	d.effect(store.PutTTL(c.idemKey(), encode(r), t.IdempotencyTTL))
+	d.guard(store.At(p.idemKey(), f.record(p.idemKey()).Version))
+	d.effect(store.PutTTL(p.idemKey(), encode(r), t.IdempotencyTTL))
 }
 
-// jobs completes the chunk's jobs with what the store says.
-func (c *chunk) jobs(f *facts, epoch uint64) ([]Job, error) {
-	jobs := make([]Job, len(c.items))
+// jobs completes the jobs of some of the chunk's parts with what the store says.
+func (c *chunk) jobs(parts []*part, f *facts, epoch uint64) ([]Job, error) {
+	jobs := make([]Job, 0, len(c.items))
 	ranks := newRanks(f, c)
-	for i := range c.items {
-		j := c.items[i].job
-		j.ID, j.Epoch, j.Submitted = c.first+JobID(i), epoch, f.Now
-		if err := j.settleAfter(f); err != nil {
-			return nil, inBatch(err, i, len(c.items))
+	for _, p := range parts {
+		for i := p.from; i < p.to; i++ {
+			j := c.items[i].job
+			j.ID, j.Epoch, j.Submitted = c.first+JobID(i), epoch, f.Now
+			if err := j.settleAfter(f); err != nil {
+				return nil, inBatch(err, i, len(c.items))
+			}
+			j.Rank = ranks.next(&j)
+			j.begin(c.items[i].runAt, f.Now)
+			jobs = append(jobs, j)
 		}
-		j.Rank = ranks.next(&j)
-		j.begin(c.items[i].runAt, f.Now)
-		jobs[i] = j
 	}
 	return jobs, nil
 }
+
+// spec is what one of the chunk's jobs runs, as it is kept.
+func (c *chunk) spec(id JobID) []byte { return c.items[id-c.first].spec }
 
 // settleAfter finds out which of the jobs that this one follows have not
 // succeeded yet. One that failed makes this one fail.
@@ -128,24 +133,21 @@ func (d *draft) markFollowed(r store.Record, id JobID) {
 // user has waiting there. So users who queue together take turns, and who
 // comes late starts at the round of now, however many the others have queued.
 type ranks struct {
-	c    *chunk
 	base map[string]uint64
-	own  map[string]uint64 // by class: this user's jobs before the next one
+	own  map[string]uint64 // by class and user: the user's jobs before the next one
 }
 
 func newRanks(f *facts, c *chunk) ranks {
-	r := ranks{c: c, base: make(map[string]uint64), own: make(map[string]uint64)}
+	r := ranks{base: make(map[string]uint64, 1), own: make(map[string]uint64, 1)}
 	heads := slices.IndexFunc(f.query.Ranges, func(r store.Range) bool { return r.Index != keyIdle })
-	for i := range c.items {
-		j := &c.items[i].job
-		if _, seen := r.base[headKey(j)]; seen {
-			continue
+	for _, it := range c.items {
+		if _, seen := r.base[headKey(&it.job)]; !seen {
+			r.base[headKey(&it.job)] = headRank(f.Ranges[heads])
+			heads++
 		}
-		r.base[headKey(j)] = headRank(f.Ranges[heads])
-		heads++
-		if _, seen := r.own[j.Class]; !seen {
-			waiting := max(f.counter(keyQueued(j.Class, j.User)), 0)
-			r.own[j.Class] = uint64(waiting) + uint64(c.ahead[j.Class])
+		key := keyQueued(it.job.Class, it.job.User)
+		if _, seen := r.own[key]; !seen {
+			r.own[key] = uint64(max(f.counter(key), 0)) + uint64(c.ahead[key])
 		}
 	}
 	return r
@@ -159,7 +161,8 @@ func headRank(members [][]byte) uint64 {
 }
 
 func (r ranks) next(j *Job) uint64 {
-	rank := r.base[headKey(j)] + r.own[j.Class]
-	r.own[j.Class]++
+	key := keyQueued(j.Class, j.User)
+	rank := r.base[headKey(j)] + r.own[key]
+	r.own[key]++
 	return rank
 }

@@ -15,7 +15,7 @@ type flight struct {
 	jobs map[string]int
 }
 
-// enter adds the chunk, and gives by class how many jobs were before it.
+// enter adds the chunk, and gives how many jobs of each class and user were before it.
 func (f *flight) enter(c *chunk) map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -23,10 +23,10 @@ func (f *flight) enter(c *chunk) map[string]int {
 		f.jobs = make(map[string]int)
 	}
 	before := make(map[string]int, 1)
-	for i := range c.items {
-		class := c.items[i].job.Class
-		if _, seen := before[class]; !seen {
-			before[class] = f.jobs[class+"\x00"+c.who.User]
+	for _, it := range c.items {
+		key := keyQueued(it.job.Class, it.job.User)
+		if _, seen := before[key]; !seen {
+			before[key] = f.jobs[key]
 		}
 	}
 	f.add(c, 1)
@@ -41,8 +41,8 @@ func (f *flight) leave(c *chunk) {
 }
 
 func (f *flight) add(c *chunk, n int) {
-	for i := range c.items {
-		key := c.items[i].job.Class + "\x00" + c.who.User
+	for _, it := range c.items {
+		key := keyQueued(it.job.Class, it.job.User)
 		if f.jobs[key] += n; f.jobs[key] == 0 {
 			delete(f.jobs, key)
 		}

@@ -40,6 +40,7 @@ type Scheduler struct {
 	recalls recalls
 	checked atomic.Int64 // the id where the next check of jobs goes on; 0: from the highest
 	crowded atomic.Bool  // the last submit saw many idle hosts
+	queue   boarding     // single jobs that wait to share a commit
 }
 
 // Who acts: taken from the token, never from a request.

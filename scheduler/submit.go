@@ -32,7 +32,7 @@ func (s *Scheduler) Submit(ctx context.Context, who Who, subs []Submission, key 
 	}
 	out := Submitted{IDs: make([]JobID, len(subs)), Replayed: true}
 	for i, b := range batches {
-		done, err := s.submitBatch(ctx, b)
+		done, err := s.submitTogether(ctx, b)
 		if err != nil {
 			return Submitted{}, fmt.Errorf("submit: %w", err)
 		}
@@ -48,11 +48,14 @@ func (s *Scheduler) Submit(ctx context.Context, who Who, subs []Submission, key 
 func (s *Scheduler) submitBatch(ctx context.Context, b *batch) (committed, error) {
 	all := committed{replayed: true}
 	for len(all.ids) < len(b.items) {
-		c, err := s.submitChunk(ctx, b, all.ids)
+		answers, err := s.submitChunk(ctx, b.chunk(all.ids))
+		if err == nil {
+			err = answers[0].err
+		}
 		if err != nil {
 			return committed{}, err
 		}
-		all.ids, all.replayed = c.ids, all.replayed && c.replayed
+		all.ids, all.replayed = answers[0].ids, all.replayed && answers[0].replayed
 	}
 	return all, nil
 }
@@ -75,10 +78,16 @@ func (s *Scheduler) checkFleet(ctx context.Context, batches []*batch) error {
 	return nil
 }
 
-// committed answers one chunk: all ids so far, and whether it had been known.
+// committed answers one part of a chunk: all ids so far, and whether it had been known.
 type committed struct {
 	ids      []JobID
 	replayed bool
+}
+
+// answer is what came of one part of a chunk: an error is that part's alone.
+type answer struct {
+	committed
+	err error
 }
 
 // Signals between a decision about a chunk and submitChunk.
@@ -87,56 +96,58 @@ var (
 	errIDs     = errors.New("ids of another store")
 )
 
-// submitChunk commits the jobs that follow those already given.
-func (s *Scheduler) submitChunk(ctx context.Context, b *batch, given []JobID) (committed, error) {
+// submitChunk commits a chunk's jobs and answers each of its parts.
+func (s *Scheduler) submitChunk(ctx context.Context, c *chunk) ([]answer, error) {
 	if err := s.adoptOnce(ctx); err != nil {
-		return committed{}, err
+		return nil, err
 	}
 	for range maxConflicts {
-		c, err := s.tryChunk(ctx, b, given)
+		answers, err := s.tryChunk(ctx, c)
 		switch {
 		case errors.Is(err, errIDs):
 			continue
 		case errors.Is(err, ErrHold):
 			if err := s.adopt(ctx); err != nil {
-				return committed{}, err
+				return nil, err
 			}
 			continue
 		}
-		return c, err
+		return answers, err
 	}
-	return committed{}, ErrConflictRepeat
+	return nil, ErrConflictRepeat
 }
 
-func (s *Scheduler) tryChunk(ctx context.Context, b *batch, given []JobID) (committed, error) {
-	c := b.chunk(len(given))
+func (s *Scheduler) tryChunk(ctx context.Context, c *chunk) ([]answer, error) {
 	if err := s.nameClasses(ctx, c); err != nil {
-		return committed{}, err
+		return nil, err
 	}
 	first, identity, err := s.ids.take(ctx, s.store, int64(len(c.items)))
 	if err != nil {
-		return committed{}, err
+		return nil, err
 	}
-	c.first, c.identity, c.given = first, identity, given
+	c.first, c.identity = first, identity
 	c.crowded = s.crowded.Load()
 	c.ahead = s.flight.enter(c)
 	defer s.flight.leave(c)
-	t := transition[committed]{name: "jobs", query: c.query()}
-	t.decide = func(f *facts) (plan[committed], error) {
+	t := transition[[]answer]{name: "jobs", query: c.query(), unsure: &c.unsure}
+	var decided []answer
+	t.decide = func(f *facts) (plan[[]answer], error) {
 		s.crowded.Store(len(f.members(keyIdle)) >= maxWakes)
-		return decideSubmit(f, c, s.opts.Timing)
+		p, err := decideSubmit(f, c, s.opts.Timing)
+		decided = p.value
+		return p, err
 	}
 	done, err := run(ctx, s, t)
 	switch {
 	case errors.Is(err, errWritten):
-		return c.committed(), nil
+		return decided, nil
 	case errors.Is(err, errIDs):
 		s.ids.drop(identity)
 	}
 	return done, err
 }
 
-func decideSubmit(f *facts, c *chunk, t Timing) (p plan[committed], err error) {
+func decideSubmit(f *facts, c *chunk, t Timing) (p plan[[]answer], err error) {
 	if f.Identity != c.identity {
 		return p, errIDs
 	}
@@ -144,51 +155,109 @@ func decideSubmit(f *facts, c *chunk, t Timing) (p plan[committed], err error) {
 	if err != nil {
 		return p, err
 	}
-	known, err := c.known(f)
-	if err != nil {
-		return p, err
-	}
-	if len(known) > len(c.given) {
-		p.value = committed{ids: known, replayed: true}
+	answers, fresh := c.split(f)
+	p.value = answers
+	if len(fresh) == 0 {
 		return p, nil
 	}
-	p.guardElse(store.Absent(keyJob(c.first)), errWritten)
-	jobs, err := c.jobs(f, epoch.Epoch)
+	p.guardElse(store.Absent(keyJob(c.firstOf(fresh[0]))), errWritten)
+	jobs, err := c.jobs(fresh, f, epoch.Epoch)
 	if err != nil {
 		return p, err
 	}
 	p.putJobs(jobs, c, f)
 	p.follow(jobs, f)
-	p.keepKeys(c, f, t)
-	if limit := c.who.MaxQueued; limit > 0 {
-		n := int64(len(jobs))
-		p.guardElse(store.AtMost(keyWaiting(c.who.User), n, int64(limit)),
-			fmt.Errorf("%w: %s may have %d jobs waiting", ErrQuota, c.who.User, limit))
+	for _, part := range fresh {
+		p.keepKey(c, part, f, t)
 	}
-	p.value = c.committed()
+	p.limitQueued(fresh)
 	return p, nil
 }
 
-// putJobs writes the chunk's jobs. Counters are added up: the store need not
-// hear the same one five hundred times.
+// split answers the parts whose key says that they are committed, or was used
+// for something else, and gives those that are to be written with the answers
+// that they will have.
+func (c *chunk) split(f *facts) (answers []answer, fresh []*part) {
+	answers = make([]answer, len(c.parts))
+	for i := range c.parts {
+		p := &c.parts[i]
+		known, err := p.known(f)
+		switch {
+		case err != nil:
+			answers[i].err = fmt.Errorf("jobs: %w", err)
+		case len(known) > len(p.given):
+			answers[i].committed = committed{ids: known, replayed: true}
+		default:
+			answers[i].committed = c.committed(p)
+			fresh = append(fresh, p)
+		}
+	}
+	return answers, fresh
+}
+
+// quotaError says whose limit refuses a chunk.
+type quotaError struct {
+	user  string
+	limit int
+}
+
+func (e *quotaError) Error() string {
+	return fmt.Sprintf("%v: %s may have %d jobs waiting", ErrQuota, e.user, e.limit)
+}
+
+// Unwrap makes a quotaError an ErrQuota.
+func (e *quotaError) Unwrap() error { return ErrQuota }
+
+// limitQueued guards each user's limit of waiting jobs; where one user's parts
+// say different limits, the lowest.
+func (d *draft) limitQueued(parts []*part) {
+	type load struct{ jobs, limit int }
+	loads := make(map[string]load, 1)
+	for _, p := range parts {
+		l := loads[p.who.User]
+		l.jobs += p.to - p.from
+		if most := p.who.MaxQueued; most > 0 && (l.limit == 0 || most < l.limit) {
+			l.limit = most
+		}
+		loads[p.who.User] = l
+	}
+	for _, user := range sortedKeys(loads) {
+		if l := loads[user]; l.limit > 0 {
+			d.guardElse(store.AtMost(keyWaiting(user), int64(l.jobs), int64(l.limit)), &quotaError{user, l.limit})
+		}
+	}
+}
+
+// putJobs writes the chunk's jobs, like beside like, which a store can write
+// at once. Counters are added up: it need not hear the same one five hundred times.
 func (d *draft) putJobs(jobs []Job, c *chunk, f *facts) {
 	total := place{counters: make(map[string]int64)}
-	var classes []string
 	for i := range jobs {
 		j := &jobs[i]
-		d.effect(store.Put(keyJob(j.ID), encodeJob(j)), store.Put(keySpec(j.ID), c.items[i].spec))
+		d.effect(store.Put(keyJob(j.ID), encodeJob(j)), store.Put(keySpec(j.ID), c.spec(j.ID)))
 		total.merge(placeOf(j))
-		if j.State == Queued && !j.Shared && !slices.Contains(classes, j.Class) {
-			classes = append(classes, j.Class)
-			d.effect(store.Index(keyClasses, []byte(j.Class)))
-		}
+	}
+	d.listClasses(jobs)
+	d.shift(place{}, total)
+	for i := range jobs {
 		d.effect(store.Append(keyEvents, encode(eventRecord{
-			Job: j.ID, User: j.User, Kind: string(j.State), At: stamp(f.Now),
+			Job: jobs[i].ID, User: jobs[i].User, Kind: string(jobs[i].State), At: stamp(f.Now),
 		}), keepEvents))
 	}
-	d.shift(place{}, total)
 	d.effect(store.Notify(topicChanges, changeValue(&jobs[len(jobs)-1])))
 	d.wakeFor(jobs, f.members(keyIdle))
+}
+
+// listClasses makes sure that the classes of the queued jobs are listed.
+func (d *draft) listClasses(jobs []Job) {
+	var seen []string
+	for i := range jobs {
+		j := &jobs[i]
+		if j.State == Queued && !j.Shared && !slices.Contains(seen, j.Class) {
+			seen = append(seen, j.Class)
+			d.effect(store.Index(keyClasses, []byte(j.Class)))
+		}
+	}
 }
 
 func (p *place) merge(other place) {

@@ -27,6 +27,9 @@ type transition[T any] struct {
 	// recalls names the job whose record is all that the query reads: it may
 	// be recalled instead. remembers names the job to keep for that. 0: none.
 	recalls, remembers JobID
+	// unsure is set, where it is not nil, when a commit was not answered: it may
+	// be applied later, whatever the repeat is told.
+	unsure *bool
 }
 
 // plan is what a transition decided: a commit, unless nothing is left to do.
@@ -105,7 +108,13 @@ func (t transition[T]) read(ctx context.Context, st store.Store) (*facts, error)
 // commit repeats the very same commit when its outcome is unknown: the store
 // answers conflict if it was applied, and the next read shows who won.
 func (t transition[T]) commit(ctx context.Context, st store.Store, c store.Commit) (store.Result, error) {
-	return persist(ctx, t.tries(), func() (store.Result, error) { return st.Commit(ctx, c) })
+	return persist(ctx, t.tries(), func() (store.Result, error) {
+		r, err := st.Commit(ctx, c)
+		if t.unsure != nil && errors.Is(err, store.ErrUnavailable) {
+			*t.unsure = true
+		}
+		return r, err
+	})
 }
 
 func (t transition[T]) tries() int {
