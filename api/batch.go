@@ -56,34 +56,59 @@ func (s *Server) submitBatch(c *call) error {
 }
 
 func parseBatch(media string, body []byte) ([]*submission.Parsed, error) {
-	var members [][]byte
+	var parsed []*submission.Parsed
 	var err error
 	switch media {
 	case envelope.MediaBatch:
-		media = envelope.Media
-		members, err = splitEnvelopes(body)
+		parsed, err = parseEnvelopes(body)
 	case scheduler.MediaJSON:
-		members, err = submission.Members(body)
+		parsed, err = parseMembers(body)
 	default:
 		return nil, refuse(CodeMediaType, "send Content-Type: application/json or "+envelope.MediaBatch)
 	}
+	if err == nil && len(parsed) == 0 {
+		return nil, wrongCount()
+	}
+	return parsed, err
+}
+
+func wrongCount() error { return refuseField(CodeInvalidField, "/jobs", "want 1 to 10000 jobs") }
+
+func parseMembers(body []byte) ([]*submission.Parsed, error) {
+	members, err := submission.Members(body)
 	if err != nil {
 		return nil, err
 	}
-	if len(members) == 0 || len(members) > maxBatch {
-		return nil, refuseField(CodeInvalidField, "/jobs", "want 1 to 10000 jobs")
+	if len(members) > maxBatch {
+		return nil, wrongCount()
 	}
-	return parseMembers(media, members)
-}
-
-func parseMembers(media string, members [][]byte) ([]*submission.Parsed, error) {
 	parsed := make([]*submission.Parsed, len(members))
 	for i, member := range members {
-		p, err := submission.Parse(media, member)
-		if err != nil {
+		if parsed[i], err = submission.Parse(scheduler.MediaJSON, member); err != nil {
 			return nil, memberError(i, err)
 		}
-		parsed[i] = p
+	}
+	return parsed, nil
+}
+
+// parseEnvelopes reads envelopes one behind the other: each one's header says
+// where the next one starts.
+func parseEnvelopes(body []byte) ([]*submission.Parsed, error) {
+	var parsed []*submission.Parsed
+	for len(body) > 0 {
+		if len(parsed) == maxBatch {
+			return nil, wrongCount()
+		}
+		h, err := envelope.Parse(body)
+		if err != nil {
+			return nil, memberError(len(parsed), &submission.Error{Code: submission.CodeBadEnvelope, Detail: err.Error()})
+		}
+		p, err := submission.FromEnvelope(h, body[:h.Size:h.Size])
+		if err != nil {
+			return nil, memberError(len(parsed), err)
+		}
+		parsed = append(parsed, p)
+		body = body[h.Size:]
 	}
 	return parsed, nil
 }
@@ -101,19 +126,6 @@ func memberError(i int, err error) error {
 		return refuseField(refused.Code, prefix+refused.Errors[0].Pointer, refused.Detail)
 	}
 	return fmt.Errorf("%s: %w", prefix, err)
-}
-
-func splitEnvelopes(body []byte) ([][]byte, error) {
-	var members [][]byte
-	for len(body) > 0 {
-		h, err := envelope.Parse(body)
-		if err != nil {
-			return nil, memberError(len(members), &submission.Error{Code: submission.CodeBadEnvelope, Detail: err.Error()})
-		}
-		members = append(members, body[:h.Size:h.Size])
-		body = body[h.Size:]
-	}
-	return members, nil
 }
 
 // settleAll settles the members of a batch, several at once: each large one

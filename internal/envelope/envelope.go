@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 )
 
 // Limits and layout of the format.
@@ -134,6 +136,9 @@ type wireFrame struct {
 
 // UnmarshalJSON reads [name, size].
 func (f *wireFrame) UnmarshalJSON(text []byte) error {
+	if f.plain(string(text)) {
+		return nil
+	}
 	pair := [2]json.RawMessage{}
 	if err := json.Unmarshal(text, &pair); err != nil {
 		return fmt.Errorf("frame: %w", err)
@@ -145,6 +150,33 @@ func (f *wireFrame) UnmarshalJSON(text []byte) error {
 		return fmt.Errorf("frame's size: %w", err)
 	}
 	return nil
+}
+
+// plain reads a frame as every client writes it, without escapes, signs or
+// exponents: servers read many of them. It reports false for all others.
+func (f *wireFrame) plain(text string) bool {
+	text, ok := strings.CutPrefix(text, `["`)
+	name, rest, closed := strings.Cut(text, `"`)
+	rest, comma := strings.CutPrefix(rest, ",")
+	digits, ended := strings.CutSuffix(strings.TrimPrefix(rest, " "), "]")
+	if !ok || !closed || !comma || !ended || !plainName(name) {
+		return false
+	}
+	size, err := strconv.ParseUint(digits, 10, 50)
+	if err != nil {
+		return false
+	}
+	f.Name, f.Size = name, int64(size)
+	return true
+}
+
+func plainName(name string) bool {
+	for _, c := range []byte(name) {
+		if c < ' ' || c > '~' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // MarshalJSON writes [name, size].

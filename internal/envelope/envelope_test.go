@@ -35,6 +35,21 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestFramesReadAlike: however a frame is written, it is the same frame.
+func TestFramesReadAlike(t *testing.T) {
+	for _, text := range []string{`["a",3]`, `["a", 3]`, `[ "a" , 3 ]`, "[\"a\",\n3]", `["\u0061",3]`, `["a",3,"more"]`} {
+		h, err := Parse(append(raw(`{"kind":"call","frames":[`+text+`]}`), "xyz"...))
+		if err != nil || len(h.Frames) != 1 || h.Frames[0].Name != "a" || h.Frames[0].Size != 3 {
+			t.Errorf("%s: got %+v, %v", text, h, err)
+		}
+	}
+	for _, text := range []string{`["a"]`, `["a",3.5]`, `["a","3"]`, `["a",1e99]`, `["a",-3]`, `[3,"a"]`} {
+		if _, err := Parse(append(raw(`{"kind":"call","frames":[`+text+`]}`), "xyz"...)); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: got %v, want ErrInvalid", text, err)
+		}
+	}
+}
+
 func TestUnknownHeaderFieldsAreIgnored(t *testing.T) {
 	if _, err := ParseAll(raw(`{"kind":"call","frames":[],"news":1}`)); err != nil {
 		t.Fatal(err)
