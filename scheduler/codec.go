@@ -2,13 +2,15 @@ package scheduler
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // Records are compact JSON: short names, nothing that is its default, times in
-// whole microseconds since 1970. A queued job of defaults takes about 80 bytes.
+// whole microseconds since 1970. A queued job of defaults takes about 60 bytes.
 
 // defaultGrace holds where a request names none.
 const defaultGrace = 10 * time.Second
@@ -24,11 +26,9 @@ type jobRecord struct {
 	Shared   bool   `json:"o,omitempty"`
 	Priority int    `json:"p,omitempty"`
 	Devices  int    `json:"g,omitempty"` // 0 is 1
-	Rank     uint64 `json:"r,omitempty"`
-	Epoch    int64  `json:"e,omitempty"` // ms from it to Submitted: it is a time, and the difference is short
+	Numbers  string `json:"i,omitempty"` // that every job has (packNumbers)
 	MaxHeld  int    `json:"m,omitempty"`
 
-	Submitted int64 `json:"t,omitempty"`
 	QueuedAt  int64 `json:"tq,omitempty"` // 0: when submitted; -1: never
 	NotBefore int64 `json:"tb,omitempty"`
 	ExpiresAt int64 `json:"tx,omitempty"`
@@ -122,8 +122,8 @@ func encodeJob(j *Job) []byte {
 	r := jobRecord{
 		State: stateLetters[j.State], Reason: j.Reason, Detail: j.Detail,
 		User: j.User, Unix: packUnix(j), Name: j.Name, Class: packClass(j.Class), Shared: j.Shared,
-		Priority: j.Priority, Devices: packOne(j.Devices), Rank: j.Rank, Epoch: j.Submitted.UnixMilli() - int64(j.Epoch), MaxHeld: j.MaxDevices,
-		Submitted: stamp(j.Submitted), QueuedAt: packQueued(j),
+		Priority: j.Priority, Devices: packOne(j.Devices), Numbers: packNumbers(j), MaxHeld: j.MaxDevices,
+		QueuedAt:  packQueued(j),
 		NotBefore: stamp(j.NotBefore), ExpiresAt: stamp(j.ExpiresAt), EndedAt: stamp(j.EndedAt),
 		Timeout: j.Timeout.Microseconds(), InQueue: j.QueueTimeout.Microseconds(), Grace: packGrace(j.Grace), Retries: j.Retries,
 		Failures: j.Failures, Losses: j.Losses, Releases: j.Releases,
@@ -154,11 +154,15 @@ func decodeJob(id JobID, version uint64, b []byte) (Job, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return Job{}, fmt.Errorf("decode job %d: %w", id, err)
 	}
+	rank, epoch, submitted, err := unpackNumbers(r.Numbers)
+	if err != nil {
+		return Job{}, fmt.Errorf("decode job %d: %w", id, err)
+	}
 	j := Job{
 		ID: id, Version: version, State: lettersState[r.State], Reason: r.Reason, Detail: r.Detail,
 		User: r.User, Unix: r.Unix, Name: r.Name, Class: unpackClass(r.Class), Shared: r.Shared,
-		Priority: r.Priority, Devices: max(r.Devices, 1), Rank: r.Rank, Epoch: uint64(unstamp(r.Submitted).UnixMilli() - r.Epoch), MaxDevices: r.MaxHeld,
-		Submitted: unstamp(r.Submitted), QueuedAt: unpackQueued(r),
+		Priority: r.Priority, Devices: max(r.Devices, 1), Rank: rank, Epoch: epoch, MaxDevices: r.MaxHeld,
+		Submitted: submitted, QueuedAt: unpackQueued(r.QueuedAt, submitted),
 		NotBefore: unstamp(r.NotBefore), ExpiresAt: unstamp(r.ExpiresAt), EndedAt: unstamp(r.EndedAt),
 		Timeout: micros(r.Timeout), QueueTimeout: micros(r.InQueue), Grace: unpackGrace(r.Grace), Retries: r.Retries,
 		Failures: r.Failures, Losses: r.Losses, Releases: r.Releases,
@@ -243,14 +247,35 @@ func packQueued(j *Job) int64 {
 	return stamp(j.QueuedAt)
 }
 
-func unpackQueued(r jobRecord) time.Time {
-	switch r.QueuedAt {
+func unpackQueued(us int64, submitted time.Time) time.Time {
+	switch us {
 	case -1:
 		return time.Time{}
 	case 0:
-		return unstamp(r.Submitted)
+		return submitted
 	}
-	return unstamp(r.QueuedAt)
+	return unstamp(us)
+}
+
+// packNumbers writes the numbers that every job has as RANK.EPOCH.SUBMITTED, in
+// base 36: with names of their own they would be half of a waiting job's record.
+// The epoch is a time too, so that it is short as the ms from it to Submitted.
+func packNumbers(j *Job) string {
+	b := strconv.AppendUint(make([]byte, 0, 40), j.Rank, 36)
+	b = strconv.AppendInt(append(b, '.'), j.Submitted.UnixMilli()-int64(j.Epoch), 36)
+	return string(strconv.AppendInt(append(b, '.'), stamp(j.Submitted), 36))
+}
+
+func unpackNumbers(text string) (rank, epoch uint64, submitted time.Time, err error) {
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 {
+		return 0, 0, submitted, fmt.Errorf("numbers %q", text)
+	}
+	rank, err = strconv.ParseUint(parts[0], 36, 64)
+	since, err2 := strconv.ParseInt(parts[1], 36, 64)
+	us, err3 := strconv.ParseInt(parts[2], 36, 64)
+	submitted = unstamp(us)
+	return rank, uint64(submitted.UnixMilli() - since), submitted, errors.Join(err, err2, err3)
 }
 
 func packGrace(d time.Duration) int64 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 )
 
@@ -48,6 +49,26 @@ func TestJobRecordIsExact(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(j, back); diff != "" {
+			t.Fatalf("-written +read:\n%s", diff)
+		}
+	})
+}
+
+// TestSpecIsExact: a spec comes back as it was written, whatever its body holds.
+func TestSpecIsExact(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		user := rapid.StringMatching(`[a-z]{1,12}`).Draw(t, "user")
+		s := Spec{
+			User: user, Unix: rapid.SampledFrom([]string{"", user, "other"}).Draw(t, "unix"),
+			Media:     rapid.SampledFrom([]string{MediaEnvelope, MediaJSON, "application/vnd.mlq.ref+json"}).Draw(t, "media"),
+			Body:      rapid.SliceOf(rapid.Byte()).Draw(t, "body"),
+			Signature: rapid.SampledFrom([][]byte{nil, {0}, {1, 2, 3, 255}}).Draw(t, "signature"),
+		}
+		back, err := decodeSpec(1, encodeSpec(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(s, back, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("-written +read:\n%s", diff)
 		}
 	})
