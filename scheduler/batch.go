@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -116,8 +117,11 @@ func newItem(who Who, sub *Submission) item {
 
 func contentHash(subs []Submission) []byte {
 	h := sha256.New()
+	var line []byte
 	for i := range subs {
-		fmt.Fprintf(h, "%s %d\n", subs[i].Media, len(subs[i].Body))
+		line = append(append(line[:0], subs[i].Media...), ' ')
+		line = append(strconv.AppendInt(line, int64(len(subs[i].Body)), 10), '\n')
+		h.Write(line)
 		h.Write(subs[i].Body)
 	}
 	return h.Sum(nil)[:16]
@@ -125,6 +129,9 @@ func contentHash(subs []Submission) []byte {
 
 // unique keeps the first of each id.
 func unique(ids []JobID) []JobID {
+	if len(ids) < 2 {
+		return ids
+	}
 	var out []JobID
 	seen := make(map[JobID]bool, len(ids))
 	for _, id := range ids {

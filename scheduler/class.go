@@ -55,23 +55,23 @@ func (r Request) Class(call string) string { return r.Need(call).String() }
 
 // String is the class's canonical text.
 func (n Need) String() string {
-	parts := []string{"gpus=" + strconv.Itoa(n.GPUs)}
+	b := strconv.AppendInt(append(make([]byte, 0, 64), "gpus="...), int64(n.GPUs), 10)
 	add := func(key, value string) {
 		if value != "" {
-			parts = append(parts, key+"="+url.QueryEscape(value))
+			b = append(append(append(b, key...), '='), url.QueryEscape(value)...)
 		}
 	}
-	add("mem", nonZero(n.MemGiB))
-	add("type", n.Type)
-	add("cc", nonZero(int64(n.MinCC)))
-	add("host", n.Host)
+	add(" mem", nonZero(n.MemGiB))
+	add(" type", n.Type)
+	add(" cc", nonZero(int64(n.MinCC)))
+	add(" host", n.Host)
 	for _, name := range sortedKeys(n.Labels) {
-		parts = append(parts, "label="+url.QueryEscape(name)+":"+url.QueryEscape(n.Labels[name]))
+		b = append(b, " label="+url.QueryEscape(name)+":"+url.QueryEscape(n.Labels[name])...)
 	}
-	add("python", n.Python)
-	add("call", n.Call)
-	add("dir", n.WorkDir)
-	return strings.Join(parts, " ")
+	add(" python", n.Python)
+	add(" call", n.Call)
+	add(" dir", n.WorkDir)
+	return string(b)
 }
 
 func nonZero(n int64) string {

@@ -29,9 +29,9 @@ type fleet struct {
 }
 
 // canRun refuses a need that no host seen in the last days can ever meet, and
-// names the closest. With no host ever seen nothing is refused.
-func (s *Scheduler) canRun(ctx context.Context, n Need, unix string) error {
-	key := n.String() + "\x00" + unix
+// names the closest; class is its text. With no host ever seen nothing is refused.
+func (s *Scheduler) canRun(ctx context.Context, n Need, class, unix string) error {
+	key := class + "\x00" + unix
 	if s.fleet.knows(key) {
 		return nil
 	}

@@ -70,7 +70,7 @@ func (s *Scheduler) checkFleet(ctx context.Context, batches []*batch) error {
 				continue
 			}
 			seen[it.job.Class] = true
-			if err := s.canRun(ctx, it.need, b.who.Unix); err != nil {
+			if err := s.canRun(ctx, it.need, it.job.Class, b.who.Unix); err != nil {
 				return err
 			}
 		}

@@ -56,12 +56,11 @@ func (r *Request) checkNeed(who Who) error {
 }
 
 func (r *Request) checkText(Who) error {
-	fields := map[string]string{
-		"gpu_type": r.GPUType, "host": r.Host, "python": r.Python, "workdir": r.WorkDir, "name": r.Name, "key": r.Key,
-	}
-	for _, name := range sortedKeys(fields) {
-		if !plainText(fields[name]) {
-			return &FieldError{name, "has control characters or is not UTF-8"}
+	for _, f := range []struct{ name, text string }{
+		{"gpu_type", r.GPUType}, {"host", r.Host}, {"key", r.Key}, {"name", r.Name}, {"python", r.Python}, {"workdir", r.WorkDir},
+	} {
+		if !plainText(f.text) {
+			return &FieldError{f.name, "has control characters or is not UTF-8"}
 		}
 	}
 	switch {
@@ -92,15 +91,16 @@ func (r *Request) checkPriority(who Who) error {
 }
 
 func (r *Request) checkTimes(who Who) error {
-	times := map[string]time.Duration{
-		"timeout": r.Timeout, "queue_timeout": r.QueueTimeout, "result_ttl": r.ResultTTL,
-	}
+	var grace time.Duration
 	if r.Grace != nil {
-		times["grace"] = *r.Grace
+		grace = *r.Grace
 	}
-	for _, name := range sortedKeys(times) {
-		if d := times[name]; d < 0 || d > maxDuration {
-			return &FieldError{name, fmt.Sprintf("%s is not between 0 and ten years", d)}
+	for _, f := range []struct {
+		name string
+		d    time.Duration
+	}{{"grace", grace}, {"queue_timeout", r.QueueTimeout}, {"result_ttl", r.ResultTTL}, {"timeout", r.Timeout}} {
+		if f.d < 0 || f.d > maxDuration {
+			return &FieldError{f.name, fmt.Sprintf("%s is not between 0 and ten years", f.d)}
 		}
 	}
 	if who.MaxTimeout > 0 && r.Timeout > who.MaxTimeout {
