@@ -43,14 +43,10 @@ func (s *Store) encode(c store.Commit) (keys []string, args []any) {
 		word, x, y := guardWords(g)
 		args = append(args, word, x, y)
 	}
-	for _, e := range c.Effects {
-		key := s.key(e.Key)
-		word, x, y := effectWords(e, key)
-		if e.Kind == store.EffectNotify {
-			key = s.revision
-		}
-		keys = append(keys, key)
-		args = append(args, word, x, y)
+	for effects := c.Effects; len(effects) > 0; {
+		n := runOf(effects)
+		keys, args = s.encodeRun(effects[:n], keys, args)
+		effects = effects[n:]
 	}
 	return keys, args
 }
@@ -68,24 +64,80 @@ func guardWords(g store.Guard) (word string, x, y any) {
 	return "empty", none, none
 }
 
-func effectWords(e store.Effect, full string) (word string, x, y any) {
+// longRun is how many effects are one call of Redis at most: Lua's stack has
+// room for 8,000 arguments.
+const longRun = 1000
+
+// runOf is how many of the effects, from the first on, commit.lua takes as one.
+func runOf(effects []store.Effect) int {
+	n := 1
+	for n < len(effects) && n < longRun && joins(effects[0], effects[n]) {
+		n++
+	}
+	return n
+}
+
+// joins reports whether two effects that stand side by side can be one call.
+func joins(a, b store.Effect) bool {
+	if a.Kind != b.Kind {
+		return false
+	}
+	switch a.Kind {
+	case store.EffectPut:
+		return a.TTL == b.TTL
+	case store.EffectDelete, store.EffectDropLog:
+		return true
+	case store.EffectIndex, store.EffectUnindex, store.EffectNotify:
+		return a.Key == b.Key
+	case store.EffectAppend:
+		return a.Key == b.Key && a.Keep == b.Keep
+	}
+	return false
+}
+
+// encodeRun adds one run: its keys; and its word, its length, what all of it share, and the values.
+func (s *Store) encodeRun(effects []store.Effect, keys []string, args []any) ([]string, []any) {
+	first := effects[0]
+	word, shared := s.runWords(first)
+	args = append(args, word, len(effects), shared)
+	for i, e := range effects {
+		if i == 0 && e.Kind != store.EffectNotify || hasOwnKey(e) && i > 0 {
+			keys = append(keys, s.key(e.Key))
+		}
+		switch e.Kind {
+		case store.EffectAdd:
+			args = append(args, e.N)
+		case store.EffectDelete, store.EffectDropLog:
+		default:
+			args = append(args, e.Value)
+		}
+	}
+	return keys, args
+}
+
+// hasOwnKey: each effect of a run has a key of its own, not all of them one.
+func hasOwnKey(e store.Effect) bool {
+	return e.Kind == store.EffectPut || e.Kind == store.EffectDelete || e.Kind == store.EffectDropLog
+}
+
+func (s *Store) runWords(e store.Effect) (word string, shared any) {
 	switch e.Kind {
 	case store.EffectPut:
-		return "put", e.Value, milliseconds(e.TTL)
+		return "put", milliseconds(e.TTL)
 	case store.EffectDelete:
-		return "del", none, none
+		return "del", none
 	case store.EffectIndex:
-		return "index", e.Value, none
+		return "index", none
 	case store.EffectUnindex:
-		return "unindex", e.Value, none
+		return "unindex", none
 	case store.EffectAdd:
-		return "add", e.N, none
+		return "add", none
 	case store.EffectAppend:
-		return "append", e.Value, e.Keep
+		return "append", e.Keep
 	case store.EffectDropLog:
-		return "drop", none, none
+		return "drop", none
 	}
-	return "notify", full, e.Value
+	return "notify", s.key(e.Key)
 }
 
 // milliseconds rounds up: a short time to live must not become none.

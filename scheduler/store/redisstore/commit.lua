@@ -2,23 +2,23 @@
 -- Commit: if this server is the one that was read and all guards hold, then
 -- take the next revision and make all effects.
 --
--- KEYS[1]    the revision counter
--- KEYS[1+i]  the key of item i: first the guards, then the effects (a notice,
---            which has none, gives KEYS[1])
--- ARGV[1]    run id under which the caller read
--- ARGV[2]    number of guards
--- ARGV[3i…]  a word and two operands for item i, '' where it needs fewer:
---              guards   at VERSION · most N LIMIT · empty
---              effects  put VALUE TTL_MS · del · index MEMBER · unindex MEMBER ·
---                       add N · append VALUE KEEP · drop · notify CHANNEL VALUE
--- returns    {word, number, now_us, run_id}:
+-- KEYS[1]  the revision counter; then a key for each guard; then those of the effects
+-- ARGV     the run id under which the caller read, and the number of guards;
+--          for each guard a word and two operands ('' where it needs fewer):
+--              at VERSION · most N LIMIT · empty
+--          and the effects, in runs of what stands side by side and can be one
+--          call of Redis. A run is a word, a count, an operand for all, and as
+--          many values; k says how many keys it takes (n: one for each value):
+--              put TTL_MS (k=n) · del (k=n, no values) · index MEMBERS (k=1) ·
+--              unindex MEMBERS (k=1) · add N (k=1, one value) · append KEEP (k=1) ·
+--              drop (k=n, no values) · notify CHANNEL (k=0)
+-- returns  {word, number, now_us, run_id}:
 --              ok REVISION · guard INDEX (the first that does not hold) · identity 0
--- errors     KIND (a key names something else), RANGE (a counter would overflow)
+-- errors   KIND (a key names something else), RANGE (a counter would overflow)
 --
 -- A script is not rolled back, so every way to fail comes before the first
 -- write. It is on the path of every job and written out accordingly: a closure
--- more costs each commit a µs. What costs most is each call of Redis, so what
--- stands side by side and can be one call is one.
+-- more costs each commit a µs, and so does each call of Redis, and ten arguments.
 
 local call, find, match = redis.call, string.find, string.match
 
@@ -61,7 +61,7 @@ local function counter(key)
   return tonumber(digits)
 end
 
-local guards, items = tonumber(ARGV[2]), #KEYS - 1
+local guards = tonumber(ARGV[2])
 local seen = {} -- versions of records, what the effects make of counters, other keys that were looked at
 
 for i = 1, guards do
@@ -83,50 +83,55 @@ for i = 1, guards do
   end
 end
 
--- Lua's stack bounds how many arguments one call may have.
-local WIDE = 1000
-local list, n = {}, 0 -- what the next such call is given
+-- Lua's stack bounds how many arguments one call may have; runs are no longer.
+-- Of FEW records each is looked at. Of more, which are new as a rule, it is first
+-- asked whether any is there: what is not there is of no other kind.
+local FEW = 2
+local first_key, first_arg, args = guards + 2, 3 * guards + 3, #ARGV
 
 -- Whatever of the effects could fail, and the notices: a channel is the one name
 -- that Redis did not compare with the caller's ACL before the script began, and
 -- subscribers hear nothing until the script has ended.
-local records = 0 -- in list: keys that no guard looked at
-for i = guards + 1, items do
-  local key, word, x, y = KEYS[1 + i], ARGV[3 * i], ARGV[3 * i + 1], ARGV[3 * i + 2]
+local k, a = first_key, first_arg
+while a <= args do
+  local word, count, y, key = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], KEYS[k]
+  a = a + 3
   if word == 'put' or word == 'del' then
-    if not seen[key] then
-      records = records + 1
-      seen[key], list[records] = true, key
+    if count <= FEW or call('EXISTS', unpack(KEYS, k, k + count - 1)) > 0 then
+      for i = k, k + count - 1 do
+        seen[KEYS[i]] = seen[KEYS[i]] or version_of(KEYS[i])
+      end
+    end
+    k = k + count
+    if word == 'put' then
+      a = a + count
     end
   elseif word == 'index' or word == 'unindex' then
     seen[key] = seen[key] or call('ZCARD', key)
+    k, a = k + 1, a + count
   elseif word == 'add' then
-    seen[key] = (seen[key] or counter(key)) + x
+    seen[key] = (seen[key] or counter(key)) + ARGV[a]
     if math.abs(seen[key]) > 2 ^ 52 then
       failure = failure or '-RANGE ' .. key
     end
-  elseif word == 'append' or word == 'drop' then
+    k, a = k + 1, a + 1
+  elseif word == 'append' then
     seen[key] = seen[key] or call('XLEN', key)
+    k, a = k + 1, a + count
+  elseif word == 'drop' then
+    for i = k, k + count - 1 do
+      call('XLEN', KEYS[i])
+    end
+    k = k + count
   else -- notify
-    call('PUBLISH', x, y)
+    for i = a, a + count - 1 do
+      call('PUBLISH', y, ARGV[i])
+    end
+    a = a + count
   end
   if failure then
-    break
+    return redis.error_reply(failure)
   end
-end
-
--- New records are the many: where none of them is there, none is of another
--- kind. One that is stands before whatever failed above.
-for from = 1, records, WIDE do
-  local to = math.min(from + WIDE - 1, records)
-  if call('EXISTS', unpack(list, from, to)) > 0 then
-    for i = from, to do
-      version_of(list[i])
-    end
-  end
-end
-if failure then
-  return redis.error_reply(failure)
 end
 
 -- Nothing fails from here on.
@@ -134,45 +139,58 @@ local revision = call('INCR', KEYS[1])
 local version = string.format('%.0f', revision)
 local prefix, appended = version .. ':', 0
 
-list = {}
-for i = guards + 1, items do
-  local key, word, x, y = KEYS[1 + i], ARGV[3 * i], ARGV[3 * i + 1], ARGV[3 * i + 2]
-  local following = ARGV[3 * i + 3] == word and n < WIDE -- may join this one
+k, a = first_key, first_arg
+while a <= args do
+  local word, count, y, key = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], KEYS[k]
+  a = a + 3
   if word == 'put' then
-    if y == '0' then
-      list[n + 1], list[n + 2] = key, prefix .. x
-      n = n + 2
-      if not following or ARGV[3 * i + 5] ~= '0' then
-        call('MSET', unpack(list, 1, n))
-        n = 0
+    if count == 1 and y == '0' then
+      call('SET', key, prefix .. ARGV[a])
+    elseif y == '0' then
+      local list = {}
+      for i = 0, count - 1 do
+        list[2 * i + 1], list[2 * i + 2] = KEYS[k + i], prefix .. ARGV[a + i]
       end
+      call('MSET', unpack(list, 1, 2 * count))
     else
-      call('SET', key, prefix .. x, 'PX', y)
+      for i = 0, count - 1 do
+        call('SET', KEYS[k + i], prefix .. ARGV[a + i], 'PX', y)
+      end
     end
+    k, a = k + count, a + count
   elseif word == 'index' then
-    list[n + 1], list[n + 2] = 0, x
-    n = n + 2
-    if not following or KEYS[2 + i] ~= key then
-      call('ZADD', key, unpack(list, 1, n))
-      n = 0
+    if count == 1 then
+      call('ZADD', key, '0', ARGV[a])
+    else
+      local list = {}
+      for i = 0, count - 1 do
+        list[2 * i + 1], list[2 * i + 2] = '0', ARGV[a + i]
+      end
+      call('ZADD', key, unpack(list, 1, 2 * count))
     end
+    k, a = k + 1, a + count
   elseif word == 'unindex' then
-    call('ZREM', key, x)
+    call('ZREM', key, unpack(ARGV, a, a + count - 1))
+    k, a = k + 1, a + count
   elseif word == 'add' then
-    if call('INCRBY', key, x) == 0 then
+    if call('INCRBY', key, ARGV[a]) == 0 then
       call('UNLINK', key)
     end
+    k, a = k + 1, a + 1
   elseif word == 'append' then
-    local id = version .. '-' .. appended
-    appended = appended + 1
-    -- The last of several makes room for all.
-    if following and KEYS[2 + i] == key and ARGV[3 * i + 5] == y then
-      call('XADD', key, id, 'v', x)
-    else
-      call('XADD', key, 'MAXLEN', y, id, 'v', x)
+    local last = a + count - 1 -- makes room for all
+    for i = a, last - 1 do
+      call('XADD', key, version .. '-' .. appended, 'v', ARGV[i])
+      appended = appended + 1
     end
-  elseif word == 'del' or word == 'drop' then
-    call('UNLINK', key)
+    call('XADD', key, 'MAXLEN', y, version .. '-' .. appended, 'v', ARGV[last])
+    appended = appended + 1
+    k, a = k + 1, a + count
+  elseif word == 'notify' then
+    a = a + count
+  else -- del, drop
+    call('UNLINK', unpack(KEYS, k, k + count - 1))
+    k = k + count
   end
 end
 
