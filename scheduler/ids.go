@@ -27,8 +27,8 @@ type ids struct {
 const (
 	maxBlock = 1024
 	// highAhead is how far the high-water mark is raised ahead of use, so that
-	// it is written once in so many ids.
-	highAhead = 1000
+	// it is written once in so many ids: each time all submits wait for the disk.
+	highAhead = 8 * maxBlock
 )
 
 // take gives n ids in a row, and the store's identity that they are good under.
