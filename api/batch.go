@@ -92,22 +92,27 @@ func parseMembers(body []byte) ([]*submission.Parsed, error) {
 }
 
 // parseEnvelopes reads envelopes one behind the other: each one's header says
-// where the next one starts.
+// where the next one starts. The same header says the same of the call.
 func parseEnvelopes(body []byte) ([]*submission.Parsed, error) {
 	var parsed []*submission.Parsed
+	var row envelope.Row
+	var last *submission.Parsed
 	for len(body) > 0 {
 		if len(parsed) == maxBatch {
 			return nil, wrongCount()
 		}
-		h, err := envelope.Parse(body)
+		h, again, err := row.Next(body)
 		if err != nil {
 			return nil, memberError(len(parsed), &submission.Error{Code: submission.CodeBadEnvelope, Detail: err.Error()})
 		}
-		p, err := submission.FromEnvelope(h, body[:h.Size:h.Size])
-		if err != nil {
-			return nil, memberError(len(parsed), err)
+		if !again {
+			if last, err = submission.FromHeader(h); err != nil {
+				return nil, memberError(len(parsed), err)
+			}
 		}
-		parsed = append(parsed, p)
+		p := *last
+		p.Media, p.Body = scheduler.MediaEnvelope, body[:h.Size:h.Size]
+		parsed = append(parsed, &p)
 		body = body[h.Size:]
 	}
 	return parsed, nil

@@ -218,7 +218,7 @@ func Parse(data []byte) (*Header, error) {
 		return nil, err
 	}
 	if h.Size > int64(len(data)) {
-		return nil, fmt.Errorf("%w: ends within its frames: %d bytes of %d", ErrInvalid, len(data), h.Size)
+		return nil, cutShort(h, data)
 	}
 	return h, nil
 }

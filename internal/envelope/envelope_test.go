@@ -35,6 +35,47 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestRow: a row reads as its envelopes alone do, whether headers repeat or not.
+func TestRow(t *testing.T) {
+	var all []byte
+	var want []string
+	for _, parts := range [][]Part{{{"a", []byte("one")}}, {{"a", []byte("two")}}, {{"a", []byte("three")}}, {{"b", []byte("3rd")}}, {{"b", []byte("4th")}}} {
+		data, err := Encode(Header{Kind: KindCall, Function: "f", Python: "3.11.7"}, parts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, data...)
+		want = append(want, string(parts[0].Data))
+	}
+	var row Row
+	repeats := 0
+	for i, rest := 0, all; len(rest) > 0; i++ {
+		h, again, err := row.Next(rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again {
+			repeats++
+		}
+		f := h.Frames[0]
+		if got := string(rest[f.Offset : f.Offset+f.Size]); got != want[i] {
+			t.Errorf("envelope %d holds %q, want %q", i, got, want[i])
+		}
+		rest = rest[h.Size:]
+	}
+	if repeats != 2 {
+		t.Errorf("%d headers were the ones before, want 2", repeats)
+	}
+	if _, _, err := row.Next(all[len(all)-10:]); !errors.Is(err, ErrInvalid) {
+		t.Errorf("no envelope: got %v, want ErrInvalid", err)
+	}
+	last := len(all) - 1
+	start := last - int(row.header.Size) + 1
+	if _, _, err := row.Next(all[start:last]); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a known header, cut off in its frames: got %v, want ErrInvalid", err)
+	}
+}
+
 // TestFramesReadAlike: however a frame is written, it is the same frame.
 func TestFramesReadAlike(t *testing.T) {
 	for _, text := range []string{`["a",3]`, `["a", 3]`, `[ "a" , 3 ]`, "[\"a\",\n3]", `["\u0061",3]`, `["a",3,"more"]`} {

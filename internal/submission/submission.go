@@ -101,16 +101,6 @@ func parseEnvelope(body []byte) (*Parsed, error) {
 	return FromHeader(h)
 }
 
-// FromEnvelope is Parse for a call envelope whose header has been read from body.
-func FromEnvelope(h *envelope.Header, body []byte) (*Parsed, error) {
-	p, err := FromHeader(h)
-	if err != nil {
-		return nil, err
-	}
-	p.Media, p.Body = scheduler.MediaEnvelope, body
-	return p, nil
-}
-
 // FromHeader checks the header of a call envelope.
 func FromHeader(h *envelope.Header) (*Parsed, error) {
 	if h.Kind != envelope.KindCall {
