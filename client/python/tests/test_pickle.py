@@ -92,6 +92,18 @@ def test_more_buffers_than_an_envelope_has_frames() -> None:
     assert [bytes(v) for v in values] == [bytes(b) for b in many]
 
 
+@pytest.mark.parametrize("ballast", [0, 5000])
+def test_each_call_of_a_writer_is_its_own(ballast: int) -> None:
+    captured = b"c" * ballast
+    writer = CallWriter(by_value(lambda x: (x, len(captured))), {})
+    values = [1, 2, "a", "b", "c" * 300, "d" * 300, "e" * 5000, b"\0" * 4080, 3, [1], {"y": 2}, 4]
+    for value in values:
+        envelope = unpack(bytearray(b"".join(writer.write((value,), {}))))
+        args, _ = pickle.loads(envelope.frames["args"], buffers=envelope.buffers())
+        assert args == (value,)
+        assert pickle.loads(envelope.frames["code"])(*args) == (value, ballast)
+
+
 def test_equal_code_has_equal_bytes() -> None:
     function = by_value(lambda x: x)
     assert dump_code(function) == dump_code(function)

@@ -20,7 +20,7 @@ import cloudpickle
 
 from ._binding import name_of
 from ._blame import largest_captured, path_to_unpicklable
-from ._envelope import pack
+from ._envelope import ALIGNED_FROM, pack
 from ._errors import NotSerializable, TooLarge
 from ._pickler import Pickler, sources
 from ._values import dumps
@@ -106,7 +106,7 @@ def dump_args(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, 
 
 def _plain(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether all is of types that the plain pickler writes alike, and faster."""
-    return all(type(v) in _PLAIN for v in args) and all(type(v) in _PLAIN for v in kwargs.values())
+    return _PLAIN.issuperset(map(type, args)) and _PLAIN.issuperset(map(type, kwargs.values()))
 
 
 def _refusal(root: object, label: str, err: Exception) -> NotSerializable:
@@ -133,10 +133,24 @@ class CallWriter:
         }
         if request:
             self._header["request"] = dict(request)
+        self._start, self._start_for = b"", -1
 
     def write(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Buffer]:
         """The envelope of one call, as parts to be sent one after the other."""
-        return pack(self._header, [*self._code, *dump_args(args, kwargs)])
+        frames = dump_args(args, kwargs)
+        if len(frames) == 1 and len(frames[0][1]) < ALIGNED_FROM:
+            return [self._before(frames), frames[0][1]]
+        return self._pack(frames)
+
+    def _before(self, frames: list[tuple[str, Buffer]]) -> bytes:
+        """What stands before a small last frame: it follows from its size alone."""
+        size = len(frames[0][1])
+        if size != self._start_for:
+            self._start, self._start_for = b"".join(self._pack(frames)[:-1]), size
+        return self._start
+
+    def _pack(self, frames: list[tuple[str, Buffer]]) -> list[Buffer]:
+        return pack(self._header, [*self._code, *frames])
 
 
 def size_of(parts: list[Buffer]) -> int:

@@ -86,13 +86,14 @@ class Sender:
         try:
             for args in calls:
                 parts = self._writer.write(args, kwargs)
-                if not batch.takes(parts):
+                size = size_of(parts)
+                if not batch.takes(size):
                     ids += self._batch(batch)
                     batch = _Batch()
-                if size_of(parts) > INLINE:
+                if size > INLINE:
                     ids.append(self._one(parts))
                 else:
-                    batch.add(parts)
+                    batch.add(parts, size)
             ids += self._batch(batch)
         except MlqError as err:
             if ids:
@@ -121,15 +122,14 @@ class _Batch:
         self.count = 0
         self._bytes = 0
 
-    def takes(self, parts: list[Buffer]) -> bool:
-        """Whether these fit in. A large call does not: it goes by itself, in its turn."""
-        size = size_of(parts)
+    def takes(self, size: int) -> bool:
+        """Whether so many bytes fit in. A large call does not: it goes by itself, in its turn."""
         return size <= INLINE and self.count < BATCH_JOBS and self._bytes + size <= BATCH_BYTES
 
-    def add(self, parts: list[Buffer]) -> None:
+    def add(self, parts: list[Buffer], size: int) -> None:
         self.parts += parts
         self.count += 1
-        self._bytes += size_of(parts)
+        self._bytes += size
 
 
 def _idempotency_key(request: dict[str, Any]) -> dict[str, str]:
