@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -175,12 +176,9 @@ func reader(body any) io.Reader {
 // send sends a request and holds its answer to the contract.
 func (w *world) send(request *http.Request) answer {
 	w.Helper()
-	var sent bytes.Buffer
+	sent := &sentBody{ReadCloser: request.Body}
 	if request.Body != nil {
-		request.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.TeeReader(request.Body, &sent), request.Body}
+		request.Body = sent
 	}
 	response, err := http.DefaultClient.Do(request)
 	must(w, err)
@@ -188,8 +186,31 @@ func (w *world) send(request *http.Request) answer {
 	text, err := io.ReadAll(response.Body)
 	must(w, err)
 	a := answer{response.StatusCode, response.Header, text}
-	w.conform(request, sent.Bytes(), a)
+	w.conform(request, sent.soFar(), a)
 	return a
+}
+
+// sentBody is a body that notes what is read of it, which may go on after an
+// early answer.
+type sentBody struct {
+	io.ReadCloser
+	mu   sync.Mutex
+	sent []byte
+}
+
+// Read reads and notes.
+func (b *sentBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sent = append(b.sent, p[:n]...)
+	return n, err
+}
+
+func (b *sentBody) soFar() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return bytes.Clone(b.sent)
 }
 
 // refused asserts status and code of an answer.
