@@ -7,11 +7,15 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
-// maxSightUsers is how many users a sight remembers.
-const maxSightUsers = 64
+const (
+	maxSightUsers = 128 // whom a sight remembers
+	// sightAhead is how many entries of a class are read beyond those of a
+	// view: whose turn comes with the next claims is then known before.
+	sightAhead = 16
+)
 
 // sight is what the last view found: the classes that fit, and who waits in
-// them. They seldom change from one job to the next, so the next view asks for
+// front of them. They seldom change from one job to the next, so the next view asks for
 // them with its first read. A wrong guess costs a round trip and nothing else.
 type sight struct {
 	mu   sync.Mutex
@@ -31,28 +35,44 @@ func (s *sight) guess() seen {
 	return s.last
 }
 
-func (s *sight) note(classes []string, limit int, held map[string]int64) {
-	users := sortedKeys(held)
+func (s *sight) note(classes []string, limit int, queues map[string][][]byte) {
+	users := usersOf(classes, queues)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(users) == 0 { // an empty queue: who comes next was probably here before
 		users = s.last.users
 	}
-	s.last = seen{slices.Clone(classes), limit, users[:min(len(users), maxSightUsers)]}
+	s.last = seen{slices.Clone(classes), limit, users}
+}
+
+// usersOf gives the users of the queues, those in front first, at most maxSightUsers.
+func usersOf(classes []string, queues map[string][][]byte) (users []string) {
+	known := make(map[string]bool)
+	for _, class := range classes {
+		for _, m := range queues[class] {
+			e, err := parseEntry(class, m)
+			if err != nil || known[e.User] || len(users) == maxSightUsers {
+				continue
+			}
+			known[e.User] = true
+			users = append(users, e.User)
+		}
+	}
+	return users
 }
 
 // ask adds the guess to the end of a query.
 func (g *seen) ask(q *store.Query) {
 	for _, class := range g.classes {
-		q.Ranges = append(q.Ranges, store.Range{Index: keyQueue(class), Limit: g.limit})
+		q.Ranges = append(q.Ranges, store.Range{Index: keyQueue(class), Limit: g.limit + sightAhead})
 	}
 	for _, user := range g.users {
 		q.Counters = append(q.Counters, keyHeld(user))
 	}
 }
 
-// queues gives the classes that were asked for, from the end of the answer;
-// none where another number of entries is wanted by now.
+// queues gives the members of the classes that were asked for, from the end of
+// the answer; none where another number of entries is wanted by now.
 func (g *seen) queues(a *store.Answer, limit int) map[string][][]byte {
 	known := make(map[string][][]byte, len(g.classes))
 	if limit != g.limit {

@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"fmt"
 	"testing"
 )
 
@@ -19,6 +20,21 @@ func TestAViewLikeTheOneBeforeIsOneRead(t *testing.T) {
 	w.submit("ana")
 	if n := c.trips(func() { h.choose(nil) }); n[0] != 1 {
 		t.Errorf("the view after an empty one took %d reads, want 1", n[0])
+	}
+}
+
+// Where each job is another user's, the users of the jobs that come next are known.
+func TestAViewKnowsWhoComesNext(t *testing.T) {
+	w, c := countedWorld(t)
+	h := w.host("lab1", 1)
+	for i := range 40 {
+		w.submit(fmt.Sprintf("user-%d", i))
+	}
+	h.choose(nil)
+	for range 24 {
+		if n := c.trips(func() { w.succeed(w.start(h.take(nil))) }); n != [2]int64{2, 3} {
+			t.Fatalf("a job took %v reads and commits, want two (view and claim) and three", n)
+		}
 	}
 }
 

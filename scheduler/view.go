@@ -57,13 +57,18 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 	o.RealElsewhere = o.RealElsewhere || v.RealElsewhere
 	classes := fittingClasses(a.Ranges[0], &o, seed)
 	limit := v.perClass(len(classes), epoch)
-	if err := s.viewClasses(ctx, &v, classes, limit, guess.queues(&a, limit), epoch); err != nil {
+	queues := guess.queues(&a, limit)
+	if err := s.viewQueues(ctx, classes, limit, queues); err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
+	}
+	for _, class := range classes {
+		members := queues[class]
+		v.take(class, members[:min(limit, len(members))], epoch)
 	}
 	if err := s.viewHeld(ctx, &v, guess.held(&a)); err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
 	}
-	s.sight.note(classes, limit, v.Held)
+	s.sight.note(classes, limit, queues)
 	return v, nil
 }
 
@@ -110,28 +115,25 @@ func couldRun(n Need, o *Offer) bool {
 	return len(all) >= n.Slots()
 }
 
-// viewClasses takes the first entries of the classes, and reads those that are
-// not known yet.
-func (s *Scheduler) viewClasses(ctx context.Context, v *View, classes []string, limit int, known map[string][][]byte, epoch epochRecord) error {
+// viewQueues reads the first members of the classes that are not known yet.
+func (s *Scheduler) viewQueues(ctx context.Context, classes []string, limit int, known map[string][][]byte) error {
 	var q store.Query
 	var missing []string
 	for _, class := range classes {
 		if _, ok := known[class]; !ok {
 			missing = append(missing, class)
-			q.Ranges = append(q.Ranges, store.Range{Index: keyQueue(class), Limit: limit})
+			q.Ranges = append(q.Ranges, store.Range{Index: keyQueue(class), Limit: limit + sightAhead})
 		}
 	}
-	if len(missing) > 0 {
-		a, err := s.store.Read(ctx, q)
-		if err != nil {
-			return err
-		}
-		for i, class := range missing {
-			known[class] = a.Ranges[i]
-		}
+	if len(missing) == 0 {
+		return nil
 	}
-	for _, class := range classes {
-		v.take(class, known[class], epoch)
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return err
+	}
+	for i, class := range missing {
+		known[class] = a.Ranges[i]
 	}
 	return nil
 }
