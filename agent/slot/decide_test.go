@@ -150,6 +150,16 @@ func TestOneLineIsShortAndValid(t *testing.T) {
 	}
 }
 
+func TestFirstBytesCutsNoCharacter(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "abc": "abc", "abcd": "abc", "aüü": "aü", "üü": "ü", "€€": "€", "a\xff": "a", "\xff": "\uFFFD",
+	} {
+		if got := firstBytes(text, 3); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestParseStat(t *testing.T) {
 	line := "42 (a) b (c) S 7 42 41 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 999 0 0"
 	s, err := parseStat([]byte(line))

@@ -98,6 +98,6 @@ func (a *attempt) spoolResult(f facts) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result.Short = h.Short
+	result.Short = firstBytes(h.Short, maxShort) // the job could have written any header
 	return result, nil
 }

@@ -169,11 +169,22 @@ func oneLine(text string) string {
 	if len(text) <= maxDetail {
 		return text
 	}
-	text = text[:maxDetail-3]
-	for !utf8.ValidString(text) {
-		text = text[:len(text)-1]
+	return firstBytes(text, maxDetail-3) + "…"
+}
+
+// maxShort bounds the short result, in bytes.
+const maxShort = 1 << 10
+
+// firstBytes is as much of a text as fits into so many bytes, in valid UTF-8.
+func firstBytes(text string, most int) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= most {
+		return text
 	}
-	return text + "…"
+	for !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
 }
 
 // commandResult is the envelope of a command that ended with this code.

@@ -199,6 +199,11 @@ def test_listeners_run_in_order_and_the_pair_is_taken_apart(runner: Runner) -> N
     assert json.loads(bytes(found.frames["view"])) == {"worker": 1, "a": 1}
 
 
+def test_short_result_is_cut_at_one_kib(runner: Runner) -> None:
+    _, found = runner.call(lambda: "é" * 5000)
+    assert found.header["short"] == "é" * 512
+
+
 def test_tuple_of_a_function_stays_a_tuple(runner: Runner) -> None:
     _, found = runner.call(lambda: ("short", 1))
     assert pickle.loads(found.frames["pickle"]) == ("short", 1)

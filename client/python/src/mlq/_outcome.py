@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ._channel import Channel
     from ._envelope import Buffer
 
-_SHORT = 1024  # characters
+_SHORT = 1024  # bytes of UTF-8
 _MESSAGE = 16 << 10  # bytes
 _TRACEBACK = 64 << 10  # bytes
 _PICKLED_ERROR = 1 << 20  # bytes: a larger exception travels as text only
@@ -49,7 +49,7 @@ class Outcome:
             header, frames = _values.encode(value)
         except Exception as err:  # noqa: BLE001  # pickling runs whatever code the value has
             return self._not_picklable(value, err)
-        header["short"] = (_values.short(value) if short is None else short)[:_SHORT]
+        header["short"] = _start(_values.short(value) if short is None else short)
         return self._write({"kind": "result", **versions(), **header}, frames, 0)
 
     def fail(self, err: BaseException, reason: str = "error", code: int = _FAILED) -> int:
@@ -62,7 +62,7 @@ class Outcome:
             "message": _cut(message, _MESSAGE),
             "traceback": _cut(_trace.render(err), _TRACEBACK),
             "reason": "oom" if _trace.is_out_of_memory(err) else reason,
-            "short": f"{_trace.type_name(type(err))}: {message}"[:_SHORT],
+            "short": _start(f"{_trace.type_name(type(err))}: {message}"),
         }
         if isinstance(err, ModuleNotFoundError) and err.name:
             header["module"] = err.name
@@ -77,7 +77,7 @@ class Outcome:
             "message": _cut(message, _MESSAGE),
             "traceback": "",
             "reason": "rejected",
-            "short": message[:_SHORT],
+            "short": _start(message),
         }
         return self._write(header, [], _FAILED)
 
@@ -125,6 +125,11 @@ def _text_of(err: BaseException) -> str:
         return str(err)
     except Exception:  # noqa: BLE001  # a broken __str__ must not hide the error
         return f"<a {type(err).__name__} without a text>"
+
+
+def _start(text: str) -> str:
+    """The short form of a text: as much of it as 1 KiB of UTF-8 holds."""
+    return text.encode("utf-8", "backslashreplace")[:_SHORT].decode(errors="ignore")
 
 
 def _cut(text: str, limit: int) -> str:
