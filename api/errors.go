@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/mlq-dev/mlq/api/auth"
@@ -74,8 +75,8 @@ func classify(err error) *Error {
 	case errors.As(err, &field):
 		return refuseField(CodeInvalidField, "/"+field.Field, field.Error())
 	}
-	if code, ok := codeOf(err); ok {
-		return withCause(refuse(code, err.Error()), err)
+	if code, sentinel := codeOf(err); sentinel != nil {
+		return withCause(refuse(code, wordsFrom(err, sentinel)), err)
 	}
 	return withCause(refuse(CodeInternal, "the server's log has more under this request_id"), err)
 }
@@ -110,22 +111,32 @@ var others = []struct {
 	{context.DeadlineExceeded, CodeUnavailable},
 }
 
-// codeOf finds the code of an error by what it wraps.
-func codeOf(err error) (Code, bool) {
+// codeOf finds the code of an error by what it wraps, and which error that is; nil: none.
+func codeOf(err error) (Code, error) {
 	for _, k := range kinds {
 		if k.sentinel != nil && errors.Is(err, k.sentinel) {
-			return k.code, true
+			return k.code, k.sentinel
 		}
 	}
 	for _, o := range others {
 		if errors.Is(err, o.err) {
-			return o.code, true
+			return o.code, o.err
 		}
 	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return CodeTooLarge, true
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return CodeTooLarge, large
 	}
-	return "", false
+	return "", nil
+}
+
+// wordsFrom is an error's text without the names of our own steps before the
+// sentinel's words: they say nothing to who reads the answer.
+func wordsFrom(err, sentinel error) string {
+	text := err.Error()
+	if i := strings.Index(text, sentinel.Error()); i > 0 {
+		return text[i:]
+	}
+	return text
 }
 
 // printable cuts what a caller sent to 64 characters of plain ASCII before it

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -220,8 +221,14 @@ func (w *world) refused(a answer, status int, code api.Code) api.Problem {
 	if a.status != status || p.Code != code || p.Status != status || p.RequestID == "" || p.Title == "" {
 		w.Errorf("got %d %s (%s), want %d %s", a.status, p.Code, p.Detail, status, code)
 	}
+	if ourSteps.MatchString(p.Detail) {
+		w.Errorf("%s names a step of ours: %q", p.Code, p.Detail)
+	}
 	return p
 }
+
+// ourSteps is how errors begin on their way up; it is nothing to a caller.
+var ourSteps = regexp.MustCompile(`^(submit|jobs|read|list|count|cancel|requeue|purge|revoke|drain|why|spec of|result of)\b[^:]*: `)
 
 // ok asserts a status and reads the JSON of an answer.
 func (w *world) ok(a answer, status int, into any) {

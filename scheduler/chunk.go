@@ -25,7 +25,7 @@ func (b *batch) known(f *facts) ([]JobID, error) {
 	case version == 0 || f.Now.After(unstamp(r.Expires)):
 		return nil, nil
 	case !bytes.Equal(r.Content, b.content):
-		return nil, fmt.Errorf("%w: %q was used for another submit in the last 24 hours", ErrKeyReused, b.key)
+		return nil, fmt.Errorf("%w: it was used for another submit in the last 24 hours", ErrKeyReused)
 	}
 	return r.ids(), nil
 }
