@@ -25,6 +25,7 @@ type call struct {
 	id     string // of the request
 	status int    // 0: nothing written yet
 	route  *route
+	stream *streamPace // nil: not HTTP/2
 }
 
 // handler answers a call, or returns an error before it wrote anything.
@@ -43,15 +44,31 @@ func (c *call) Write(p []byte) (int, error) {
 	if c.status == 0 {
 		c.status = http.StatusOK
 	}
+	if c.stream != nil {
+		return c.stream.write(len(p), func() (int, error) { return c.ResponseWriter.Write(p) })
+	}
 	return c.ResponseWriter.Write(p)
 }
 
 // ReadFrom lets the kernel copy a file to the connection.
 func (c *call) ReadFrom(r io.Reader) (int64, error) {
+	if c.stream != nil {
+		return io.Copy(struct{ io.Writer }{c}, r)
+	}
 	if c.status == 0 {
 		c.status = http.StatusOK
 	}
 	return io.Copy(c.ResponseWriter, r)
+}
+
+// FlushError sends what was written until now.
+func (c *call) FlushError() error {
+	flush := http.NewResponseController(c.ResponseWriter).Flush
+	if c.stream == nil {
+		return flush()
+	}
+	_, err := c.stream.write(0, func() (int, error) { return 0, flush() })
+	return err
 }
 
 // Unwrap serves http.ResponseController.
@@ -63,8 +80,12 @@ func (c *call) ctx() context.Context { return c.r.Context() }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	c := &call{ResponseWriter: w, r: r, id: requestID(r)}
+	s.paceStream(c)
+	s.metrics.underWay.Inc()
 	defer func() {
+		defer s.metrics.underWay.Dec()
 		s.recovered(c, recover())
+		c.stream.last()
 		s.metrics.observe(c, time.Since(start))
 	}()
 	c.commonHeaders()

@@ -26,19 +26,18 @@ type Event struct {
 	LogBytes int64           `json:"log_bytes,omitempty"`
 }
 
-// stream writes server-sent events.
-type stream struct {
-	c     *call
-	flush *http.ResponseController
-}
+// stream writes server-sent events. It keeps no queue for a slow reader: what
+// has happened is in the store, and is read from there when the reader has taken
+// the page before. One that takes nothing for too long is cut off (patience.go)
+// and goes on with Last-Event-ID.
+type stream struct{ c *call }
 
 func (c *call) startStream() (*stream, error) {
 	h := c.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
 	c.WriteHeader(http.StatusOK)
-	st := &stream{c: c, flush: http.NewResponseController(c.ResponseWriter)}
-	return st, st.flush.Flush()
+	return &stream{c}, c.FlushError()
 }
 
 // send writes one event; id "" leaves the reader's place as it is.
@@ -59,7 +58,7 @@ func (st *stream) beat() error {
 	if _, err := st.c.Write([]byte(": still here\n\n")); err != nil {
 		return err
 	}
-	return st.flush.Flush()
+	return st.c.FlushError()
 }
 
 // jobEvents answers GET /jobs/{id}/events: the job's history, then what
@@ -132,7 +131,7 @@ func (w *jobWatch) send(st *stream, job *scheduler.Job) error {
 	if !told {
 		return st.beat()
 	}
-	return st.flush.Flush()
+	return st.c.FlushError()
 }
 
 // live reports whether what has no place in the history has changed.
@@ -269,7 +268,7 @@ func (s *Server) sendEvents(c *call, st *stream, after store.EntryID) (int, stor
 		}
 	}
 	if told {
-		return len(events), after, st.flush.Flush()
+		return len(events), after, st.c.FlushError()
 	}
 	return len(events), after, st.beat()
 }

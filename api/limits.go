@@ -1,8 +1,6 @@
 package api
 
 import (
-	"fmt"
-	"net"
 	"sync"
 	"time"
 
@@ -48,80 +46,4 @@ func (r *rates) of(user string) *rate.Limiter {
 		r.users[user] = l
 	}
 	return l
-}
-
-// limitConnections bounds the connections from one address.
-func limitConnections(ln net.Listener, most int) net.Listener {
-	return &limitedListener{Listener: ln, most: most, from: make(map[string]int)}
-}
-
-type limitedListener struct {
-	net.Listener
-	most int
-	mu   sync.Mutex
-	from map[string]int
-}
-
-// tooMany is the answer to a connection: no request was read yet.
-var tooMany = func() []byte {
-	body := `{"type":"urn:mlq:too-many-connections","title":"Too many connections","status":429,"code":"too-many-connections"}`
-	return fmt.Appendf(nil, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nConnection: close\r\n"+
-		"Content-Type: %s\r\nContent-Length: %d\r\n\r\n%s", mediaProblem, len(body), body)
-}()
-
-// Accept returns the next connection from an address that has not too many.
-func (l *limitedListener) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		ip := address(conn)
-		if l.take(ip) {
-			return &limitedConn{Conn: conn, release: sync.OnceFunc(func() { l.give(ip) })}, nil
-		}
-		go refuseConn(conn)
-	}
-}
-
-func refuseConn(conn net.Conn) {
-	_ = conn.SetDeadline(time.Now().Add(time.Second)) //nolint:errcheck // best effort towards a flood
-	_, _ = conn.Write(tooMany)                        //nolint:errcheck // likewise
-	_ = conn.Close()                                  //nolint:errcheck // likewise
-}
-
-func address(conn net.Conn) string {
-	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		return tcp.IP.String()
-	}
-	return conn.RemoteAddr().String()
-}
-
-func (l *limitedListener) take(ip string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.from[ip] >= l.most {
-		return false
-	}
-	l.from[ip]++
-	return true
-}
-
-func (l *limitedListener) give(ip string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.from[ip]--; l.from[ip] == 0 {
-		delete(l.from, ip)
-	}
-}
-
-type limitedConn struct {
-	net.Conn
-	release func()
-}
-
-// Close gives the place back.
-func (c *limitedConn) Close() error {
-	c.release()
-	return c.Conn.Close()
 }

@@ -125,7 +125,6 @@ func (f *follower) follow() error {
 	f.head(0)
 	f.c.Header().Del(HeaderLogSize)
 	f.c.WriteHeader(http.StatusOK)
-	flusher := http.NewResponseController(f.c.ResponseWriter)
 	for {
 		// The job is read before its log: once it has ended, its log is whole.
 		job, err := f.s.visible(f.c, f.id)
@@ -135,7 +134,7 @@ func (f *follower) follow() error {
 		if err := f.drain(&job); err != nil {
 			return err
 		}
-		if err := flusher.Flush(); err != nil {
+		if err := f.c.FlushError(); err != nil {
 			return err
 		}
 		if f.over(&job) || !f.s.sleep(f.c, wake, nil) {

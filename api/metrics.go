@@ -17,10 +17,12 @@ type observer = prometheus.Observer
 
 // metrics are what the server counts itself, and what it asks at a scrape.
 type metrics struct {
-	latencies *prometheus.HistogramVec
-	requests  *prometheus.CounterVec
-	unrouted  prometheus.Observer
-	handler   http.Handler
+	latencies   *prometheus.HistogramVec
+	requests    *prometheus.CounterVec
+	underWay    prometheus.Gauge
+	slowReaders prometheus.Counter
+	unrouted    prometheus.Observer
+	handler     http.Handler
 }
 
 var latencyBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
@@ -33,10 +35,16 @@ func newMetrics(reg *prometheus.Registry, s *Server) *metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "mlq_http_responses_total", Help: "Answers by status.",
 		}, []string{"code"}),
+		underWay: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "mlq_http_requests_under_way", Help: "Requests that are being answered, streams and waits among them.",
+		}),
+		slowReaders: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "mlq_http_slow_readers_total", Help: "Answers given up because they were read too slowly.",
+		}),
 		handler: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}),
 	}
 	m.unrouted = m.latencies.WithLabelValues("", "unrouted")
-	reg.MustRegister(m.latencies, m.requests, &queueCollector{s: s})
+	reg.MustRegister(m.latencies, m.requests, m.underWay, m.slowReaders, &queueCollector{s: s})
 	return m
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/url"
 	"time"
@@ -25,6 +26,9 @@ type Options struct {
 	// Metrics is what /metrics shows; nil: a registry of the server's own.
 	Metrics *prometheus.Registry
 
+	// TLS: connections are under TLS, and may be of HTTP/2; nil: in the clear.
+	TLS *tls.Config
+
 	// Dev: the user Owner on this machine needs no token over loopback.
 	Dev   bool
 	Owner Owner
@@ -46,8 +50,9 @@ type Options struct {
 	SubmitBurst      int           // of them at once; 1000
 	DefaultTimeout   time.Duration // of jobs that name none; 0: none
 	MaxTimeout       time.Duration // of any job; 0: none
-	MinBytesPerSec   int64         // of a body, or it is given up; 16 KiB
-	SlowGrace        time.Duration // before that counts; 5 s
+	MinBytesPerSec   int64         // of a body or an answer, or it is given up; 16 KiB
+	SlowGrace        time.Duration // before that counts for a sender; 5 s
+	ReadGrace        time.Duration // before it counts for a reader; 2 min, because kernels pass up to 2 MiB at once on to a slow one
 	HeaderTimeout    time.Duration // 5 s
 	IdleTimeout      time.Duration // 60 s
 	MaxWait          time.Duration // of ?wait=; 30 s
@@ -80,6 +85,7 @@ func (o Options) withDefaults() Options {
 	fill(&o.SubmitBurst, 1000)
 	fill(&o.MinBytesPerSec, 16<<10)
 	fill(&o.SlowGrace, 5*time.Second)
+	fill(&o.ReadGrace, 2*time.Minute)
 	fill(&o.HeaderTimeout, 5*time.Second)
 	fill(&o.IdleTimeout, 60*time.Second)
 	fill(&o.MaxWait, 30*time.Second)

@@ -271,7 +271,7 @@ func (w *world) stream(path string, headers ...header) lines {
 	for _, h := range headers {
 		request.Header.Set(h.name, h.value)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := w.client.Do(request)
 	must(w, err)
 	if response.StatusCode != 200 {
 		w.Fatalf("%s answers %d", path, response.StatusCode)

@@ -142,7 +142,7 @@ func (c *call) sendFile(body content) error {
 	if c.r.Method == http.MethodHead {
 		return nil
 	}
-	_, err := io.CopyN(c.ResponseWriter, body.file, body.size)
+	_, err := io.CopyN(c, body.file, body.size)
 	if errors.Is(err, io.EOF) {
 		panic(http.ErrAbortHandler) // shorter than promised: the reader must not take it as whole
 	}

@@ -70,7 +70,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		s.hub.run(ctx, s.scheduler, s.log)
 	}()
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(limitConnections(ln, s.opts.MaxConnections)) }()
+	go func() { ended <- server.Serve(s.listener(ln)) }()
 	select {
 	case err := <-ended:
 		cancel()

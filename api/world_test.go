@@ -36,6 +36,7 @@ import (
 type world struct {
 	testing.TB
 	url    string
+	client *http.Client
 	st     store.Store
 	sched  *scheduler.Scheduler
 	blobs  *blob.Folder
@@ -65,7 +66,7 @@ func worldOn(t testing.TB, st store.Store, blobs *blob.Folder, change ...func(*a
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	st = api.MeasureStore(st, reg)
-	w := &world{TB: t, st: st, blobs: blobs, tokens: auth.New(st)}
+	w := &world{TB: t, st: st, blobs: blobs, tokens: auth.New(st), client: http.DefaultClient}
 	var err error
 	w.sched, err = scheduler.New(st, scheduler.Options{HighWater: highwater.New(filepath.Join(t.TempDir(), "id"))})
 	must(t, err)
@@ -79,6 +80,10 @@ func worldOn(t testing.TB, st store.Store, blobs *blob.Folder, change ...func(*a
 	must(t, err)
 	w.background("scheduler", w.sched.Run)
 	w.url = w.listen()
+	if opts.TLS != nil {
+		w.url = "https" + strings.TrimPrefix(w.url, "http")
+		w.client = trusting(opts.TLS)
+	}
 	w.admin, w.agent, w.prom = w.token("root", auth.RoleAdmin), w.token("host", auth.RoleAgent), w.token("prom", auth.RoleMetrics)
 	w.ana, w.bob = w.token("ana", auth.RoleUser), w.token("bob", auth.RoleUser)
 	return w
@@ -181,7 +186,7 @@ func (w *world) send(request *http.Request) answer {
 	if request.Body != nil {
 		request.Body = sent
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := w.client.Do(request)
 	must(w, err)
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)

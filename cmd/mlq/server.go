@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -95,18 +96,19 @@ func (s *server) openStore(ctx context.Context, c serverConfig) (err error) {
 
 func (s *server) openHTTP(c serverConfig) (err error) {
 	scheme := "http"
+	var secure *tls.Config
 	if c.tls != nil {
-		if s.listener, s.fingerprint, err = c.tls.wrap(s.listener, c.data); err != nil {
+		if secure, s.fingerprint, err = c.tls.config(c.data); err != nil {
 			return err
 		}
-		if s.fingerprint != "" {
+		if secure != nil {
 			scheme = "https"
 		}
 	}
 	s.url = scheme + "://" + reachable(s.listener.Addr())
 	s.http, err = api.New(api.Options{
 		Scheduler: s.scheduler, Store: s.store, Tokens: s.tokens, Blobs: s.blobs,
-		Log: c.log, Version: version, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Metrics: s.metrics,
+		Log: c.log, Version: version, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Metrics: s.metrics, TLS: secure,
 	})
 	return err
 }

@@ -60,21 +60,20 @@ func (t *tlsFlags) check(listen string) error {
 	return nil
 }
 
-// wrap adds TLS to a listener where it is wanted, and says with which certificate.
-func (t *tlsFlags) wrap(ln net.Listener, data *dataFolder) (net.Listener, string, error) {
+// config is nil where no TLS is wanted; else it comes with the certificate's fingerprint.
+func (t *tlsFlags) config(data *dataFolder) (*tls.Config, string, error) {
 	if t.cert == "" && !t.selfSigned {
-		return ln, "", nil
+		return nil, "", nil
 	}
 	pair, err := t.load(data)
 	if err != nil {
 		return nil, "", err
 	}
-	config := &tls.Config{
+	return &tls.Config{
 		Certificates: []tls.Certificate{pair},
 		MinVersion:   tls.VersionTLS12,
 		NextProtos:   []string{"h2", "http/1.1"},
-	}
-	return tls.NewListener(ln, config), fingerprint(pair), nil
+	}, fingerprint(pair), nil
 }
 
 func (t *tlsFlags) load(data *dataFolder) (tls.Certificate, error) {
