@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -147,10 +149,38 @@ func TestHealthAndMetrics(t *testing.T) {
 		`mlq_jobs{state="queued"} 1`, `mlq_jobs{state="running"} 1`, `mlq_leases{host="node1"} 1`, `mlq_hosts{state="ok"} 1`,
 		`mlq_http_request_seconds_count{method="POST",route="/jobs"} 2`, `mlq_http_responses_total{code="201"} 2`, `mlq_store_up 1`,
 		`mlq_blobs_disk_free_percent`, `mlq_store_seconds_count{operation="commit"}`,
+		`mlq_loop_rounds_total{loop="reap"} `, `mlq_loop_errors_total{loop="promote"} 0`, `mlq_loop_success_age_seconds{loop="check"} `,
+		`mlq_reaped_leases_total{state="queued"} 0`, `mlq_promoted_jobs_total{state="failed"} 0`, `mlq_purged_jobs_total 0`,
+		`mlq_repairs_total 0`, `mlq_http_requests_under_way 1`, `mlq_http_slow_readers_total 0`,
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %s in the metrics", line)
 		}
+	}
+}
+
+// TestMetricsAreDocumented: docs/reference.md has each metric, with its labels and its words.
+func TestMetricsAreDocumented(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start(w.submit(w.ana, `{"msg":1}`), 0)
+	reference, err := os.ReadFile("../docs/reference.md")
+	must(t, err)
+	n := 0
+	for line := range strings.Lines(string(w.do(w.prom, "GET", "/metrics", nil).body)) {
+		help, ok := strings.CutPrefix(line, "# HELP ")
+		if !ok {
+			continue
+		}
+		n++
+		name, words, _ := strings.Cut(strings.TrimSpace(help), " ")
+		row := regexp.MustCompile("(?m)^\\| `" + name + "(\\{[a-z,]+\\})?` \\|.*\\| " + regexp.QuoteMeta(words) + " \\|$")
+		if !row.Match(reference) {
+			t.Errorf("docs/reference.md has no row of %s with: %s", name, words)
+		}
+	}
+	if n < 17 {
+		t.Errorf("only %d metrics were looked up", n)
 	}
 }
 

@@ -79,20 +79,29 @@ func (s *Server) getMetrics(c *call) error {
 }
 
 var (
-	jobsDesc   = prometheus.NewDesc("mlq_jobs", "Jobs by state.", []string{"state"}, nil)
-	leasesDesc = prometheus.NewDesc("mlq_leases", "Leases by host.", []string{"host"}, nil)
-	hostsDesc  = prometheus.NewDesc("mlq_hosts", "Hosts by state.", []string{"state"}, nil)
-	diskDesc   = prometheus.NewDesc("mlq_blobs_disk_free_percent", "Free part of the disk of the blobs.", nil, nil)
-	storeDesc  = prometheus.NewDesc("mlq_store_up", "1 when the store answered this scrape.", nil, nil)
+	jobsDesc     = prometheus.NewDesc("mlq_jobs", "Jobs by state.", []string{"state"}, nil)
+	leasesDesc   = prometheus.NewDesc("mlq_leases", "Leases by host.", []string{"host"}, nil)
+	hostsDesc    = prometheus.NewDesc("mlq_hosts", "Hosts by state.", []string{"state"}, nil)
+	diskDesc     = prometheus.NewDesc("mlq_blobs_disk_free_percent", "Free part of the disk of the blobs.", nil, nil)
+	roundsDesc   = prometheus.NewDesc("mlq_loop_rounds_total", "Rounds of this server's loops.", []string{"loop"}, nil)
+	errorsDesc   = prometheus.NewDesc("mlq_loop_errors_total", "Rounds of this server's loops that failed.", []string{"loop"}, nil)
+	ageDesc      = prometheus.NewDesc("mlq_loop_success_age_seconds", "Time since the loop's last round without an error.", []string{"loop"}, nil)
+	reapedDesc   = prometheus.NewDesc("mlq_reaped_leases_total", "Leases of silent agents that this server ended, by what became of the job.", []string{"state"}, nil)
+	promotedDesc = prometheus.NewDesc("mlq_promoted_jobs_total", "Jobs that this server moved because a time had come or other jobs had ended, by their new state.", []string{"state"}, nil)
+	purgedDesc   = prometheus.NewDesc("mlq_purged_jobs_total", "Jobs that this server forgot after their result_ttl.", nil, nil)
+	repairsDesc  = prometheus.NewDesc("mlq_repairs_total", "What this server's check put right.", nil, nil)
+	storeDesc    = prometheus.NewDesc("mlq_store_up", "1 when the store answered this scrape.", nil, nil)
 )
 
 // queueCollector asks the store at a scrape: nothing is counted twice, and
-// every server tells the same.
+// every server tells the same; but for what each server's own loops have done.
 type queueCollector struct{ s *Server }
 
 // Describe names the metrics.
 func (q *queueCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{jobsDesc, leasesDesc, hostsDesc, diskDesc, storeDesc} {
+	for _, d := range []*prometheus.Desc{
+		jobsDesc, leasesDesc, hostsDesc, diskDesc, storeDesc, roundsDesc, errorsDesc, ageDesc, reapedDesc, promotedDesc, purgedDesc, repairsDesc,
+	} {
 		ch <- d
 	}
 }
@@ -101,6 +110,7 @@ func (q *queueCollector) Describe(ch chan<- *prometheus.Desc) {
 func (q *queueCollector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
+	collectLoops(q.s.scheduler.Stats(), ch)
 	up := 1.0
 	if err := q.collectStore(ctx, ch); err != nil {
 		up = 0
@@ -110,6 +120,27 @@ func (q *queueCollector) Collect(ch chan<- prometheus.Metric) {
 	if free, err := q.s.disk.percent(); err == nil {
 		ch <- prometheus.MustNewConstMetric(diskDesc, prometheus.GaugeValue, free)
 	}
+}
+
+// collectLoops tells what the loops have done. All states are there from the
+// start: a rate over a series that begins with its first event misses that one.
+func collectLoops(st scheduler.Stats, ch chan<- prometheus.Metric) {
+	one := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, kind, v, labels...)
+	}
+	for _, l := range st.Loops {
+		one(roundsDesc, prometheus.CounterValue, float64(l.Rounds), l.Name)
+		one(errorsDesc, prometheus.CounterValue, float64(l.Errors), l.Name)
+		one(ageDesc, prometheus.GaugeValue, time.Since(l.Succeeded).Seconds(), l.Name)
+	}
+	for _, state := range []scheduler.State{scheduler.Queued, scheduler.Failed, scheduler.Cancelled} {
+		one(reapedDesc, prometheus.CounterValue, float64(st.Reaped[state]), string(state))
+	}
+	for _, state := range []scheduler.State{scheduler.Queued, scheduler.Failed} {
+		one(promotedDesc, prometheus.CounterValue, float64(st.Promoted[state]), string(state))
+	}
+	one(purgedDesc, prometheus.CounterValue, float64(st.Purged))
+	one(repairsDesc, prometheus.CounterValue, float64(st.Repaired))
 }
 
 func (q *queueCollector) collectStore(ctx context.Context, ch chan<- prometheus.Metric) error {

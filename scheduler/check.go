@@ -150,6 +150,7 @@ func (s *Scheduler) removeStray(ctx context.Context, r *CheckReport, index strin
 // repaired notes a repair. The count is for people: it may miss one where the answer is lost.
 func (s *Scheduler) repaired(ctx context.Context, r *CheckReport, text string) error {
 	r.Repairs = append(r.Repairs, text)
+	s.tally.change(func(st *Stats) { st.Repaired++ })
 	_, _, err := s.store.Allocate(ctx, keyRepairs, 1)
 	return err
 }

@@ -44,17 +44,19 @@ func (s *Scheduler) promote(ctx context.Context) error {
 
 // due queues a scheduled job whose time has come, unless it still follows others.
 func (s *Scheduler) due(ctx context.Context, id JobID) error {
-	return s.move(ctx, "promote", id, func(d *draft, job *Job, f *facts) {
+	return s.move(ctx, "promote", id, func(d *draft, job *Job, f *facts) State {
 		if job.State != Scheduled || job.NotBefore.IsZero() || job.NotBefore.After(f.Now) {
-			return
+			return ""
 		}
 		after := job.next()
 		after.promote(f)
 		d.change(job, &after)
-		if after.State == Queued {
-			d.tell(&after, string(Queued), "", f.Now)
-			d.wake(&after, f.members(keyIdle))
+		if after.State != Queued {
+			return ""
 		}
+		d.tell(&after, string(Queued), "", f.Now)
+		d.wake(&after, f.members(keyIdle))
+		return Queued
 	})
 }
 
@@ -70,28 +72,38 @@ func (j *Job) promote(f *facts) {
 
 // expire fails a job whose queue timeout has passed.
 func (s *Scheduler) expire(ctx context.Context, id JobID) error {
-	return s.move(ctx, "expire", id, func(d *draft, job *Job, f *facts) {
+	return s.move(ctx, "expire", id, func(d *draft, job *Job, f *facts) State {
 		if job.State != Queued || job.ExpiresAt.IsZero() || job.ExpiresAt.After(f.Now) {
-			return
+			return ""
 		}
 		after := job.next()
 		after.fail(ReasonExpired, fmt.Sprintf("it stood in the queue for %s", job.QueueTimeout), f.Now)
 		d.change(job, &after)
 		d.tell(&after, string(Failed), after.Detail, f.Now)
+		return Failed
 	})
 }
 
-// move runs a transition of the loops on one job. One that is gone needs nothing.
-func (s *Scheduler) move(ctx context.Context, name string, id JobID, apply func(*draft, *Job, *facts)) error {
-	t := transition[struct{}]{name: name, freeing: true, query: endQuery(id)}
-	t.decide = func(f *facts) (p plan[struct{}], err error) {
+// move runs a transition of the loops on one job, and counts its new state. One
+// that is gone needs nothing.
+func (s *Scheduler) move(ctx context.Context, name string, id JobID, apply func(*draft, *Job, *facts) State) error {
+	t := transition[State]{name: name, freeing: true, query: endQuery(id)}
+	t.decide = func(f *facts) (p plan[State], err error) {
 		job, err := f.job(id)
 		if err == nil {
-			apply(&p.draft, &job, f)
+			p.value = apply(&p.draft, &job, f)
 		}
 		return p, ignoreMissing(err)
 	}
-	_, err := run(ctx, s, t)
+	return s.promoted(ctx, t)
+}
+
+// promoted runs a transition of the loops, and counts the state that it gave a job.
+func (s *Scheduler) promoted(ctx context.Context, t transition[State]) error {
+	to, err := run(ctx, s, t)
+	if err == nil {
+		s.tally.promoted(to)
+	}
 	return err
 }
 
@@ -122,8 +134,8 @@ func (s *Scheduler) settle(ctx context.Context, id JobID) error {
 func (s *Scheduler) tellFollower(ctx context.Context, id, follower JobID) error {
 	q := endQuery(follower)
 	q.Keys = append(q.Keys, keyJob(id))
-	t := transition[struct{}]{name: "settle", freeing: true, query: q}
-	t.decide = func(f *facts) (p plan[struct{}], err error) {
+	t := transition[State]{name: "settle", freeing: true, query: q}
+	t.decide = func(f *facts) (p plan[State], err error) {
 		p.effect(store.Unindex(keyFollowers(id), idMember(follower)))
 		job, err := f.job(follower)
 		if err != nil || job.State.Final() {
@@ -139,11 +151,11 @@ func (s *Scheduler) tellFollower(ctx context.Context, id, follower JobID) error 
 		if after.State != job.State {
 			p.tell(&after, string(after.State), after.Detail, f.Now)
 			p.wake(&after, f.members(keyIdle))
+			p.value = after.State
 		}
 		return p, nil
 	}
-	_, err := run(ctx, s, t)
-	return err
+	return s.promoted(ctx, t)
 }
 
 // parentEnded goes on, or fails, with a job that this one follows.

@@ -13,8 +13,8 @@ var errInUse = errors.New("it is still in use")
 // purge forgets an ended job whose result_ttl has passed: its record, its
 // spec and its inline result. Blobs are the servers' to collect.
 func (s *Scheduler) purge(ctx context.Context, id JobID) error {
-	t := transition[struct{}]{name: "purge", freeing: true, query: store.Query{Keys: []string{keyJob(id)}}}
-	t.decide = func(f *facts) (p plan[struct{}], err error) {
+	t := transition[int64]{name: "purge", freeing: true, query: store.Query{Keys: []string{keyJob(id)}}}
+	t.decide = func(f *facts) (p plan[int64], err error) {
 		job, err := f.job(id)
 		if err != nil {
 			return p, ignoreMissing(err)
@@ -29,9 +29,11 @@ func (s *Scheduler) purge(ctx context.Context, id JobID) error {
 		p.effect(store.Delete(keyJob(id)), store.Delete(keySpec(id)), store.Delete(keyResult(id)),
 			store.Unindex(keySettled, idMember(id)))
 		p.shift(placeOf(&job), place{})
+		p.value = 1
 		return p, nil
 	}
-	_, err := run(ctx, s, t)
+	n, err := run(ctx, s, t)
+	s.tally.change(func(st *Stats) { st.Purged += n })
 	return ignore(err, errInUse)
 }
 

@@ -140,16 +140,17 @@ func (s *Scheduler) reapAll(ctx context.Context, host string, e evidence, cause 
 	}
 	n := 0
 	for _, id := range ids {
-		ended, err := s.reapOne(ctx, id, host, e, cause, concerns)
+		became, err := s.reapOne(ctx, id, host, e, cause, concerns)
 		if errors.Is(err, errAlive) {
 			return n, nil
 		}
 		if err != nil {
 			return n, err
 		}
-		if ended {
+		if became != "" {
 			n++
 		}
+		s.tally.reaped(became)
 	}
 	return n, nil
 }
@@ -157,16 +158,15 @@ func (s *Scheduler) reapAll(ctx context.Context, host string, e evidence, cause 
 // errAlive: the sign of life came while the lease was about to be ended.
 var errAlive = errors.New("it is alive")
 
-func (s *Scheduler) reapOne(ctx context.Context, id JobID, host string, e evidence, cause string, concerns func(*Attempt) bool) (bool, error) {
-	t := transition[bool]{name: "reap", freeing: true, query: endQuery(id)}
-	t.decide = func(f *facts) (p plan[bool], err error) {
+func (s *Scheduler) reapOne(ctx context.Context, id JobID, host string, e evidence, cause string, concerns func(*Attempt) bool) (State, error) {
+	t := transition[State]{name: "reap", freeing: true, query: endQuery(id)}
+	t.decide = func(f *facts) (p plan[State], err error) {
 		job, err := f.job(id)
 		if err != nil || !job.State.Active() || job.Attempt().Host != host || !concerns(job.Attempt()) {
 			return p, ignoreMissing(err)
 		}
 		p.guardElse(store.At(e.key, e.version), errAlive)
-		p.lose(&job, fmt.Sprintf("%s: %s last heard %s", cause, host, silence(f.Now, e.at)), f)
-		p.value = true
+		p.value = p.lose(&job, fmt.Sprintf("%s: %s last heard %s", cause, host, silence(f.Now, e.at)), f)
 		return p, nil
 	}
 	return run(ctx, s, t)

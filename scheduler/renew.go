@@ -135,7 +135,7 @@ func (s *Scheduler) disown(ctx context.Context, id JobID, host string, epoch uin
 }
 
 // lose drafts the end of a lease whose agent is gone.
-func (d *draft) lose(before *Job, cause string, f *facts) {
+func (d *draft) lose(before *Job, cause string, f *facts) State {
 	after := before.next()
 	after.lose(cause, f.Now)
 	d.change(before, &after)
@@ -143,6 +143,7 @@ func (d *draft) lose(before *Job, cause string, f *facts) {
 	d.tell(&after, endKind(&after, "lost"), cause, f.Now)
 	d.effect(store.Notify(topicWake(after.Attempt().Host), []byte(wakeLease)))
 	d.wake(&after, f.members(keyIdle))
+	return after.State
 }
 
 // silence is how long ago a time was, for people.

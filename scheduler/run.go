@@ -47,8 +47,12 @@ func (s *Scheduler) repeat(ctx context.Context, l loop) {
 	tick := time.NewTicker(l.every)
 	defer tick.Stop()
 	last := ""
+	s.tally.begin(l.name)
 	for {
 		err := l.do(ctx)
+		if ctx.Err() == nil {
+			s.tally.round(l.name, err)
+		}
 		if err != nil && ctx.Err() == nil && err.Error() != last {
 			last = err.Error()
 			s.opts.Log.Error().Err(err).Str("loop", l.name).Msg("a loop of the scheduler failed, it goes on trying")

@@ -41,6 +41,7 @@ type Scheduler struct {
 	checked atomic.Int64 // the id where the next check of jobs goes on; 0: from the highest
 	crowded atomic.Bool  // the last submit saw many idle hosts
 	queue   boarding     // single jobs that wait to share a commit
+	tally   tally        // what the loops have done
 }
 
 // Who acts: taken from the token, never from a request.
