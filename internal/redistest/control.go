@@ -1,12 +1,51 @@
 package redistest
 
-import "testing"
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
 
 // Kill ends the server at once, as a power cut would.
 func (s *Server) Kill(t testing.TB) { s.do(t, "kill", "keeper: kill") }
 
 // Restart starts it again, on the same port and with what its folder holds.
 func (s *Server) Restart(t testing.TB) { s.do(t, "start", s.ready) }
+
+// RestartLoading starts it again, and returns when it has begun to load what its
+// folder holds: until that is done it answers LOADING. How long that takes is for
+// the test to choose (--key-load-delay).
+func (s *Server) RestartLoading(t testing.TB) { s.do(t, "start", "Reading RDB base file") }
+
+// Say sends one command, as typed into a terminal, and gives the first line of
+// the answer: +OK, :1, -BUSY …
+func (s *Server) Say(t testing.TB, line string) string {
+	t.Helper()
+	answer, err := say(s.Addr(), line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func say(addr, line string) (string, error) {
+	c, err := net.DialTimeout("tcp", addr, patience)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		return "", err
+	}
+	if _, err := fmt.Fprintf(c, "%s\r\n", line); err != nil {
+		return "", err
+	}
+	answer, err := bufio.NewReader(c).ReadString('\n')
+	return strings.TrimSpace(answer), err
+}
 
 // Pause stops the server in the middle of whatever it does (SIGSTOP).
 func (s *Server) Pause(t testing.TB) { s.do(t, "pause", "keeper: pause") }

@@ -1,32 +1,14 @@
 package redistest
 
 import (
-	"bufio"
-	"fmt"
-	"net"
 	"os"
 	"strings"
 	"testing"
 )
 
-// say sends one line to an address and gives the first line of the answer.
-func say(t *testing.T, addr, line string) (string, error) {
-	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
-	if _, err := fmt.Fprintf(c, "%s\r\n", line); err != nil {
-		return "", err
-	}
-	answer, err := bufio.NewReader(c).ReadString('\n')
-	return strings.TrimSpace(answer), err
-}
-
 func wantAnswer(t *testing.T, addr, line, want string) {
 	t.Helper()
-	if got, err := say(t, addr, line); got != want || err != nil {
+	if got, err := say(addr, line); got != want || err != nil {
 		t.Fatalf("%s: %q, %v; want %q", line, got, err, want)
 	}
 }
@@ -36,7 +18,7 @@ func TestServerComesBack(t *testing.T) {
 	s := Start(t, "--appendfsync", "always")
 	wantAnswer(t, s.Addr(), "SET k v", "+OK")
 	s.Kill(t)
-	if got, err := say(t, s.Addr(), "PING"); err == nil {
+	if got, err := say(s.Addr(), "PING"); err == nil {
 		t.Fatalf("a killed server answers %q", got)
 	}
 	s.Restart(t)
@@ -53,7 +35,7 @@ func TestEndLeavesNothing(t *testing.T) {
 	}
 	s.Pause(t)
 	s.keeper.end()
-	if got, err := say(t, s.Addr(), "PING"); err == nil {
+	if got, err := say(s.Addr(), "PING"); err == nil {
 		t.Errorf("an ended server answers %q", got)
 	}
 	if _, err := os.Stat(s.dir); !os.IsNotExist(err) {
@@ -77,7 +59,7 @@ func TestProxy(t *testing.T) {
 	through := p.listener.Addr().String()
 	wantAnswer(t, through, "INCR n", ":1")
 	p.Drop(1)
-	if got, err := say(t, through, "INCR n"); err == nil {
+	if got, err := say(through, "INCR n"); err == nil {
 		t.Fatalf("the dropped reply %q came", got)
 	}
 	<-p.Dropped()
@@ -86,7 +68,7 @@ func TestProxy(t *testing.T) {
 
 	arrived, release := p.Hold()
 	answered := make(chan string)
-	go func() { got, _ := say(t, through, "INCR n"); answered <- got }()
+	go func() { got, _ := say(through, "INCR n"); answered <- got }()
 	<-arrived
 	wantAnswer(t, s.Addr(), "INCR n", ":5") // the held one was carried out
 	release()
