@@ -21,7 +21,7 @@ func (s *Server) Restart(t testing.TB) { s.do(t, "start", s.ready) }
 func (s *Server) RestartLoading(t testing.TB) { s.do(t, "start", "Reading RDB base file") }
 
 // Say sends one command, as typed into a terminal, and gives the first line of
-// the answer: +OK, :1, -BUSY …
+// the answer, as +OK, :1 or "-BUSY …".
 func (s *Server) Say(t testing.TB, line string) string {
 	t.Helper()
 	answer, err := say(s.Addr(), line)

@@ -13,13 +13,25 @@ import (
 // asUser makes the user of an ACL rule on a server and opens the store as it.
 func asUser(t *testing.T, server *redistest.Server, rule string) *redisstore.Store {
 	t.Helper()
-	line := []any{"acl", "setuser"}
-	for word := range strings.FieldsSeq(strings.Replace(rule, ">PASSWORD", ">pw", 1)) {
-		line = append(line, word)
+	return open(t, server.As(t, rule, "n"))
+}
+
+// documented is a user's rule as docs/operate.md shows it.
+func documented(t *testing.T, user string) string {
+	t.Helper()
+	return redistest.Documented(t, "../../../docs/operate.md", user, "n")
+}
+
+// TestDocumentedRules: the page for admins shows what ServerACL and AgentACL say.
+func TestDocumentedRules(t *testing.T) {
+	t.Parallel()
+	for user, want := range map[string]string{
+		"mlq": redisstore.ServerACL("n", "mlq"), "mlq-agent": redisstore.AgentACL("n", "mlq-agent"),
+	} {
+		if got := documented(t, user); got != want {
+			t.Errorf("docs/operate.md has\n%s\nwant\n%s", got, want)
+		}
 	}
-	admin(t, server, line...)
-	name, _, _ := strings.Cut(rule, " ")
-	return open(t, strings.Replace(server.URL("n"), "://", "://"+name+":pw@", 1))
 }
 
 // full is a commit with every kind of guard and effect, under a prefix.
@@ -72,19 +84,19 @@ func uses(t *testing.T, s store.Store, prefix string) error {
 func TestServerUser(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	s := asUser(t, server, redisstore.ServerACL("n", "server"))
+	s := asUser(t, server, documented(t, "mlq"))
 	for _, prefix := range []string{"live:", "agent:", "spec:", "auth:"} {
 		if err := uses(t, s, prefix); err != nil {
 			t.Errorf("the server may not use %s: %v", prefix, err)
 		}
 	}
-	refusesOthers(t, server, "server")
+	refusesOthers(t, server, "mlq")
 }
 
 func TestAgentUser(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	s := asUser(t, server, redisstore.AgentACL("n", "agent"))
+	s := asUser(t, server, documented(t, "mlq-agent"))
 	for _, prefix := range []string{"live:", "agent:"} {
 		if err := uses(t, s, prefix); err != nil {
 			t.Errorf("the agent may not use %s: %v", prefix, err)
@@ -100,7 +112,7 @@ func TestAgentUser(t *testing.T) {
 	for _, prefix := range []string{"spec:", "auth:"} {
 		agentWritesNothing(t, server, s, full(identity, prefix))
 	}
-	refusesOthers(t, server, "agent")
+	refusesOthers(t, server, "mlq-agent")
 }
 
 // agentWritesNothing: a forbidden key among allowed ones refuses the whole, as

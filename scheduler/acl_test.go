@@ -1,0 +1,73 @@
+package scheduler_test
+
+import (
+	"testing"
+
+	"github.com/mlq-dev/mlq/internal/redistest"
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store/redisstore"
+)
+
+// asUser is a world whose store is opened as a user of docs/operate.md.
+func asUser(t *testing.T, server *redistest.Server, user string) *world {
+	t.Helper()
+	st, err := redisstore.Open(t.Context(), server.As(t, redistest.Documented(t, "../docs/operate.md", user, "n"), "n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	return worldOn(t, st, scheduler.DefaultTiming())
+}
+
+// TestDocumentedUsers: with the two Redis users of docs/operate.md, servers and
+// agents can do all that they have to.
+func TestDocumentedUsers(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	server, agent := asUser(t, redis, "mlq"), asUser(t, redis, "mlq-agent")
+	var ids []scheduler.JobID
+	for range 3 {
+		ids = append(ids, server.submit("ana", func(s *scheduler.Submission) { s.Request.Retries = 1 }))
+	}
+	h := agent.host("a", 3)
+	_, err := agent.s.Notices(agent.ctx, "a")
+	agent.must(err)
+	var leases []scheduler.LeaseRef
+	busy := map[string]bool{}
+	for range ids {
+		agent.must(agent.s.Idle(agent.ctx, "a", true))
+		c := h.take(busy)
+		_, err := agent.s.Spec(agent.ctx, c.Job.ID)
+		agent.must(err)
+		busy[c.Job.Attempt().Devices[0]] = true
+		leases = append(leases, agent.start(c))
+	}
+	agent.must(agent.s.Progress(agent.ctx, leases[0], "50"))
+	server.must(server.s.LogLength(server.ctx, leases[0], 10))
+	server.must(server.s.Drain(server.ctx, "a", "", "new driver", true))
+	server.must(server.s.Revoke(server.ctx, ids[2], "cancel", "by an admin"))
+	for _, a := range h.renew(leases...).Answers {
+		if a.Gone || a.Cancel != (a.Ref.Job == ids[2]) {
+			t.Errorf("the renewal answers %+v", a)
+		}
+	}
+	agent.finish(leases[0], scheduler.Finish{
+		Outcome: scheduler.OutcomeSucceeded, Inline: []byte("result"), Result: scheduler.Result{SHA256: "x", Inline: true, Size: 6},
+	})
+	agent.must(agent.s.Release(agent.ctx, leases[1], "draining"))
+	agent.finish(leases[2], scheduler.Finish{Outcome: scheduler.OutcomeCancelled})
+	for i, want := range []scheduler.State{scheduler.Succeeded, scheduler.Queued, scheduler.Cancelled} {
+		server.wantState(ids[i], want)
+	}
+	if _, data, err := server.s.JobWithResult(server.ctx, ids[0]); err != nil || string(data) != "result" {
+		t.Errorf("the result is %q, %v", data, err)
+	}
+	h.join(nil, nil) // a restarted agent
+	server.must(server.s.Drain(server.ctx, "a", "", "", false))
+	_, _, err = server.s.Cancel(server.ctx, ids[1], "ana") // its host must not have it again yet
+	server.must(err)
+	again := server.submit("ana", func(s *scheduler.Submission) { s.Request.Retries = 1 })
+	agent.finish(agent.start(h.take(nil)), failure(scheduler.ReasonError))
+	server.wantState(again, scheduler.Scheduled)
+	server.clean()
+}
