@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -85,6 +86,9 @@ func (s *server) openStore(ctx context.Context, c serverConfig) (err error) {
 	if s.worth, err = s.store.Describe(ctx); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
+	if c.timing.HoldOff, err = holdOff(ctx, s.store, c.timing.HoldOff); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
 	s.metrics = prometheus.NewRegistry()
 	s.store = api.MeasureStore(s.store, s.metrics)
 	s.tokens = auth.New(s.store)
@@ -92,6 +96,17 @@ func (s *server) openStore(ctx context.Context, c serverConfig) (err error) {
 		Timing: c.timing, Log: c.log, HighWater: highwater.New(c.data.join("highest_job_id")),
 	})
 	return err
+}
+
+// holdOff is the hold-off on this store: agents may have renewed their leases with
+// a master that was cut off, until it noticed.
+func holdOff(ctx context.Context, st store.Store, least time.Duration) (time.Duration, error) {
+	over, ok := st.(store.FailsOver)
+	if !ok {
+		return least, nil
+	}
+	lag, err := over.Lag(ctx)
+	return least + lag, err
 }
 
 func (s *server) openHTTP(c serverConfig) (err error) {

@@ -263,6 +263,14 @@ type Notice struct {
 	Lost  bool
 }
 
+// FailsOver is a store that a copy of it may replace.
+type FailsOver interface {
+	// Lag is for how long a server that was cut off may go on acknowledging
+	// beside its successor: agents may have renewed with it until then, so the
+	// hold-off is that much longer. 0: there is no successor.
+	Lag(ctx context.Context) (time.Duration, error)
+}
+
 // Store is what the scheduler needs of a store. All methods are safe for
 // concurrent use and return promptly when ctx ends.
 type Store interface {

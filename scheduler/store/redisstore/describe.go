@@ -75,17 +75,3 @@ func withoutAOF(facts map[string]string) string {
 	}
 	return "WARNING: a restart loses all that was acknowledged since the last snapshot (set appendonly yes)"
 }
-
-// failover says what a change of master loses.
-func failover(facts map[string]string) string {
-	replicas, known := facts["min-replicas-to-write"]
-	switch {
-	case !known:
-		return "what a failover loses is unknown (CONFIG is refused)"
-	case !atLeast(replicas, 1):
-		return "WARNING: a master that is cut off goes on acknowledging what the failover throws away, " +
-			"so an acknowledged job may vanish (set min-replicas-to-write 1 and min-replicas-max-lag 10)"
-	}
-	return fmt.Sprintf("a failover may lose up to %s s of what was acknowledged (min-replicas-to-write %s)",
-		facts["min-replicas-max-lag"], replicas)
-}

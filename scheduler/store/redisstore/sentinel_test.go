@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mlq-dev/mlq/internal/redistest"
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -23,9 +24,23 @@ func TestFailover(t *testing.T) {
 	if line := describe(t, s); !strings.Contains(line, "main at sentinel") || !strings.Contains(line, "may vanish") {
 		t.Errorf("described as %q", line)
 	}
-	admin(t, master, "config", "set", "min-replicas-to-write", "1")
-	if line := describe(t, s); !strings.Contains(line, "up to 10 s") {
-		t.Errorf("described as %q", line)
+	for _, step := range []struct {
+		replicas, lag, word string
+		want                time.Duration
+	}{
+		{"1", "10", "up to 10s", 10 * time.Second},
+		{"1", "30", "WARNING: a failover may lose 30s", 30 * time.Second},
+		{"1", "0", "promises 1, 2 and 4 fall", 10 * time.Second},
+		{"0", "20", "promises 1, 2 and 4 fall", 20 * time.Second},
+		{"1", "10", "up to 10s", 10 * time.Second},
+	} {
+		admin(t, master, "config", "set", "min-replicas-to-write", step.replicas, "min-replicas-max-lag", step.lag)
+		if line := describe(t, s); !strings.Contains(line, step.word) {
+			t.Errorf("%s replicas, lag %s: described as %q", step.replicas, step.lag, line)
+		}
+		if lag, err := s.Lag(soon(t)); lag != step.want || err != nil {
+			t.Errorf("%s replicas, lag %s: Lag %s, %v", step.replicas, step.lag, lag, err)
+		}
 	}
 
 	before := read(t, s)
