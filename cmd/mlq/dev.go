@@ -30,6 +30,7 @@ type devFlags struct {
 	store, namespace, blobs string
 	data, listen            *string
 	timeScale               *int
+	maxBlob                 *int64
 	once                    bool
 	log                     *logFlags
 	agent                   *agentFlags
@@ -59,7 +60,7 @@ func newDev(io streams) *cobra.Command {
 	f.StringVar(&d.blobs, "blobs", "", "folder of payloads and results (default DATA/blobs)")
 	f.BoolVar(&d.once, "once", false, "end after COMMAND, with its exit code")
 	variable(f, "blobs", "MLQ_BLOBS")
-	d.data, d.listen, d.timeScale = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd)
+	d.data, d.listen, d.timeScale, d.maxBlob = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd), maxBlobFlag(cmd)
 	d.log, d.agent = bindLog(cmd, zerolog.WarnLevel, "text"), bindAgent(cmd)
 	return cmd
 }
@@ -95,7 +96,7 @@ func (d *devFlags) run(ctx context.Context, io streams, command []string) (err e
 }
 
 func (d *devFlags) config(io streams) (c serverConfig, err error) {
-	c = serverConfig{listen: *d.listen, dev: true}
+	c = serverConfig{listen: *d.listen, maxBlob: *d.maxBlob, dev: true}
 	if c.log, err = d.log.logger(io.err); err != nil {
 		return c, err
 	}

@@ -23,6 +23,7 @@ type serveFlags struct {
 	store, namespace, blobs, publicURL string
 	data, listen                       *string
 	timeScale                          *int
+	maxBlob                            *int64
 	withAgent                          bool
 	tls                                *tlsFlags
 	log                                *logFlags
@@ -52,7 +53,7 @@ func newServe(io streams) *cobra.Command {
 	f.BoolVar(&s.withAgent, "with-agent", false, "also be the agent of this host")
 	variable(f, "blobs", "MLQ_BLOBS")
 	variable(f, "public-url", "MLQ_PUBLIC_URL")
-	s.data, s.listen, s.timeScale = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd)
+	s.data, s.listen, s.timeScale, s.maxBlob = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd), maxBlobFlag(cmd)
 	s.tls, s.log, s.agent = bindTLS(cmd), bindLog(cmd, zerolog.InfoLevel, "json"), bindAgent(cmd)
 	return cmd
 }
@@ -93,7 +94,7 @@ func (s *serveFlags) run(ctx context.Context, io streams) (err error) {
 
 // config reads what needs no file.
 func (s *serveFlags) config(log zerolog.Logger) (c serverConfig, err error) {
-	c = serverConfig{listen: *s.listen, tls: s.tls, log: log}
+	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, tls: s.tls, log: log}
 	if err := checkListen(c.listen); err != nil {
 		return c, err
 	}

@@ -25,6 +25,7 @@ type serverConfig struct {
 	store     storePlace
 	data      *dataFolder
 	blobs     string
+	maxBlob   int64 // bytes; 0: the API's default
 	listen    string
 	tls       *tlsFlags // nil: none
 	publicURL *url.URL
@@ -123,7 +124,7 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 	s.url = scheme + "://" + reachable(s.listener.Addr())
 	s.http, err = api.New(api.Options{
 		Scheduler: s.scheduler, Store: s.store, Tokens: s.tokens, Blobs: s.blobs,
-		Log: c.log, Version: version, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Metrics: s.metrics, TLS: secure,
+		Log: c.log, Version: version, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
 	})
 	return err
 }
