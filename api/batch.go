@@ -34,6 +34,10 @@ func (s *Server) submitBatch(c *call) error {
 	if err != nil {
 		return err
 	}
+	if most := s.submitter(c).MaxQueued; len(parsed) > most {
+		// Its first chunks would be committed, and the limit met then.
+		return refuse(CodeQuota, fmt.Sprintf("%d jobs in one batch; you may have %d waiting", len(parsed), most))
+	}
 	if err := s.rates.allow(c.who.User, len(parsed)-1); err != nil {
 		return err
 	}
