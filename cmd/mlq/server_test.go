@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -27,8 +30,31 @@ func TestHoldOffBehindSentinel(t *testing.T) {
 	}
 }
 
+// TestSelfSignedServesHTTP2: as curl and browsers ask for it.
+func TestSelfSignedServesHTTP2(t *testing.T) {
+	t.Parallel()
+	s := servedOn(t, "memory:", func(c *serverConfig) { c.tls = &tlsFlags{selfSigned: true} })
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.http.Serve(ctx, s.listener) }()
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+	}}
+	response, err := client.Get(s.url + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil || response.Proto != "HTTP/2.0" || response.StatusCode != http.StatusOK {
+		t.Errorf("%s %s, %v", response.Proto, response.Status, err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // servedOn opens a server on a store.
-func servedOn(t *testing.T, url string) *server {
+func servedOn(t *testing.T, url string, change ...func(*serverConfig)) *server {
 	t.Helper()
 	data, err := takeData(t.TempDir(), "serve")
 	if err != nil {
@@ -41,6 +67,9 @@ func servedOn(t *testing.T, url string) *server {
 	}
 	if c.timing, err = timing(1); err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range change {
+		f(&c)
 	}
 	s, err := newServer(t.Context(), c)
 	if err != nil {
