@@ -250,6 +250,9 @@ func TestStoreAwayAndFull(t *testing.T) {
 			w.do(w.ana, "POST", "/jobs", `{"msg":2}`), w.do(w.ana, "GET", "/jobs/1", nil), w.do(w.ana, "GET", "/jobs", nil),
 		} {
 			w.refused(a, 503, c.code)
+			if bytes.Contains(a.body, []byte("10.1.2.3")) {
+				t.Errorf("the caller sees %s", a.body)
+			}
 			if a.header.Get("Retry-After") != "2" {
 				t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/submission"
 	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 // Error is an error of the HTTP interface: handlers return it, and the client
@@ -130,8 +131,12 @@ func codeOf(err error) (Code, error) {
 }
 
 // wordsFrom is an error's text without the names of our own steps before the
-// sentinel's words: they say nothing to who reads the answer.
+// sentinel's words: they say nothing to who reads the answer. Why the store
+// does not answer, with its address, is for the log only.
 func wordsFrom(err, sentinel error) string {
+	if errors.Is(sentinel, store.ErrUnavailable) {
+		return sentinel.Error()
+	}
 	text := err.Error()
 	if i := strings.Index(text, sentinel.Error()); i > 0 {
 		return text[i:]
