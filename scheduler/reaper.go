@@ -15,6 +15,7 @@ import (
 // was silent for Timing.Expire: a store's clock that jumps ends nothing. The
 // zero value is ready. One goroutine owns it.
 type Reaper struct {
+	store  string // its identity: versions of another one say nothing
 	seen   map[string]sighting
 	agreed time.Time     // store's time since which both clocks ran alike; zero: not yet known
 	offset time.Duration // store's time (since 1970) less our own, at agreed
@@ -37,16 +38,16 @@ type evidence struct {
 
 // Clone gives a copy that goes its own way, for simulations.
 func (r *Reaper) Clone() *Reaper {
-	c := &Reaper{agreed: r.agreed, offset: r.offset, seen: make(map[string]sighting), done: make(map[string]uint64)}
+	c := &Reaper{store: r.store, agreed: r.agreed, offset: r.offset, seen: make(map[string]sighting), done: make(map[string]uint64)}
 	maps.Copy(c.seen, r.seen)
 	maps.Copy(c.done, r.done)
 	return c
 }
 
-// observe compares the clocks.
-func (r *Reaper) observe(now time.Time, mono, slack time.Duration) {
-	if r.seen == nil {
-		r.seen, r.done = make(map[string]sighting), make(map[string]uint64)
+// observe compares the clocks, and forgets what was seen in another store.
+func (r *Reaper) observe(identity string, now time.Time, mono, slack time.Duration) {
+	if r.seen == nil || r.store != identity {
+		r.store, r.seen, r.done = identity, make(map[string]sighting), make(map[string]uint64)
 	}
 	offset := time.Duration(now.UnixNano()) - mono
 	if r.agreed.IsZero() || (offset-r.offset).Abs() > slack {
@@ -89,7 +90,7 @@ func (s *Scheduler) Reap(ctx context.Context, r *Reaper, mono time.Duration) (in
 		return 0, fmt.Errorf("reap: %w", err)
 	}
 	f := newFacts(q, a)
-	r.observe(f.Now, mono, clockSlack(s.opts.Timing))
+	r.observe(f.Identity, f.Now, mono, clockSlack(s.opts.Timing))
 	ended := 0
 	for _, host := range hosts {
 		n, err := s.reapHost(ctx, r, f, host, mono)
@@ -183,12 +184,22 @@ func (s *Scheduler) hideHost(ctx context.Context, host string, e evidence) error
 	return ignore(err, errAlive)
 }
 
-// Sightings tells what r has seen, for simulations that compare states: of each
-// record when it was first seen, and whether that version is the current one.
-func (r *Reaper) Sightings(current func(key string) uint64) map[string]string {
-	out := make(map[string]string, len(r.seen))
+// Sighting is one record that a Reaper watches.
+type Sighting struct {
+	Key     string
+	Current bool          // the version seen is the one that the store has now
+	First   time.Duration // when it was first seen, on the reaper's own clock
+	Done    bool          // what it proves was acted upon
+	Agreed  time.Time     // since when the reaper's and the store's clock have run alike
+	Offset  time.Duration // by how much they differ
+}
+
+// Sightings tells what r has seen, for simulations that compare states: all
+// that its next step depends on, but not the numbers of versions.
+func (r *Reaper) Sightings(current func(key string) uint64) []Sighting {
+	out := make([]Sighting, 0, len(r.seen))
 	for key, s := range r.seen {
-		out[key] = fmt.Sprint(s.version == current(key), s.first, r.done[key] == s.version, r.agreed, r.offset)
+		out = append(out, Sighting{key, s.version == current(key), s.first, r.done[key] == s.version, r.agreed, r.offset})
 	}
 	return out
 }

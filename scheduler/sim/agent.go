@@ -26,7 +26,7 @@ func (w *World) join(i int) {
 		a.leases[p.job] = lease{fence: p.fence, device: dev, stage: st}
 	}
 	locked := func(uuid string) bool { p, busy := a.procs[uuid]; return !busy || p.over }
-	j, err := w.scheduler("join", false).Join(ctx, w.inventory(a), running, locked)
+	j, err := w.scheduler("join", heard).Join(ctx, w.inventory(a), running, locked)
 	if err != nil {
 		return // it tries again
 	}
@@ -59,19 +59,17 @@ func (w *World) extend(a *agent, l lease, until time.Duration) {
 }
 
 // claim asks for a job on a device of this host that is free to its eyes.
-func (w *World) claim(i int, job scheduler.JobID, delay bool) {
+func (w *World) claim(i int, job scheduler.JobID, how fate) {
 	a := &w.agents[i]
 	dev, ok := w.freeDevice(a)
 	if !ok {
 		return
 	}
-	if !delay {
-		a.claims++
-	}
-	got, err := w.scheduler("claim", delay).Claim(ctx, scheduler.ClaimRequest{
+	a.claims++
+	got, err := w.scheduler("claim", how).Claim(ctx, scheduler.ClaimRequest{
 		Host: a.name, Epoch: a.epoch, Job: job, Devices: []string{dev}, ClaimID: fmt.Sprintf("%s-%d", a.name, a.claims),
 	})
-	if delay {
+	if how == delayed {
 		return // its answer is lost; the agent asks again as a new claim or never
 	}
 	if w.refused(a, err) {
@@ -82,7 +80,7 @@ func (w *World) claim(i int, job scheduler.JobID, delay bool) {
 
 // fenceOf is the claim's fence, as the store has it: a mutant may have changed it on the way.
 func (w *World) fenceOf(got scheduler.Claimed, job scheduler.JobID) uint64 {
-	j, err := w.scheduler("look", false).Job(ctx, job)
+	j, err := w.scheduler("look", heard).Job(ctx, job)
 	if err != nil || j.Attempt() == nil {
 		return got.Fence
 	}
@@ -117,15 +115,15 @@ func (w *World) freeDevice(a *agent) (string, bool) {
 }
 
 // start commits the start and hands the call to the slot.
-func (w *World) start(i int, job scheduler.JobID, delay bool) {
+func (w *World) start(i int, job scheduler.JobID, how fate) {
 	a := &w.agents[i]
 	l := a.leases[job]
-	err := w.scheduler("start", delay).Start(ctx, scheduler.LeaseRef{Job: job, Fence: l.fence})
+	err := w.scheduler("start", how).Start(ctx, scheduler.LeaseRef{Job: job, Fence: l.fence})
 	switch {
-	case delay:
+	case how == delayed:
 		return
 	case errors.Is(err, scheduler.ErrCancelled):
-		w.release(i, job, false)
+		w.release(i, job, heard)
 		return
 	case err != nil:
 		w.drop(a, job)
@@ -162,7 +160,7 @@ func (w *World) exit(i int, dev string) {
 }
 
 // finish reports the result.
-func (w *World) finish(i int, job scheduler.JobID, delay bool) {
+func (w *World) finish(i int, job scheduler.JobID, how fate) {
 	a := &w.agents[i]
 	l := a.leases[job]
 	ref := scheduler.LeaseRef{Job: job, Fence: l.fence}
@@ -173,12 +171,12 @@ func (w *World) finish(i int, job scheduler.JobID, delay bool) {
 	if l.stage == stops {
 		outcome = scheduler.OutcomeCancelled
 	}
-	before, lookErr := w.scheduler("look", false).Job(ctx, job)
+	before, lookErr := w.scheduler("look", heard).Job(ctx, job)
 	delete(w.promised, job)
-	j, err := w.scheduler("finish", delay).Finish(ctx, ref, scheduler.Finish{
+	j, err := w.scheduler("finish", how).Finish(ctx, ref, scheduler.Finish{
 		Outcome: outcome, Result: scheduler.Result{Short: fmt.Sprintf("%s %d", a.name, a.claims)},
 	})
-	if delay {
+	if how == delayed {
 		w.sent(a, job)
 		return
 	}
@@ -207,12 +205,12 @@ func (w *World) sent(a *agent, job scheduler.JobID) {
 }
 
 // release gives a lease back unrun.
-func (w *World) release(i int, job scheduler.JobID, delay bool) {
+func (w *World) release(i int, job scheduler.JobID, how fate) {
 	a := &w.agents[i]
 	l := a.leases[job]
 	delete(w.promised, job)
-	err := w.scheduler("release", delay).Release(ctx, scheduler.LeaseRef{Job: job, Fence: l.fence}, "simulated")
-	if delay {
+	err := w.scheduler("release", how).Release(ctx, scheduler.LeaseRef{Job: job, Fence: l.fence}, "simulated")
+	if how == delayed {
 		w.sent(a, job)
 		return
 	}
@@ -222,7 +220,7 @@ func (w *World) release(i int, job scheduler.JobID, delay bool) {
 }
 
 // renew is the heartbeat.
-func (w *World) renew(i int, delay bool) {
+func (w *World) renew(i int, how fate) {
 	a := &w.agents[i]
 	var refs []scheduler.LeaseRef
 	for _, id := range w.live {
@@ -231,8 +229,8 @@ func (w *World) renew(i int, delay bool) {
 		}
 	}
 	until := w.anchored()
-	r, err := w.scheduler("renew", delay).Renew(ctx, a.name, a.epoch, refs)
-	if delay || w.refused(a, err) {
+	r, err := w.scheduler("renew", how).Renew(ctx, a.name, a.epoch, refs)
+	if how == delayed || w.refused(a, err) {
 		return
 	}
 	a.belief = until

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -19,45 +18,88 @@ func (f *Found) Error() string {
 	return fmt.Sprintf("%v, after:\n  %s", f.Err, strings.Join(f.Path, "\n  "))
 }
 
-// Explorer tries all lives of a world up to a depth. States that were seen at
-// the same depth or earlier are not tried again.
+// Explorer tries all lives of a world up to a depth, the short ones first, so
+// that what it finds is short too. A state that was met before is not tried
+// again: it was met after as few steps, and its future is the same.
 type Explorer struct {
 	Depth  int
-	States int // how many were tried
-	seen   map[[16]byte]int
+	States int // how many different ones were met
+	seen   map[digest]bool
+}
+
+// life is a world and how it came about.
+type life struct {
+	world *World
+	last  *event
+}
+
+// event is a step that was taken, and those before it.
+type event struct {
+	name   string
+	before *event
+}
+
+func (e *event) path() []string {
+	var out []string
+	for ; e != nil; e = e.before {
+		out = append(out, e.name)
+	}
+	slices.Reverse(out)
+	return out
 }
 
 // Explore returns the first life in which a promise falls, nil if there is none.
 func (e *Explorer) Explore(w *World) *Found {
-	e.seen = make(map[[16]byte]int)
-	// Short lives first, so that what is found is short too.
-	for depth := min(4, e.Depth); ; depth = min(depth+3, e.Depth) {
-		clear(e.seen)
-		if f := e.from(w, nil, depth); f != nil || depth == e.Depth {
-			return f
-		}
+	e.seen, e.States = make(map[digest]bool), 0
+	if f := e.meets(life{w, nil}); f != nil {
+		return f
 	}
+	lives := []life{{w, nil}}
+	for left := e.Depth; left > 0; left-- {
+		var next []life
+		for i, l := range lives {
+			lives[i] = life{} // its world is not needed any more
+			more, f := e.after(l)
+			if f != nil {
+				return f
+			}
+			if left > 1 {
+				next = append(next, more...)
+			}
+		}
+		lives = next
+	}
+	return nil
 }
 
-func (e *Explorer) from(w *World, path []string, left int) *Found {
-	if err := w.check(); err != nil {
-		return &Found{append([]string(nil), path...), err}
-	}
-	if left == 0 {
-		return nil
-	}
-	digest := w.digest()
-	if before, seen := e.seen[digest]; seen && before >= left {
-		return nil
-	}
-	e.seen[digest] = left
-	e.States++
-	for _, s := range w.steps() {
-		next := w.Clone()
-		s.do(next)
-		if f := e.from(next, append(path, s.name), left-1); f != nil {
-			return f
+// after gives the lives that are one step longer and in a state not met before.
+func (e *Explorer) after(l life) (more []life, f *Found) {
+	for _, s := range l.world.steps() {
+		next := life{l.world.Clone(), &event{s.name, l.last}}
+		s.do(next.world)
+		met := e.States
+		if f := e.meets(next); f != nil {
+			return nil, f
 		}
+		if e.States > met {
+			more = append(more, next)
+		}
+	}
+	return more, nil
+}
+
+// meets notes the state, and checks it if it is a new one.
+func (e *Explorer) meets(l life) *Found {
+	if l.world.broken == nil {
+		d := l.world.digest()
+		if e.seen[d] {
+			return nil
+		}
+		e.seen[d] = true
+		e.States++
+	}
+	if err := l.world.check(); err != nil {
+		return &Found{l.last.path(), err}
 	}
 	return nil
 }
@@ -99,45 +141,3 @@ func (w *World) Follow(names ...string) error {
 	}
 	return nil
 }
-
-// digest names the state: two worlds with the same digest have the same future.
-func (w *World) digest() [16]byte {
-	h := sha256.New()
-	put := func(args ...any) { fmt.Fprintln(h, args...) }
-	put(w.elapsed, w.base.UnixNano(), w.used, w.losses, w.live, w.submitted, w.cancelled, w.accepted, w.promised)
-	w.store.digest(put)
-	if w.backup != nil {
-		w.backup.digest(put)
-	}
-	for i := range w.agents {
-		a := &w.agents[i]
-		put(a.name, a.joined, a.epoch, a.claims, a.belief, a.leases, a.procs)
-	}
-	for _, p := range w.pending {
-		put(p.op, p.commit.Identity)
-		for _, g := range p.commit.Guards {
-			put(g.Key, w.store.holds(g))
-		}
-		for _, f := range p.commit.Effects {
-			put(f.Kind, f.Key, string(f.Value), f.N)
-		}
-	}
-	put(w.server.reaper.Sightings(w.store.version))
-	var out [16]byte
-	copy(out[:], h.Sum(nil))
-	return out
-}
-
-// digest writes what the store holds, without what no decision reads: the
-// numbers of versions, of which only equality matters, and the logs.
-func (s *Store) digest(put func(...any)) {
-	put(s.identity)
-	keys := make(map[string]string, len(s.records))
-	for key, r := range s.records {
-		keys[key] = string(r.value)
-	}
-	put(keys, s.indexes, s.counters)
-}
-
-// version is the version of a record now.
-func (s *Store) version(key string) uint64 { return s.get(key).Version }

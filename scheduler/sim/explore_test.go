@@ -1,35 +1,61 @@
 package sim_test
 
 import (
+	"flag"
+	"os"
+	"runtime/debug"
 	"testing"
 
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/sim"
 )
 
+// full is for `make explore`: as deep as the table says. Else one step less, so
+// that it takes seconds, and four less where the race detector makes it slow.
+var full = flag.Bool("full", false, "explore to full depth (minutes)")
+
+func (l life) howDeep() int {
+	switch {
+	case testing.Short() || underRace:
+		return l.depth - 4
+	case *full:
+		return l.depth
+	}
+	return l.depth - 1
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	debug.SetGCPercent(400) // worlds are many, small and short-lived
+	os.Exit(m.Run())
+}
+
 // small are the worlds that are tried exhaustively. Each has its own kind of
 // trouble, and some begin in the middle of a life, so that a few steps reach far.
 var small = map[string]life{
-	"crashes":            {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Crashes: 1}), depth: 8},
-	"cancels":            {config: world(2, 1, 1, sim.Budgets{Ticks: 3, Cancels: 1}), depth: 8},
-	"two jobs":           {config: world(2, 1, 2, sim.Budgets{Ticks: 3, Crashes: 1}), depth: 7},
-	"two devices":        {config: world(1, 2, 2, sim.Budgets{Ticks: 3, Crashes: 1, Cancels: 1}), depth: 8},
-	"late commits":       {config: world(2, 1, 2, sim.Budgets{Ticks: 3, Delays: 2}), depth: 6},
-	"running, crashes":   {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Crashes: 1}), prelude: running, depth: 9},
-	"running, delays":    {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Delays: 1}), prelude: running, depth: 8},
-	"running, loss":      {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Backups: 1, Losses: 1}), prelude: lostRunning, depth: 8},
-	"ended, loss":        {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Backups: 1, Losses: 1}), prelude: lostEnded, depth: 9},
-	"running, jump":      {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Jumps: 1}), prelude: running, depth: 8},
-	"silent, late reap":  {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Delays: 1}), prelude: silent, depth: 7},
-	"cancelled, silent":  {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Cancels: 1}), prelude: cancelledSilent, depth: 7},
-	"submits and a loss": {config: world(1, 1, 1, sim.Budgets{Ticks: 1, Submits: 2, Backups: 1, Losses: 1}), depth: 8},
+	"crashes":            {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Crashes: 1}), depth: 9},
+	"cancels":            {config: world(2, 1, 1, sim.Budgets{Ticks: 3, Cancels: 1}), depth: 9},
+	"two jobs":           {config: world(2, 1, 2, sim.Budgets{Ticks: 3, Crashes: 1}), depth: 8},
+	"two devices":        {config: world(1, 2, 2, sim.Budgets{Ticks: 3, Crashes: 1, Cancels: 1}), depth: 9},
+	"late commits":       {config: world(2, 1, 2, sim.Budgets{Ticks: 3, Delays: 2}), depth: 7},
+	"lost answers":       {config: world(2, 1, 2, sim.Budgets{Ticks: 3, Repeats: 3, Submits: 1}), depth: 7},
+	"all at once":        {config: world(2, 1, 2, sim.Budgets{Ticks: 3, Crashes: 1, Delays: 1, Repeats: 1, Cancels: 1, Backups: 1, Losses: 1}), depth: 6},
+	"running, crashes":   {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Crashes: 1}), prelude: running, depth: 10},
+	"running, delays":    {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Delays: 1}), prelude: running, depth: 9},
+	"running, loss":      {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Backups: 1, Losses: 1}), prelude: lostRunning, depth: 9},
+	"ended, loss":        {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Backups: 1, Losses: 1}), prelude: lostEnded, depth: 10},
+	"running, jump":      {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Jumps: 1}), prelude: running, depth: 9},
+	"loss and jump":      {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Jumps: 1, Backups: 1, Losses: 1}), prelude: lostRunning, depth: 9},
+	"silent, late reap":  {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Delays: 1}), prelude: silent, depth: 8},
+	"cancelled, silent":  {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Cancels: 1}), prelude: cancelledSilent, depth: 9},
+	"submits and a loss": {config: world(1, 1, 1, sim.Budgets{Ticks: 1, Submits: 2, Backups: 1, Losses: 1}), depth: 9},
 }
 
 // life is a world and what has happened in it when it is tried.
 type life struct {
 	config  sim.Config
 	prelude []string
-	depth   int // three steps less with -short
+	depth   int // with -full
 }
 
 var (
@@ -62,15 +88,12 @@ func TestExhaustive(t *testing.T) {
 	for name, l := range small {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			depth := l.depth
-			if testing.Short() || underRace {
-				depth -= 3
-			}
+			depth := l.howDeep()
 			found, states := l.explore(t, depth)
 			if found != nil {
 				t.Fatal(found)
 			}
-			t.Logf("%d states to depth %d", states, depth)
+			t.Logf("%s: %d states, %d steps deep", name, states, depth)
 		})
 	}
 }
@@ -78,9 +101,9 @@ func TestExhaustive(t *testing.T) {
 func TestRandomLives(t *testing.T) {
 	lives := 300
 	if testing.Short() || underRace {
-		lives = 60
+		lives = 30
 	}
-	limits := sim.Budgets{Ticks: 200, Crashes: 10, Delays: 20, Cancels: 2, Backups: 3, Losses: 3, Jumps: 1}
+	limits := sim.Budgets{Ticks: 200, Crashes: 10, Delays: 20, Repeats: 20, Cancels: 2, Backups: 3, Losses: 3, Jumps: 1}
 	for seed := range lives {
 		w := sim.NewWorld(world(3, 2, 6, limits))
 		if f := sim.Wander(w, uint64(seed), 200); f != nil {

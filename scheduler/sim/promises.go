@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"fmt"
+
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -10,10 +12,35 @@ func (w *World) check() error {
 		return w.broken
 	}
 	w.oneLiveProcess()
-	w.oneJobPerDevice()
-	w.cancelledStays()
-	w.renewedStays()
+	jobs := make(map[scheduler.JobID]*scheduler.Job, len(w.live))
+	for _, id := range w.live {
+		j, err := w.job(id)
+		if err != nil {
+			w.fall("promise 1: job %d: %w", id, err)
+			return w.broken
+		}
+		jobs[id] = j
+		w.finalStays(j)
+	}
+	w.oneJobPerDevice(jobs)
+	w.cancelledStays(jobs)
+	w.renewedStays(jobs)
 	return w.broken
+}
+
+// job reads a job, and decodes each record once in all worlds.
+func (w *World) job(id scheduler.JobID) (*scheduler.Job, error) {
+	key := fmt.Sprint("live:job:", id)
+	record := key + string(w.store.records[key].value)
+	if j, known := w.decoded[record]; known {
+		return j, nil
+	}
+	j, err := w.scheduler("look", heard).Job(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	w.decoded[record] = &j
+	return &j, nil
 }
 
 // oneLiveProcess: a job runs in one place at most.
@@ -32,25 +59,19 @@ func (w *World) oneLiveProcess() {
 	}
 }
 
-// oneJobPerDevice: no two active jobs hold the same device, and final states
-// have exactly what they should.
-func (w *World) oneJobPerDevice() {
+// oneJobPerDevice: no two active jobs hold the same device.
+func (w *World) oneJobPerDevice(jobs map[scheduler.JobID]*scheduler.Job) {
 	holder := map[string]scheduler.JobID{}
 	for _, id := range w.live {
-		j, err := w.scheduler("look", false).Job(ctx, id)
-		if err != nil {
-			w.fall("promise 1: job %d: %w", id, err)
-			return
+		if !jobs[id].State.Active() {
+			continue
 		}
-		if j.State.Active() {
-			for _, dev := range j.Attempt().Devices {
-				if other := holder[dev]; other != 0 {
-					w.fall("promise 3: device %s is leased to jobs %d and %d", dev, other, id)
-				}
-				holder[dev] = id
+		for _, dev := range jobs[id].Attempt().Devices {
+			if other := holder[dev]; other != 0 {
+				w.fall("promise 3: device %s is leased to jobs %d and %d", dev, other, id)
 			}
+			holder[dev] = id
 		}
-		w.finalStays(&j)
 	}
 }
 
@@ -67,13 +88,10 @@ func (w *World) finalStays(j *scheduler.Job) {
 
 // renewedStays: a lease whose renewal was acknowledged is not ended by others
 // before it can have expired.
-func (w *World) renewedStays() {
+func (w *World) renewedStays(jobs map[scheduler.JobID]*scheduler.Job) {
 	for id, p := range w.promised {
-		if w.elapsed >= p.until {
-			continue
-		}
-		j, err := w.scheduler("look", false).Job(ctx, id)
-		if err == nil && (!j.State.Active() || j.Attempt().Fence != p.fence) {
+		j := jobs[id]
+		if w.elapsed < p.until && j != nil && (!j.State.Active() || j.Attempt().Fence != p.fence) {
 			w.fall("promise 5: the lease of job %d was ended %s before it can have expired", id, p.until-w.elapsed)
 		}
 	}
@@ -81,10 +99,10 @@ func (w *World) renewedStays() {
 
 // cancelledStays: a job whose cancel was acknowledged before it ran is not
 // waiting, and does not run.
-func (w *World) cancelledStays() {
+func (w *World) cancelledStays(jobs map[scheduler.JobID]*scheduler.Job) {
 	for id := range w.cancelled {
-		j, err := w.scheduler("look", false).Job(ctx, id)
-		if err == nil && (j.State == scheduler.Queued || j.State == scheduler.Scheduled || j.State == scheduler.Running) {
+		j := jobs[id]
+		if j != nil && (j.State == scheduler.Queued || j.State == scheduler.Scheduled || j.State == scheduler.Running) {
 			w.fall("promise 4: job %d is %s after its cancel was acknowledged", id, j.State)
 		}
 	}
@@ -94,7 +112,7 @@ func (w *World) cancelledStays() {
 // the jobs say.
 func (w *World) consistent() error {
 	c := w.Clone()
-	r, err := c.scheduler("check", false).Check(ctx)
+	r, err := c.scheduler("check", heard).Check(ctx)
 	if err != nil {
 		c.fall("check: %w", err)
 	}

@@ -22,9 +22,7 @@ const tick = 26 * time.Second
 func (w *World) steps() []step {
 	var out []step
 	add := func(name string, do func(*World)) { out = append(out, step{name, do}) }
-	for i := range w.agents {
-		out = append(out, w.agentSteps(i)...)
-	}
+	out = append(out, w.hostSteps()...)
 	for i := range w.pending {
 		add(fmt.Sprintf("the %s on its way arrives", w.pending[i].op), func(w *World) { w.arrive(i) })
 	}
@@ -42,9 +40,12 @@ func (w *World) steps() []step {
 		add("the store is lost, the replica takes over", func(w *World) { w.lose() })
 	}
 	if w.used.Submits < w.Limits.Submits {
-		add("submit", func(w *World) { w.used.Submits++; w.submit() })
+		add("submit", func(w *World) { w.used.Submits++; w.submit(heard) })
+		if w.used.Repeats < w.Limits.Repeats {
+			add(repeated.of("submit"), func(w *World) { w.used.Submits++; w.spend(repeated); w.submit(repeated) })
+		}
 	}
-	if w.used.Jumps < w.Limits.Jumps {
+	if w.used.Jumps < w.Limits.Jumps && !w.holdsOff() {
 		add("the store's clock jumps an hour", func(w *World) { w.used.Jumps++; w.base = w.base.Add(time.Hour) })
 	}
 	if w.used.Cancels < w.Limits.Cancels {
@@ -55,10 +56,30 @@ func (w *World) steps() []step {
 	return out
 }
 
+// holdsOff: a store was lost just now. The hold-off is counted by the store's
+// clock alone, so that its jump in these 75 s is a fault too many; the protocol
+// says so (docs/protocol.md).
+func (w *World) holdsOff() bool { return w.losses > 0 && w.elapsed < w.lostAt+w.Timing.HoldOff }
+
+// hostSteps lists what the hosts can do. Those that have done nothing yet are
+// alike but for their names: what the first of them can do stands for all.
+func (w *World) hostSteps() []step {
+	var out []step
+	for i := range w.agents {
+		out = append(out, w.agentSteps(i)...)
+		if !w.agents[i].stirred {
+			break
+		}
+	}
+	return out
+}
+
 func (w *World) agentSteps(i int) []step {
 	a := &w.agents[i]
 	var out []step
-	add := func(name string, do func(w *World)) { out = append(out, step{a.name + ": " + name, do}) }
+	add := func(name string, do func(w *World)) {
+		out = append(out, step{a.name + ": " + name, func(w *World) { w.agents[i].stirred = true; do(w) }})
+	}
 	for n := range w.Devices {
 		dev := device(a.name, n).UUID
 		if p, ok := a.procs[dev]; ok && !p.over {
@@ -69,40 +90,62 @@ func (w *World) agentSteps(i int) []step {
 		add("join", func(w *World) { w.join(i) })
 		return out
 	}
-	late := w.used.Delays < w.Limits.Delays
-	for _, id := range w.live {
-		l, has := a.leases[id]
-		for _, delay := range []bool{false, true} {
-			if delay && !late {
-				continue
-			}
-			op := func(name string, do func(*World)) {
-				if delay {
-					add(fmt.Sprintf("%s %d, delayed", name, id), func(w *World) { w.used.Delays++; do(w) })
-					return
-				}
-				add(fmt.Sprintf("%s %d", name, id), do)
-			}
-			switch {
-			case !has:
-				if _, free := w.freeDevice(a); free {
-					op("claim", func(w *World) { w.claim(i, id, delay) })
-				}
-			case l.stage == won:
-				op("start", func(w *World) { w.start(i, id, delay) })
-			case l.stage == ended || l.stage == stops:
-				op("finish", func(w *World) { w.finish(i, id, delay) })
+	for _, how := range w.fates() {
+		for _, id := range w.live {
+			if name, do := w.leaseStep(i, id); do != nil {
+				add(how.of(fmt.Sprintf("%s %d", name, id)), func(w *World) { w.spend(how); do(w, how) })
 			}
 		}
-	}
-	add("renew", func(w *World) { w.renew(i, false) })
-	if late {
-		add("renew, delayed", func(w *World) { w.used.Delays++; w.renew(i, true) })
+		add(how.of("renew"), func(w *World) { w.spend(how); w.renew(i, how) })
 	}
 	if w.used.Crashes < w.Limits.Crashes {
 		add("crash", func(w *World) { w.used.Crashes++; w.crash(i) })
 	}
 	return out
+}
+
+// leaseStep is what an agent can do about a job.
+func (w *World) leaseStep(i int, id scheduler.JobID) (name string, do func(*World, fate)) {
+	a := &w.agents[i]
+	l, has := a.leases[id]
+	_, free := w.freeDevice(a)
+	switch {
+	case !has && free:
+		return "claim", func(w *World, f fate) { w.claim(i, id, f) }
+	case has && l.stage == won:
+		return "start", func(w *World, f fate) { w.start(i, id, f) }
+	case l.stage == ended || l.stage == stops:
+		return "finish", func(w *World, f fate) { w.finish(i, id, f) }
+	}
+	return "", nil
+}
+
+// fates lists what may become of a commit now.
+func (w *World) fates() []fate {
+	out := []fate{heard}
+	if w.used.Delays < w.Limits.Delays {
+		out = append(out, delayed)
+	}
+	if w.used.Repeats < w.Limits.Repeats {
+		out = append(out, repeated)
+	}
+	return out
+}
+
+func (w *World) spend(f fate) {
+	switch f {
+	case delayed:
+		w.used.Delays++
+	case repeated:
+		w.used.Repeats++
+	}
+}
+
+func (f fate) of(step string) string {
+	if f == heard {
+		return step
+	}
+	return step + ", " + string(f)
 }
 
 // arrive delivers a commit that was on its way. Nobody hears its answer.
@@ -115,14 +158,14 @@ func (w *World) arrive(i int) {
 }
 
 func (w *World) reap() {
-	if _, err := w.scheduler("reap", false).Reap(ctx, w.server.reaper, w.mono()); err != nil {
+	if _, err := w.scheduler("reap", heard).Reap(ctx, w.server.reaper, w.mono()); err != nil {
 		w.fall("reap: %w", err)
 	}
 }
 
 func (w *World) delayedReap() {
 	// Nothing to end means nothing on its way.
-	if _, err := w.scheduler("reap", true).Reap(ctx, w.server.reaper, w.mono()); err == nil {
+	if _, err := w.scheduler("reap", delayed).Reap(ctx, w.server.reaper, w.mono()); err == nil {
 		w.used.Delays--
 	}
 }
@@ -156,27 +199,28 @@ func (w *World) pass(d time.Duration) {
 func (w *World) lose() {
 	w.used.Losses++
 	w.losses++
+	w.lostAt = w.elapsed
 	w.store = w.backup.Reborn(fmt.Sprintf("store-%d", w.losses), w.now)
 	w.backup = nil
 	var live []scheduler.JobID
 	for _, id := range w.live {
-		if _, err := w.scheduler("look", false).Job(ctx, id); err == nil {
+		if _, err := w.scheduler("look", heard).Job(ctx, id); err == nil {
 			live = append(live, id)
 		}
 	}
 	w.live = live
 	w.promised = map[scheduler.JobID]promise{}
 	w.cancelled = map[scheduler.JobID]bool{} // a lost cancel is not a broken promise
-	w.submit()                               // which adopts the store, and must not issue an id again
+	w.submit(heard)                          // which adopts the store, and must not issue an id again
 }
 
 func (w *World) cancel(id scheduler.JobID) {
 	w.used.Cancels++
-	before, err := w.scheduler("look", false).Job(ctx, id)
+	before, err := w.scheduler("look", heard).Job(ctx, id)
 	if err != nil {
 		return
 	}
-	if _, _, err := w.scheduler("cancel", false).Cancel(ctx, id, "ana"); err != nil {
+	if _, _, err := w.scheduler("cancel", heard).Cancel(ctx, id, "ana"); err != nil {
 		w.fall("cancel: %w", err)
 		return
 	}

@@ -26,9 +26,14 @@ type Store struct {
 	hub      watchers
 	closed   bool
 
+	sum    digest // of all that it holds but the logs
+	shared bool   // a clone has the same maps: copied before the first write
+
 	// PerRecord is a fault: versions count the writes of one record, and start
 	// over when it is made again.
 	PerRecord bool
+	// AnyIdentity is a fault: commits are taken whatever store their caller read.
+	AnyIdentity bool
 }
 
 type record struct {
@@ -48,10 +53,20 @@ func NewStore(identity string, clock func() time.Time) *Store {
 
 // Clone gives a store with the same content, on another clock, that goes its own way.
 func (s *Store) Clone(clock func() time.Time) *Store {
+	s.shared = true
 	return &Store{
-		clock: clock, identity: s.identity, revision: s.revision, PerRecord: s.PerRecord,
-		records: maps.Clone(s.records), indexes: maps.Clone(s.indexes),
-		counters: maps.Clone(s.counters), logs: maps.Clone(s.logs),
+		clock: clock, identity: s.identity, revision: s.revision, PerRecord: s.PerRecord, AnyIdentity: s.AnyIdentity,
+		records: s.records, indexes: s.indexes, counters: s.counters, logs: s.logs,
+		sum: s.sum, shared: true,
+	}
+}
+
+// own makes the maps this store's own.
+func (s *Store) own() {
+	if s.shared {
+		s.records, s.indexes = maps.Clone(s.records), maps.Clone(s.indexes)
+		s.counters, s.logs = maps.Clone(s.counters), maps.Clone(s.logs)
+		s.shared = false
 	}
 }
 
@@ -99,7 +114,7 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) (store.Result, error
 		return store.Result{}, err
 	}
 	r := store.Result{Conflict: store.NoConflict, Now: s.now(), Identity: s.identity}
-	if c.Identity != s.identity {
+	if c.Identity != s.identity && !s.AnyIdentity {
 		r.Conflict = store.ConflictIdentity
 		return r, nil
 	}
@@ -120,6 +135,7 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) (store.Result, error
 	}
 	s.revision++
 	r.Revision = s.revision
+	s.own()
 	s.apply(c.Effects)
 	return r, nil
 }
@@ -141,6 +157,7 @@ func (s *Store) Allocate(ctx context.Context, counter string, n int64) (int64, s
 		return 0, "", fmt.Errorf("%w: counter %s", store.ErrTooLarge, counter)
 	}
 	first := s.counters[counter] + 1
+	s.own()
 	s.add(counter, n)
 	return first, s.identity, nil
 }
@@ -184,7 +201,6 @@ func (s *Store) now() time.Time { return s.clock().UTC().Truncate(time.Microseco
 func (s *Store) get(key string) store.Record {
 	r, ok := s.records[key]
 	if !ok || !r.expires.IsZero() && !s.now().Before(r.expires) {
-		delete(s.records, key)
 		return store.Record{}
 	}
 	return store.Record{Value: bytesOf(string(r.value)), Version: r.version}
@@ -207,7 +223,7 @@ func (s *Store) apply(effects []store.Effect) {
 		case store.EffectPut:
 			s.put(e)
 		case store.EffectDelete:
-			delete(s.records, e.Key)
+			s.forget(e.Key)
 		case store.EffectIndex:
 			s.index(e.Key, string(e.Value))
 		case store.EffectUnindex:
@@ -227,9 +243,14 @@ func (s *Store) apply(effects []store.Effect) {
 
 // add leaves no counter that is 0.
 func (s *Store) add(counter string, n int64) {
+	if old := s.counters[counter]; old != 0 {
+		s.sum.sub(hash(counterFact{counter, old}))
+	}
 	if s.counters[counter] += n; s.counters[counter] == 0 {
 		delete(s.counters, counter)
+		return
 	}
+	s.sum.add(hash(counterFact{counter, s.counters[counter]}))
 }
 
 func (s *Store) put(e store.Effect) {
@@ -240,7 +261,24 @@ func (s *Store) put(e store.Effect) {
 	if e.TTL > 0 {
 		r.expires = s.now().Add(e.TTL)
 	}
+	s.forget(e.Key)
 	s.records[e.Key] = r
+	s.sum.add(r.digest(e.Key))
+}
+
+func (s *Store) forget(key string) {
+	if old, ok := s.records[key]; ok {
+		s.sum.sub(old.digest(key))
+		delete(s.records, key)
+	}
+}
+
+func (r record) digest(key string) digest {
+	f := recordFact{key: key, value: string(r.value)}
+	if !r.expires.IsZero() {
+		f.expires = r.expires.UnixMicro()
+	}
+	return hash(f)
 }
 
 func (s *Store) index(key, member string) {
@@ -248,18 +286,22 @@ func (s *Store) index(key, member string) {
 	i, found := slices.BinarySearch(old, member)
 	if !found {
 		s.indexes[key] = slices.Concat(old[:i], []string{member}, old[i:])
+		s.sum.add(hash(memberFact{key, member}))
 	}
 }
 
 func (s *Store) unindex(key, member string) {
 	old := s.indexes[key]
 	i, found := slices.BinarySearch(old, member)
-	switch {
-	case found && len(old) == 1:
-		delete(s.indexes, key)
-	case found:
-		s.indexes[key] = slices.Concat(old[:i], old[i+1:])
+	if !found {
+		return
 	}
+	s.sum.sub(hash(memberFact{key, member}))
+	if len(old) == 1 {
+		delete(s.indexes, key)
+		return
+	}
+	s.indexes[key] = slices.Concat(old[:i], old[i+1:])
 }
 
 func (s *Store) append(e store.Effect, id store.EntryID) {

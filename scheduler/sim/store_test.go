@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 func simulated(t testing.TB) store.Store {
 	s := sim.NewStore("a", time.Now)
+	s.PerRecord = os.Getenv(perRecord) != "" // a mutant
 	t.Cleanup(func() { s.Close() })
 	return s
 }

@@ -22,6 +22,7 @@ type World struct {
 	base    time.Time     // the store's time when the world began, moved by clock jumps
 	elapsed time.Duration // true time since then
 	losses  int           // how often the store was lost
+	lostAt  time.Duration // when it was last lost
 	backup  *Store        // what the store will be after a loss
 
 	server  server
@@ -35,6 +36,7 @@ type World struct {
 	promised  map[scheduler.JobID]promise
 	broken    error // the first promise that fell
 	used      Budgets
+	decoded   map[string]*scheduler.Job // of all clones: what records of jobs say
 }
 
 // Config is what a world is made of and what may befall it.
@@ -49,13 +51,15 @@ type Config struct {
 	NoSelfFence bool
 	// NoOwnClock is a fault: the reaper trusts the store's clock alone.
 	NoOwnClock bool
+	// AnyIdentity is a fault of the store.
+	AnyIdentity bool
 	// NoFence is a fault: agents finish with whatever fence is current.
 	NoFence bool
 }
 
 // Budgets bound what may happen in one life, so that all lives can be tried.
 type Budgets struct {
-	Ticks, Crashes, Losses, Backups, Cancels, Delays, Jumps, Submits int
+	Ticks, Crashes, Losses, Backups, Cancels, Delays, Repeats, Jumps, Submits int
 }
 
 // Tamper changes what a transition reads or commits: the mutants.
@@ -71,13 +75,14 @@ type server struct {
 
 // agent is one host: what its agent process remembers, and what its slots do.
 type agent struct {
-	name   string
-	joined bool
-	epoch  uint64
-	claims int
-	belief time.Duration // until when it trusts its leases: from before its last renewal that succeeded
-	leases map[scheduler.JobID]lease
-	procs  map[string]process // by device: what its slot runs, whether or not the agent lives
+	name    string
+	joined  bool
+	epoch   uint64
+	claims  int
+	stirred bool          // something of its own has happened: the hosts are alike before that
+	belief  time.Duration // until when it trusts its leases: from before its last renewal that succeeded
+	leases  map[scheduler.JobID]lease
+	procs   map[string]process // by device: what its slot runs, whether or not the agent lives
 }
 
 // lease is what the agent believes to hold.
@@ -123,10 +128,11 @@ func NewWorld(c Config) *World {
 	w := &World{
 		Config: c, base: time.Unix(1_800_000_000, 0), submitted: map[scheduler.JobID]bool{},
 		cancelled: map[scheduler.JobID]bool{}, accepted: map[scheduler.JobID]uint64{},
-		promised: map[scheduler.JobID]promise{},
-		server:   server{reaper: new(scheduler.Reaper)},
+		promised: map[scheduler.JobID]promise{}, decoded: map[string]*scheduler.Job{},
+		server: server{reaper: new(scheduler.Reaper)},
 	}
 	w.store = NewStore("store-0", w.now)
+	w.store.AnyIdentity = c.AnyIdentity
 	for i := range c.Hosts {
 		w.agents = append(w.agents, agent{
 			name: fmt.Sprintf("host-%d", i), leases: map[scheduler.JobID]lease{}, procs: map[string]process{},
@@ -136,7 +142,7 @@ func NewWorld(c Config) *World {
 		w.join(i)
 	}
 	for range c.Jobs {
-		w.submit()
+		w.submit(heard)
 	}
 	w.reap()
 	return w
@@ -166,10 +172,19 @@ func (w *World) Clone() *World {
 // link is the way of one operation to the store.
 type link struct {
 	*Store
-	w     *World
-	op    string
-	delay bool // the first commit is left on its way
+	w    *World
+	op   string
+	fate fate
 }
+
+// fate is what becomes of an operation's commits.
+type fate string
+
+const (
+	heard    fate = ""                   // applied and answered
+	delayed  fate = "delayed"            // on its way; nobody hears the answer
+	repeated fate = "its answer is lost" // applied; the client sends it again and hears that answer
+)
 
 var errDelayed = errors.New("the commit is on its way")
 
@@ -185,16 +200,22 @@ func (l *link) Commit(ctx context.Context, c store.Commit) (store.Result, error)
 	if l.w.Tamper.Commit != nil {
 		l.w.Tamper.Commit(l.op, l.Store, &c)
 	}
-	if l.delay {
+	switch l.fate {
+	case delayed:
 		l.w.pending = append(l.w.pending, pending{l.op, c})
 		return store.Result{}, errDelayed
+	case repeated:
+		l.fate = heard
+		if r, err := l.Store.Commit(ctx, c); err != nil {
+			return r, err
+		}
 	}
 	return l.Store.Commit(ctx, c)
 }
 
 // scheduler gives a scheduler whose operations go over a link of their own.
-func (w *World) scheduler(op string, delay bool) *scheduler.Scheduler {
-	s, err := scheduler.New(&link{Store: w.store, w: w, op: op, delay: delay}, scheduler.Options{Timing: w.Timing})
+func (w *World) scheduler(op string, f fate) *scheduler.Scheduler {
+	s, err := scheduler.New(&link{Store: w.store, w: w, op: op, fate: f}, scheduler.Options{Timing: w.Timing})
 	if err != nil {
 		panic(err)
 	}
@@ -210,9 +231,9 @@ func (w *World) fall(format string, args ...any) {
 	}
 }
 
-func (w *World) submit() {
+func (w *World) submit(how fate) {
 	sub := scheduler.Submission{Media: scheduler.MediaJSON, Body: []byte("{}"), Function: "f"}
-	out, err := w.scheduler("submit", false).Submit(ctx, scheduler.Who{User: "ana"}, []scheduler.Submission{sub}, "")
+	out, err := w.scheduler("submit", how).Submit(ctx, scheduler.Who{User: "ana"}, []scheduler.Submission{sub}, "")
 	if err != nil {
 		w.fall("submit: %w", err)
 		return
