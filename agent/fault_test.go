@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,10 +18,37 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store/storetest"
 )
 
+// alone takes the one device of its host for the job's process and all that it
+// forks, by a lock of the kernel's: a second job there ends with BlockingIOError.
+const alone = `
+import fcntl, os
+_device = open(os.path.dirname(os.environ["MLQ_JOB_DIR"]) + ".in-use", "w")
+fcntl.flock(_device, fcntl.LOCK_EX | fcntl.LOCK_NB)
+`
+
+// handedOn: the device takes another job, and nothing of the last one is there.
+func (w *world) handedOn() {
+	w.t.Helper()
+	next := w.submit(call(alone+"def f(msg):\n    return msg", 1))
+	if got := w.value(next); got != "1" {
+		w.t.Errorf("the next job gave %s", got)
+	}
+}
+
+// told: why something ended is said in these words, on one line.
+func (w *world) told(got string, words ...string) {
+	w.t.Helper()
+	for _, word := range words {
+		if !strings.Contains(got, word) || strings.Contains(got, "\n") {
+			w.t.Errorf("it says %q, without %q", got, word)
+		}
+	}
+}
+
 // gated runs until the file that its message names exists; its result is its
 // process id, so that a second run would show.
-const gated = `
-import os, time
+const gated = alone + `
+import time
 def f(gate):
     open(gate + ".started", "a").write("%d\n" % os.getpid())
     while not os.path.exists(gate):
@@ -88,6 +116,7 @@ func TestAgentKilledInMidJobIsAdopted(t *testing.T) {
 	if job := w.awaitState(g.id, scheduler.Succeeded); len(job.Attempts) != 1 {
 		t.Errorf("%d attempts", len(job.Attempts))
 	}
+	w.handedOn()
 }
 
 func TestAgentKilledAndJobEndsMeanwhile(t *testing.T) {
@@ -103,6 +132,7 @@ func TestAgentKilledAndJobEndsMeanwhile(t *testing.T) {
 	if got := w.value(g.id); got != strconv.Itoa(pid) {
 		t.Errorf("result of process %s, want %d", got, pid)
 	}
+	w.handedOn()
 }
 
 func TestAgentAndSlotKilled(t *testing.T) {
@@ -124,6 +154,8 @@ func TestAgentAndSlotKilled(t *testing.T) {
 	if len(job.Attempts) != 2 || job.Attempts[0].Outcome != scheduler.OutcomeLost || job.Losses != 1 {
 		t.Errorf("attempts %+v, losses %d", job.Attempts, job.Losses)
 	}
+	w.told(job.Attempts[0].Cause, "slot process", "killed")
+	w.handedOn()
 }
 
 func TestSlotKilled(t *testing.T) {
@@ -140,9 +172,11 @@ func TestSlotKilled(t *testing.T) {
 		t.Errorf("result of process %s, want %d", got, again)
 	}
 	job := w.awaitState(g.id, scheduler.Succeeded)
-	if job.Attempts[0].Outcome != scheduler.OutcomeLost || job.Attempts[0].Cause == "" || job.Releases != 0 {
+	if job.Attempts[0].Outcome != scheduler.OutcomeLost || job.Releases != 0 {
 		t.Errorf("first attempt %+v", job.Attempts[0])
 	}
+	w.told(job.Attempts[0].Cause, "slot process", "killed")
+	w.handedOn()
 }
 
 func TestRunnerKilled(t *testing.T) {
@@ -154,9 +188,11 @@ func TestRunnerKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	job := w.awaitState(g.id, scheduler.Failed)
-	if a := job.Attempt(); a.Signal != "SIGKILL" || job.Detail == "" || len(job.Attempts) != 1 {
+	if a := job.Attempt(); a.Signal != "SIGKILL" || job.Reason != scheduler.ReasonKilled || len(job.Attempts) != 1 {
 		t.Errorf("%s %q, attempt %+v", job.Reason, job.Detail, a)
 	}
+	w.told(job.Detail, "SIGKILL")
+	w.handedOn()
 }
 
 func TestRedisRestartsInMidJob(t *testing.T) {
@@ -166,6 +202,7 @@ func TestRedisRestartsInMidJob(t *testing.T) {
 	w.start("h1", "cpu:1", nil)
 	g := w.gate()
 	pid := g.running(1)
+	waits := w.submit(call("def f(msg):\n    return msg", 2))
 	server.Kill(t)
 	server.Restart(t)
 	w.until("the host to be renewed after the restart", func() bool {
@@ -173,14 +210,76 @@ func TestRedisRestartsInMidJob(t *testing.T) {
 		now, err2 := w.sched.Now(w.ctx)
 		return err == nil && err2 == nil && len(hosts) == 1 && now.Sub(hosts[0].Renewed) < time.Second
 	}, func() string { return "it is not" })
+	why, err := w.sched.Why(w.ctx, waits)
+	if err != nil || !slices.ContainsFunc(why.Reasons, func(r scheduler.WhyReason) bool { return r.Code == "hold-off" }) {
+		t.Errorf("why it waits: %+v, %v", why.Reasons, err)
+	}
 	g.open()
 	if got := w.value(g.id); got != strconv.Itoa(pid) {
 		t.Errorf("result of process %s, want %d", got, pid)
 	}
-	next := w.submit(call("def f(msg):\n    return msg", 1))
-	if got := w.value(next); got != "1" {
-		t.Errorf("the next job gave %s", got)
+	w.handedOn()
+	if got := w.value(waits); got != "2" {
+		t.Errorf("the job that waited gave %s", got)
 	}
+}
+
+func TestRunnerIgnoresSIGTERM(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.start("h1", "cpu:1", nil)
+	deaf := strings.Replace(gated, "def f(gate):", "import signal\ndef f(gate):\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)", 1)
+	g := &gate{w: w, path: filepath.Join(t.TempDir(), "gate")}
+	g.id = w.submit(call(deaf, g.path, "grace=0.2"))
+	pid := g.running(1)
+	if _, _, err := w.sched.Cancel(w.ctx, g.id, "ana"); err != nil {
+		t.Fatal(err)
+	}
+	job := w.awaitState(g.id, scheduler.Cancelled)
+	g.gone(pid)
+	if a := job.Attempt(); a.Outcome != scheduler.OutcomeCancelled || a.Signal != "SIGKILL" {
+		t.Errorf("attempt %+v", a)
+	}
+	w.told(job.Detail, "cancelled by ana")
+	w.handedOn()
+}
+
+// A daemon that a job leaves behind would keep the device's lock.
+func TestDaemonOfAJobDies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.start("h1", "cpu:1", nil)
+	id := w.submit(call(alone+`
+import time
+def f(msg):
+    r, w = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.write(w, str(os.getpid()).encode())
+            while True: time.sleep(3600)
+        os._exit(0)
+    return int(os.read(r, 20))
+`, 1))
+	pid, err := strconv.Atoi(w.value(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.handedOn()
+	(&gate{w: w}).gone(pid)
+}
+
+func TestResultThatCannotBePickled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.start("h1", "cpu:1", nil)
+	id := w.submit(call(alone+"import threading\ndef f(msg):\n    return {'lock': threading.Lock()}", 1))
+	job := w.awaitState(id, scheduler.Failed)
+	if len(job.Attempts) != 1 {
+		t.Errorf("attempts %+v", job.Attempts)
+	}
+	w.told(job.Detail, "lock")
+	w.handedOn()
 }
 
 // The answers of all commits get lost now and then: nothing may run twice.
@@ -219,8 +318,9 @@ func TestTwoAgentsWithOneName(t *testing.T) {
 	case err := <-first.ended:
 		first.ended <- nil
 		if !errors.Is(err, agent.ErrReplaced) {
-			t.Errorf("the older one ended with %v", err)
+			t.Fatalf("the older one ended with %v", err)
 		}
+		w.told(err.Error(), "h1")
 	case <-time.After(patience):
 		t.Fatal("the older one goes on")
 	}
@@ -231,6 +331,8 @@ func TestTwoAgentsWithOneName(t *testing.T) {
 	if n := len(job.Attempts); n != 2 {
 		t.Errorf("%d attempts", n)
 	}
+	w.told(job.Attempts[0].Cause, "agent")
+	w.handedOn()
 }
 
 func TestDataFolderIsOneAgents(t *testing.T) {

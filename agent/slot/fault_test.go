@@ -268,7 +268,9 @@ func TestTenGigabytesOfOutput(t *testing.T) {
 		size = 1 << 30
 	}
 	began := time.Now()
-	ended := b.run(command(t, "", "dd", "if=/dev/zero", "bs=1M", "status=none", "count="+strconv.FormatInt(size>>20, 10)))
+	g := b.grant()
+	b.begin(g, command(t, "", "dd", "if=/dev/zero", "bs=1M", "status=none", "count="+strconv.FormatInt(size>>20, 10)))
+	ended := b.await(slot.EventEnded).Ended
 	expect(t, ended, scheduler.OutcomeSucceeded, "", "")
 	t.Logf("%d bytes in %v", size, time.Since(began))
 	info, err := os.Stat(ended.Log)
@@ -278,6 +280,11 @@ func TestTenGigabytesOfOutput(t *testing.T) {
 	if log := logOf(t, ended); !strings.Contains(log, "bytes left out]") || !strings.Contains(log, "the first ") {
 		t.Error("no line says what was left out")
 	}
+	if !b.free() {
+		t.Error("the device is still locked")
+	}
+	b.done(g)
+	expect(t, b.run(source(t, "def f(msg): return 1", 1)), scheduler.OutcomeSucceeded, "", "")
 }
 
 func TestBinaryOutputWithoutNewline(t *testing.T) {
