@@ -75,5 +75,5 @@ func TestLostAnswersOfEach(t *testing.T) {
 
 func (h *host) finishOne() {
 	h.Helper()
-	h.succeed(h.world.start(h.take(nil)))
+	h.succeed(h.start(h.take(nil)))
 }
