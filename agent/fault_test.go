@@ -371,6 +371,7 @@ func TestStaleFinish(t *testing.T) {
 	if len(job.Attempts) != 2 || job.Attempts[0].Outcome != scheduler.OutcomeReleased {
 		t.Errorf("attempts %+v", job.Attempts)
 	}
+	w.told(job.Attempts[0].Cause, "the test says so")
 }
 
 // A store that cannot be reached for longer than the belief: the slot kills the
