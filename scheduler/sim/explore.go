@@ -27,10 +27,20 @@ type Explorer struct {
 	seen   map[digest]bool
 }
 
-// life is a world and how it came about.
+// life is a state and how it came about. It is kept as the step that leads to
+// it from the state before, which its siblings share: worlds are large, and
+// only those whose next steps are tried have to be there.
 type life struct {
-	world *World
-	last  *event
+	before *World
+	step   func(*World)
+	last   *event
+}
+
+// world makes the state.
+func (l *life) world() *World {
+	w := l.before.Clone()
+	l.step(w)
+	return w
 }
 
 // event is a step that was taken, and those before it.
@@ -51,15 +61,15 @@ func (e *event) path() []string {
 // Explore returns the first life in which a promise falls, nil if there is none.
 func (e *Explorer) Explore(w *World) *Found {
 	e.seen, e.States = make(map[digest]bool), 0
-	if f := e.meets(life{w, nil}); f != nil {
-		return f
+	lives := []life{{before: w, step: func(*World) {}}}
+	if _, err := e.meets(w); err != nil {
+		return &Found{nil, err}
 	}
-	lives := []life{{w, nil}}
 	for left := e.Depth; left > 0; left-- {
 		var next []life
 		for i, l := range lives {
-			lives[i] = life{} // its world is not needed any more
-			more, f := e.after(l)
+			lives[i] = life{} // the state before it may go
+			more, f := e.after(&l)
 			if f != nil {
 				return f
 			}
@@ -73,15 +83,18 @@ func (e *Explorer) Explore(w *World) *Found {
 }
 
 // after gives the lives that are one step longer and in a state not met before.
-func (e *Explorer) after(l life) (more []life, f *Found) {
-	for _, s := range l.world.steps() {
-		next := life{l.world.Clone(), &event{s.name, l.last}}
-		s.do(next.world)
-		met := e.States
-		if f := e.meets(next); f != nil {
-			return nil, f
+func (e *Explorer) after(l *life) (more []life, f *Found) {
+	w := l.world()
+	if err := w.check(); err != nil { // it was checked when it was met
+		return nil, &Found{l.last.path(), err}
+	}
+	for _, s := range w.steps() {
+		next := life{w, s.do, &event{s.name, l.last}}
+		isNew, err := e.meets(next.world())
+		if err != nil {
+			return nil, &Found{next.last.path(), err}
 		}
-		if e.States > met {
+		if isNew {
 			more = append(more, next)
 		}
 	}
@@ -89,19 +102,16 @@ func (e *Explorer) after(l life) (more []life, f *Found) {
 }
 
 // meets notes the state, and checks it if it is a new one.
-func (e *Explorer) meets(l life) *Found {
-	if l.world.broken == nil {
-		d := l.world.digest()
+func (e *Explorer) meets(w *World) (isNew bool, err error) {
+	if w.broken == nil {
+		d := w.digest()
 		if e.seen[d] {
-			return nil
+			return false, nil
 		}
 		e.seen[d] = true
 		e.States++
 	}
-	if err := l.world.check(); err != nil {
-		return &Found{l.last.path(), err}
-	}
-	return nil
+	return true, w.check()
 }
 
 // Wander lives one random life of so many steps, and checks the store's

@@ -26,7 +26,7 @@ func (l life) howDeep() int {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	debug.SetGCPercent(400) // worlds are many, small and short-lived
+	debug.SetGCPercent(200) // worlds are many, small and short-lived
 	os.Exit(m.Run())
 }
 
