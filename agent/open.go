@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"time"
 
@@ -108,11 +109,22 @@ func (t *attempt) grant(p *prepared) slot.Grant {
 		Job: t.ref.Job, Attempt: t.n, Fence: t.ref.Fence, Devices: t.agent.fleet.slotDevices(t.devices),
 		Python: p.environment.Path, Environment: p.environment.Name,
 		JobDir: p.jobDir, WorkDir: p.workDir, Home: p.home, Account: p.account, Shared: p.shared,
-		Vars: p.vars, URL: o.URL, Token: token.Attempt(int64(t.ref.Job), t.n, t.secret),
+		Vars: t.vars(p), URL: o.URL, Token: token.Attempt(int64(t.ref.Job), t.n, t.secret),
 		Timeout: t.job.Timeout, Grace: t.job.Grace, Deadline: t.agent.belief.deadline(),
 		Keep: t.job.KeepOnPartition, Limits: o.Limits,
 	}
 	return g
+}
+
+// vars are the job's variables, with how its client knows the server.
+func (t *attempt) vars(p *prepared) map[string]string {
+	fingerprint := t.agent.opts.TLSFingerprint
+	if fingerprint == "" {
+		return p.vars
+	}
+	vars := map[string]string{"MLQ_TLS_FINGERPRINT": fingerprint}
+	maps.Copy(vars, p.vars) // the job's own cannot begin with MLQ_
+	return vars
 }
 
 // slotDevices names devices as a grant does.

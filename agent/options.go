@@ -33,6 +33,9 @@ type Options struct {
 	API       API
 	// URL of the HTTP server, given to jobs as MLQ_URL.
 	URL string
+	// TLSFingerprint is the SHA-256 of its certificate, given to jobs as
+	// MLQ_TLS_FINGERPRINT; "" where authorities vouch for it.
+	TLSFingerprint string
 
 	// RunAs is RunAsSelf, RunAsSubmitter or an account; "" is RunAsSelf.
 	RunAs string

@@ -25,6 +25,7 @@ import (
 //	redis                start a Redis; $REDIS is its URL with a new namespace
 //	eventually RE ARG…   run mlq ARG… until its output matches RE
 //	exits CODE ARG…      run mlq ARG…; it must end with this exit code
+//	said NAME RE VAR     VAR is what the group in RE matches in the daemon's output
 //	alone DIR            no process has DIR in its command line any more
 //
 // $PYTHON is an interpreter that can run jobs.
@@ -35,7 +36,7 @@ func TestSessions(t *testing.T) {
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "stop": stop, "crash": crash, "redis": redis,
-			"eventually": eventuallyMatches, "exits": exits, "alone": alone,
+			"eventually": eventuallyMatches, "exits": exits, "alone": alone, "said": said,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
@@ -87,7 +88,8 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	daemonsOf(ts)[args[0]] = d
 	ts.Setenv("MLQ_URL", d.url)
-	ts.Setenv("ADDRESS", strings.TrimPrefix(d.url, "http://"))
+	_, address, _ := strings.Cut(d.url, "://")
+	ts.Setenv("ADDRESS", address)
 }
 
 // environ is the session's environment as far as mlq needs it.
@@ -167,4 +169,20 @@ func alone(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: alone DIR")
 	}
 	ts.Check(eventually(20*time.Second, func() error { return noProcessOf(ts.MkAbs(args[0])) }))
+}
+
+// said waits for a line of a daemon's output and keeps a part of it.
+func said(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: said NAME RE VAR")
+	}
+	d, want := named(ts, args[:1]), regexp.MustCompile("(?m)"+args[1])
+	ts.Check(eventually(startPatience, func() error {
+		found := want.FindStringSubmatch(d.out.String())
+		if found == nil {
+			return fmt.Errorf("no match for %s in:\n%s", want, d.out.String())
+		}
+		ts.Setenv(args[2], found[1])
+		return nil
+	}))
 }

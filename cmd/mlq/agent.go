@@ -62,7 +62,7 @@ func (a *agentCommand) run(ctx context.Context, io streams) (err error) {
 	if err != nil {
 		return err
 	}
-	token, err := tokenFrom(a.server.tokenFile)
+	server, err := a.server.agentRemote()
 	if err != nil {
 		return err
 	}
@@ -85,10 +85,10 @@ func (a *agentCommand) run(ctx context.Context, io streams) (err error) {
 		return err
 	}
 	var g group
-	if err := a.agent.start(ctx, &g, hostParts{data: data, scheduler: sched, url: a.server.url, token: token, log: log}); err != nil {
+	if err := a.agent.start(ctx, &g, hostParts{data: data, scheduler: sched, server: server, log: log}); err != nil {
 		return err
 	}
-	fmt.Fprintf(io.out, "mlq agent for %s\nstore: %s\n", a.server.url, worth)
+	fmt.Fprintf(io.out, "mlq agent for %s\nstore: %s\n", server.base, worth)
 	return g.wait(ctx)
 }
 

@@ -46,10 +46,17 @@ func bindAgent(cmd *cobra.Command) *agentFlags {
 type hostParts struct {
 	data      *dataFolder
 	scheduler *scheduler.Scheduler
-	url       string // of the server
-	token     string // "" where none is needed
+	server    *remote
 	standIn   bool   // CPU slots that auto finds also meet requests for a GPU
+	joined    func() // called each time that the agent has joined; nil: nobody is
 	log       zerolog.Logger
+}
+
+func (p *hostParts) told() func(uint64) {
+	if p.joined == nil {
+		return nil
+	}
+	return func(uint64) { p.joined() }
 }
 
 // build makes the agent. Mistakes in the settings are misconfigurations.
@@ -66,14 +73,10 @@ func (a *agentFlags) build(ctx context.Context, p hostParts) (*agent.Agent, gpu.
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := newRemote(p.url, p.token)
-	if err != nil {
-		return nil, nil, err
-	}
 	made, err := agent.New(ctx, agent.Options{
 		Name: a.name, DataDir: p.data.join("agent"), Provider: provider, Pythons: pythons,
-		Scheduler: p.scheduler, API: agentAPI{client}, URL: p.url, RunAs: a.runAs, KeepWork: *a.keepWork,
-		Labels: labels, Preload: a.preload, Version: version, Log: p.log,
+		Scheduler: p.scheduler, API: agentAPI{p.server}, URL: p.server.base, TLSFingerprint: p.server.fingerprint, RunAs: a.runAs, KeepWork: *a.keepWork,
+		Labels: labels, Preload: a.preload, Version: version, Log: p.log, Joined: p.told(),
 	})
 	if err != nil {
 		return nil, nil, misconfigured("agent: %w", err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"sync"
 	"syscall"
 	"time"
 
@@ -130,12 +131,7 @@ func (d *devFlags) fill(c *serverConfig) (err error) {
 func (d *devFlags) serve(ctx context.Context, io streams, srv *server, c serverConfig, command []string) error {
 	var g group
 	srv.start(ctx, &g)
-	host := hostParts{data: c.data, scheduler: srv.scheduler, url: srv.url, standIn: true, log: c.log}
-	if err := d.agent.start(ctx, &g, host); err != nil {
-		g.stop()
-		return err
-	}
-	if err := awaitHost(ctx, srv.scheduler); err != nil {
+	if err := d.startAgent(ctx, &g, srv, c); err != nil {
 		g.stop()
 		return err
 	}
@@ -146,6 +142,23 @@ func (d *devFlags) serve(ctx context.Context, io streams, srv *server, c serverC
 		return err
 	}
 	return d.work(ctx, io, &g, srv.url, command)
+}
+
+// startAgent returns when the agent has joined.
+func (d *devFlags) startAgent(ctx context.Context, g *group, srv *server, c serverConfig) error {
+	self, err := newRemote(srv.url, "", "")
+	if err != nil {
+		return err
+	}
+	joined := make(chan struct{})
+	host := hostParts{
+		data: c.data, scheduler: srv.scheduler, server: self, standIn: true, log: c.log,
+		joined: sync.OnceFunc(func() { close(joined) }),
+	}
+	if err := d.agent.start(ctx, g, host); err != nil {
+		return err
+	}
+	return awaitHost(ctx, joined)
 }
 
 // work runs the command, if there is one, then stays until a signal.

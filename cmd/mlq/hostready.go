@@ -13,23 +13,18 @@ import (
 // and a Python for each device.
 const hostPatience = 60 * time.Second
 
-// awaitHost waits until an agent has joined, so that what is printed is true
-// and the first job finds a device.
-func awaitHost(ctx context.Context, s *scheduler.Scheduler) error {
-	ctx, cancel := context.WithTimeout(ctx, hostPatience)
-	defer cancel()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		hosts, err := s.Hosts(ctx)
-		if err == nil && len(hosts) > 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-ticker.C:
-		}
+// awaitHost waits until the agent has joined, so that what is printed is true,
+// not what an earlier run left in the store, and the first job finds a device.
+func awaitHost(ctx context.Context, joined <-chan struct{}) error {
+	patience := time.NewTimer(hostPatience)
+	defer patience.Stop()
+	select {
+	case <-joined:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-patience.C:
+		return failed("the agent of this host did not join within %s", hostPatience).with("its log is on standard error: try --log-level info")
 	}
 }
 

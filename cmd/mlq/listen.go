@@ -35,9 +35,11 @@ func checkListen(address string) error {
 // loopbackOnly reports whether nobody beyond this machine reaches an address.
 func loopbackOnly(address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
+	return err == nil && loopback(host)
+}
+
+// loopback reports whether a host's name or address is this machine's own.
+func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

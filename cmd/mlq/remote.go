@@ -3,13 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -25,20 +25,30 @@ const maxAnswer = 64 << 20
 
 // remote is a server as a command speaks to it.
 type remote struct {
-	base  string
-	token string
-	http  *http.Client
+	base        string
+	token       string
+	fingerprint string // of its certificate, "" where authorities vouch for it
+	http        *http.Client
 }
 
-func newRemote(base, token string) (*remote, error) {
+// newRemote is the server at base. A fingerprint, if there is one, names the
+// only certificate that is taken.
+func newRemote(base, token, fingerprint string) (*remote, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, misconfigured("server %q: want a URL as %s", base, defaultServer)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
 	transport.ResponseHeaderTimeout = dialPatience
+	if fingerprint != "" {
+		p, err := readPin(fingerprint)
+		if err != nil {
+			return nil, misconfigured("--tls-fingerprint: %w", err)
+		}
+		transport.TLSClientConfig = p.config()
+	}
 	client := &http.Client{Transport: transport, CheckRedirect: refuseRedirect}
-	return &remote{strings.TrimRight(base, "/"), token, client}, nil
+	return &remote{strings.TrimRight(base, "/"), token, fingerprint, client}, nil
 }
 
 // refuseRedirect: a token goes to the server that was named, and nowhere else.
@@ -121,6 +131,10 @@ func (r *remote) unreachable(ctx context.Context, err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err // the URL is in our words already
 	}
+	if _, unknown := errors.AsType[*tls.CertificateVerificationError](err); unknown || errors.Is(err, errPin) {
+		return failed("no secure connection to %s: %w", r.base, err).
+			with("compare the fingerprint that the server printed, and name it with --tls-fingerprint (MLQ_TLS_FINGERPRINT)")
+	}
 	return failed("no server at %s: %w", r.base, err).
 		with("start one with mlq dev, or name another with --server URL (MLQ_URL)")
 }
@@ -142,21 +156,4 @@ func badAnswer(base string, err error) error {
 func has(err error, code api.Code) bool {
 	var e *api.Error
 	return errors.As(err, &e) && e.Code == code
-}
-
-// tokenFrom reads a token from a file, or from MLQ_TOKEN; "" where there is
-// none: mlq dev needs none.
-func tokenFrom(file string) (string, error) {
-	if file == "" {
-		return os.Getenv("MLQ_TOKEN"), nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", misconfigured("--token-file: %w", err)
-	}
-	token := strings.TrimSpace(string(text))
-	if token == "" {
-		return "", misconfigured("--token-file %s is empty", file)
-	}
-	return token, nil
 }

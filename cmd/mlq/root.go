@@ -22,7 +22,9 @@ func newRoot(io streams) *cobra.Command {
 		Long: `MLQ queues Python functions and programs, and runs each on a free GPU of a
 shared host: one job at a time per GPU, each result once.
 
-Start with "mlq dev" on one machine; then "mlq submit", "mlq run" and "mlq jobs".`,
+Start with "mlq dev" on one machine; then "mlq submit", "mlq run" and "mlq jobs".
+Which server and with which token is said by flags, variables or the file
+~/.config/mlq/config.toml (url, token_file, tls_fingerprint), in this order.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		Args:              cobra.ArbitraryArgs,

@@ -17,7 +17,7 @@ const variableOf = "mlq_variable"
 // running job finds, and what the test suites use.
 var otherVariables = []string{
 	"MLQ_TOKEN",
-	"MLQ_JOB_ID", "MLQ_JOB_DIR", "MLQ_ATTEMPT", "MLQ_FENCE_TOKEN", "MLQ_HOST", "MLQ_DEVICES",
+	"MLQ_JOB_ID", "MLQ_JOB_DIR", "MLQ_ATTEMPT", "MLQ_FENCE_TOKEN",
 	"MLQ_NO_SKIP", "MLQ_TEST_PYTHON",
 }
 

@@ -19,9 +19,12 @@ func (s *serveFlags) startAgent(ctx context.Context, g *group, srv *server, c se
 	if err != nil {
 		return fmt.Errorf("agent's token: %w", err)
 	}
-	return s.agent.start(ctx, g, hostParts{
-		data: c.data, scheduler: srv.scheduler, url: srv.url, token: token, log: c.log,
-	})
+	// By the certificate that it has just read, whatever names stand in that.
+	self, err := newRemote(srv.url, token, srv.fingerprint)
+	if err != nil {
+		return err
+	}
+	return s.agent.start(ctx, g, hostParts{data: c.data, scheduler: srv.scheduler, server: self, log: c.log})
 }
 
 // agentToken reads the token of this host's agent, or makes it: at the first

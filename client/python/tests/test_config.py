@@ -45,9 +45,24 @@ def test_all_of_the_file(tmp_path: Path) -> None:
     token.chmod(0o600)
     write(
         f"# a comment\n\nurl = 'https://gpu.example'  # the lab\ntoken_file = \"{token}\"\n"
-        'tls_fingerprint = "ab:cd"\n'
+        'tls_fingerprint = "' + ":".join(["AB"] * 32) + '"\n'
     )
-    assert load() == ("https://gpu.example", "from-its-file", "ab:cd")
+    assert load() == ("https://gpu.example", "from-its-file", "ab" * 32)
+
+
+def test_the_fingerprint_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    write('url = "https://file"\n')
+    monkeypatch.setenv("MLQ_TLS_FINGERPRINT", f"sha256:{'AB' * 32}")
+    assert load() == ("https://file", None, "ab" * 32)
+    assert load("https://other").tls_fingerprint is None
+    monkeypatch.setenv("MLQ_URL", "https://env")
+    assert load() == ("https://env", None, "ab" * 32)
+
+
+@pytest.mark.parametrize("text", ["ab:cd", "ab" * 33, "zz" * 32])
+def test_what_is_no_fingerprint(text: str) -> None:
+    with pytest.raises(mlq.MlqError, match="64 hexadecimal digits"):
+        load(tls_fingerprint=text)
 
 
 @pytest.mark.parametrize("line", ["url", "[server]", 'colour = "red"', "url = 3", 'url = "a" "b"'])

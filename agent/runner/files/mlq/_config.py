@@ -1,7 +1,7 @@
 """Which server, and with which token.
 
-In this order: what is given to ``Client``, the variables ``MLQ_URL`` and
-``MLQ_TOKEN``, the file ``$XDG_CONFIG_HOME/mlq/config.toml`` (by default
+In this order: what is given to ``Client``, the variables ``MLQ_URL``,
+``MLQ_TOKEN`` and ``MLQ_TLS_FINGERPRINT``, the file ``$XDG_CONFIG_HOME/mlq/config.toml`` (by default
 ``~/.config/mlq/config.toml``), and ``http://127.0.0.1:5001`` without a token.
 
 The file is read by a reader of its own, the same on every Python: lines of
@@ -32,7 +32,7 @@ class Settings(NamedTuple):
 
     url: str
     token: str | None = None
-    tls_fingerprint: str | None = None  # of the server's certificate, SHA-256 in hex
+    tls_fingerprint: str | None = None  # of the server's certificate: SHA-256, 64 hex digits
 
 
 def load(
@@ -56,20 +56,29 @@ def load(
     elif url.rstrip("/") == elsewhere.url:
         token = token or elsewhere.token
         tls_fingerprint = tls_fingerprint or elsewhere.tls_fingerprint
-    return Settings(url.rstrip("/"), token, tls_fingerprint)
+    return Settings(url.rstrip("/"), token, tls_fingerprint and _digits(tls_fingerprint))
+
+
+def _digits(fingerprint: str) -> str:
+    """A fingerprint as servers print it, without its colons. MlqError if it is none."""
+    digits = fingerprint.lower().replace("sha256:", "", 1).replace(":", "")
+    if not re.fullmatch("[0-9a-f]{64}", digits):
+        raise MlqError("tls_fingerprint: want the SHA-256 of a certificate, 64 hexadecimal digits")
+    return digits
 
 
 def _elsewhere() -> Settings:
     """What environment and file say."""
     env_url, env_token = os.environ.get("MLQ_URL"), os.environ.get("MLQ_TOKEN") or None
+    env_fingerprint = os.environ.get("MLQ_TLS_FINGERPRINT") or None
     if env_url:
-        return Settings(env_url.rstrip("/"), env_token)
+        return Settings(env_url.rstrip("/"), env_token, env_fingerprint)
     saved = read_file(config_path())
     token = saved.get("token")
     if token is None and "token_file" in saved:
         token = read_token(Path(saved["token_file"]).expanduser())
     url = saved.get("url", DEFAULT_URL).rstrip("/")
-    return Settings(url, env_token or token, saved.get("tls_fingerprint"))
+    return Settings(url, env_token or token, env_fingerprint or saved.get("tls_fingerprint"))
 
 
 def config_path() -> Path:

@@ -165,8 +165,12 @@ class Transport:
     def _connections(self) -> urllib3.PoolManager:
         with self._lock:
             if self._pool is None or self._pid != os.getpid():  # a fork shares no sockets
-                fingerprint = self.settings.tls_fingerprint
-                extra: dict[str, Any] = {"assert_fingerprint": fingerprint} if fingerprint else {}
+                extra: dict[str, Any] = {}
+                if self.settings.tls_fingerprint:
+                    # That one certificate, whoever signed it; without CERT_NONE
+                    # one that signs itself is refused before it is compared.
+                    extra["assert_fingerprint"] = self.settings.tls_fingerprint
+                    extra["cert_reqs"] = "CERT_NONE"
                 self._pool = urllib3.PoolManager(num_pools=2, maxsize=16, **extra)
                 self._pid = os.getpid()
             return self._pool
