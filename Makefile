@@ -1,6 +1,9 @@
 # One door to everything: `make help` lists it.
 
 SHELL := /bin/bash
+# For pip and the pips that it starts: without a network, say so soon.
+export PIP_RETRIES ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -15,6 +18,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LINT_VERSION := v2.15.0
 VENV         := .venv
 VPY          := $(VENV)/bin/python
+VMADE        := $(VENV)/.made
 LINT         := .tools/golangci-lint-$(LINT_VERSION)
 LDFLAGS      := -s -w -X main.version=$(VERSION)
 CLIENT       := client/python
@@ -28,6 +32,7 @@ help: ## Show this list
 
 .PHONY: build
 build: need-go ## Build bin/mlq (no C compiler needed)
+	@[ -e bin/mlq ] || echo "make: building bin/mlq (the first time, Go fetches what it needs: a minute or more)"
 	@CGO_ENABLED=0 scripts/online.sh $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mlq ./cmd/mlq
 
 .PHONY: run
@@ -116,18 +121,31 @@ need-go:
 need-test:
 	@scripts/need.sh test
 
-$(VENV)/bin/python:
-	@scripts/need.sh python "$(PYTHON)"
-	@$(PYTHON) -m venv $(VENV)
+# An environment is made anew where its making was cut off, its Python is gone,
+# or make is told to use another one.
+ifeq ($(origin PYTHON),file)
+USABLE := test -x $(VPY)
+else
+USABLE := test -x $(VPY) && grep -qxF '$(PYTHON)' $(VMADE)
+endif
+ifneq ($(shell $(USABLE) 2>/dev/null && echo yes),yes)
+.PHONY: $(VMADE)
+endif
 
-$(VENV)/.client: $(VENV)/bin/python $(CLIENT)/pyproject.toml
+$(VMADE):
+	@scripts/need.sh python "$(PYTHON)"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@echo '$(PYTHON)' >$@
+
+$(VENV)/.client: $(VMADE) $(CLIENT)/pyproject.toml
 	@echo "make: installing the Python client into $(VENV)"
-	@scripts/online.sh $(VPY) -m pip install --quiet --disable-pip-version-check --retries 2 -e ./$(CLIENT)
+	@scripts/online.sh $(VPY) -m pip install --quiet -e ./$(CLIENT)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python $(CLIENT)/pyproject.toml
+$(VENV)/.dev: $(VMADE) $(CLIENT)/pyproject.toml
 	@echo "make: installing the Python client and its development tools into $(VENV)"
-	@scripts/online.sh $(VPY) -m pip install --quiet --disable-pip-version-check --retries 2 -e './$(CLIENT)[test,check]'
+	@scripts/online.sh $(VPY) -m pip install --quiet -e './$(CLIENT)[test,check]'
 	@touch $@ $(VENV)/.client
 
 $(LINT):

@@ -8,20 +8,23 @@ set -euo pipefail
 die() { echo "make: $*" >&2; exit 2; }
 
 need_go() {
-  local go=$1 found
+  local go=$1 found wanted
   command -v "$go" >/dev/null || die "Go is not installed; install Go 1.21 or newer from https://go.dev/dl and put its bin folder on PATH"
   # Outside the module, so that an old Go tells its own version.
   found=$(cd / && GOTOOLCHAIN=local "$go" env GOVERSION 2>/dev/null | sed -E 's/^go//')
   at_least "$found" 1 21 || die "Go $found is too old; install Go 1.21 or newer from https://go.dev/dl (it fetches the toolchain that go.mod names)"
-  if ! "$go" env GOVERSION >/dev/null 2>&1; then
+  wanted=$(sed -nE 's/^go ([0-9]+)\.([0-9]+).*/\1 \2/p' go.mod)
+  # Inside the module, Go is the toolchain of go.mod, or says that it could not be.
+  # shellcheck disable=SC2086 # two numbers
+  at_least "$("$go" env GOVERSION 2>/dev/null | sed -E 's/^go//')" $wanted ||
     die "Go $found could not fetch the toolchain that go.mod names; connect this machine (or set GOPROXY to a mirror), and leave GOTOOLCHAIN at auto"
-  fi
 }
 
 need_python() {
   local py=$1 found
-  command -v "$py" >/dev/null || die "Python is not installed; run: apt-get install python3 python3-venv"
-  found=$("$py" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  command -v "$py" >/dev/null || die "there is no $py; run: apt-get install python3 python3-venv, or name another with make PYTHON=python3.x"
+  found=$("$py" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) ||
+    die "$py does not start; name another Python with make PYTHON=python3.x"
   at_least "$found" 3 9 || die "Python $found is too old; install Python 3.9 or newer and run: make PYTHON=python3.x"
   "$py" -c 'import venv, ensurepip' 2>/dev/null || die "Python $found cannot make virtual environments; run: apt-get install python3-venv"
 }
@@ -46,7 +49,7 @@ need_test() {
   export DEBIAN_FRONTEND=noninteractive
   # A package that starts its service is told not to: the tests start their own servers.
   export RUNLEVEL=1
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >/dev/null ||
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >/dev/null 2>&1 ||
     die "apt-get could not install ${packages[*]}; connect this machine, or install them by hand"
 }
 
