@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -198,16 +200,19 @@ func runBeside(ctx context.Context, io streams, url string, command []string) er
 }
 
 func whatNext(url string) string {
-	self, server := os.Args[0], ""
+	self, where, server := os.Args[0], "", ""
+	if strings.Contains(self, "/") && !filepath.IsAbs(self) {
+		where = ", in this folder"
+	}
 	if url != "http://"+defaultListen {
 		server = " --server " + url
 	}
 	return fmt.Sprintf(`
-MLQ stays at %[1]s until Ctrl-C. Try next, in another terminal:
+MLQ stays at %[1]s until Ctrl-C. Try next, in another terminal%[4]s:
   %[2]s jobs%[3]s
   %[2]s run%[3]s -- python3 -c 'print(6 * 7)'
   curl -s %[1]s/gpus
-`, url, self, server)
+`, url, self, server, where)
 }
 
 // thisUser is who needs no token.

@@ -1,33 +1,42 @@
-"""The examples of ``docs/python.md`` do what they say, in order, on a real server."""
+"""The Python of the pages does what they say, in order, on a real server."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+import pytest
+
 from conftest import REPOSITORY
 
 if TYPE_CHECKING:
-    import pytest
-
     from conftest import Server
 
-PAGE = REPOSITORY / "docs" / "python.md"
+PAGES = {"README.md": 1, "client/python/README.md": 1, "docs/python.md": 6}
 
 
+@pytest.mark.parametrize("page", PAGES)
 def test_examples(
-    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: str, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MLQ_URL", server.url)
-    text = PAGE.read_text()
+    text = (REPOSITORY / page).read_text()
     examples = [
         (text.count("\n", 0, match.start(1)), match[1])
         for match in re.finditer(r"^```python\n(.*?)^```", text, re.M | re.S)
     ]
-    assert len(examples) > 5
+    assert len(examples) >= PAGES[page]
     # As in a notebook: functions of __main__ are sent by value.
     space = {"__name__": "__main__"}
     for line, example in examples:
-        code = compile("\n" * line + example, str(PAGE), "exec")
+        code = compile("\n" * line + example, str(REPOSITORY / page), "exec")
         exec(code, space)
     assert "learning with 0.5" in capsys.readouterr().out
+
+
+def test_the_notebook_example_has_five_lines() -> None:
+    found = re.search(
+        r"five lines:\n\n```python\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.M | re.S
+    )
+    assert found
+    assert found[1].count("\n") == 5
