@@ -15,7 +15,7 @@ import (
 // dataFlag defines --data with its default: the system's folder for root,
 // else the user's.
 func dataFlag(cmd *cobra.Command) *string {
-	data := cmd.Flags().String("data", defaultData(), "folder for everything that is kept on this host")
+	data := cmd.Flags().String("data", defaultData(), "folder for everything that is kept on this host: /var/lib/mlq for root, else $XDG_DATA_HOME/mlq or ~/.local/share/mlq")
 	variable(cmd.Flags(), "data", "MLQ_DATA")
 	return data
 }

@@ -19,26 +19,26 @@ type requestFlags struct {
 
 // textFields are sent as they are given.
 var textFields = []struct{ field, flag, usage string }{
-	{"gpu_mem", "gpu-mem", `memory per device, as 40GB`},
-	{"gpu_type", "gpu-type", `model, as H100 or A100*80GB`},
-	{"min_cc", "min-cc", "least compute capability, as 8.0"},
-	{"host", "host", "only on this host"},
-	{"python", "python", "environment: a name, a version as 3.11, or a path"},
-	{"workdir", "workdir", "directory on the host, of a shared file system"},
-	{"name", "name", "name for people"},
-	{"timeout", "timeout", "time limit of one attempt, as 2h"},
-	{"queue_timeout", "queue-timeout", "fail when it has waited this long"},
-	{"grace", "grace", "time between SIGTERM and SIGKILL"},
-	{"run_at", "run-at", "not before this time, as 2026-01-31T08:00:00Z"},
-	{"on_partition", "on-partition", "kill or keep, when its host cannot reach the store"},
-	{"result_ttl", "result-ttl", "forget the result after this time"},
+	{"gpu_mem", "gpu-mem", `memory per device, as 40GB or bytes (default: any)`},
+	{"gpu_type", "gpu-type", `model, as H100 or A100*80GB (default: any)`},
+	{"min_cc", "min-cc", "least compute capability, as 8.0 (default: any)"},
+	{"host", "host", "only on this host (default: any)"},
+	{"python", "python", "environment: a name, a version as 3.11, or a path (default: any)"},
+	{"workdir", "workdir", "directory on the host, of a shared file system (default: one of its own)"},
+	{"name", "name", "name for people (default: the function's or program's)"},
+	{"timeout", "timeout", "time limit of one attempt, as 2h (default: none)"},
+	{"queue_timeout", "queue-timeout", "fail when it has waited this long, as 30m (default: never)"},
+	{"grace", "grace", "time between SIGTERM and SIGKILL, as 30s (default 10s)"},
+	{"run_at", "run-at", "not before this time, as 2026-01-31T08:00:00Z (default: now)"},
+	{"on_partition", "on-partition", "kill or keep, when its host cannot reach the store (default kill)"},
+	{"result_ttl", "result-ttl", "forget the result after this time, as 30d (default: never)"},
 	{"key", "key", "idempotency key: the same key finds the same job"},
 }
 
 var countFields = []struct{ field, flag, usage string }{
-	{"gpus", "gpus", "number of devices; 0 is a CPU slot"},
-	{"priority", "priority", "higher runs first; users -10 to 0"},
-	{"retries", "retries", "how often to try again after a failure"},
+	{"gpus", "gpus", "number of devices; 0 is a CPU slot (default 1)"},
+	{"priority", "priority", "higher runs first; users -10 to 0, admins to 10 (default 0)"},
+	{"retries", "retries", "how often to try again after a failure (default 0)"},
 }
 
 func bindRequest(cmd *cobra.Command) *requestFlags {
@@ -101,10 +101,16 @@ func (q *requestFlags) addAfter(fields map[string]any) error {
 	return err
 }
 
-// readMessage takes MSG as JSON where it is that, else as a text.
-func readMessage(text string) any {
-	if json.Valid([]byte(text)) {
-		return json.RawMessage(text)
+// readMessage takes MSG as JSON where it is that, else as a text. What begins
+// like an object, a list or a quoted text and is none is a slip.
+func readMessage(text string) (any, error) {
+	var value json.RawMessage
+	err := json.Unmarshal([]byte(text), &value)
+	if err == nil {
+		return value, nil
 	}
-	return text
+	if strings.ContainsAny(strings.TrimSpace(text)[:min(1, len(strings.TrimSpace(text)))], "{[\"") {
+		return nil, usage("MSG is not valid JSON: %w", err).with("a text that begins like JSON is given in JSON's quotes")
+	}
+	return text, nil
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,7 +47,12 @@ Which server and with which token is said by flags, variables or the file
 	add(root, io, groupJobs, newSubmit, newRun, newJobs, newJob, newResult, newLogs, newCancel, newRequeue, newWhy)
 	add(root, io, groupAdmin, newQueue, newGPUs, newHosts, newLeases, newDrain, newToken)
 	add(root, io, "", newVersion, newSlot)
+	root.SetHelpCommand(newHelp(root))
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		strictly(completion)
+	}
 	return root
 }
 
@@ -77,7 +85,7 @@ func commandNames(cmd *cobra.Command) (names []string) {
 
 // wrongFlag turns what the flag parser says into one line of ours.
 func wrongFlag(cmd *cobra.Command, err error) error {
-	e := usage("%w", err)
+	e := usage("%w", plainly(err))
 	given := strings.TrimPrefix(err.Error(), "unknown flag: --")
 	if given == err.Error() {
 		return e.with("see %s --help", cmd.CommandPath())
@@ -86,6 +94,52 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 		return e.with("did you mean --%s?", near)
 	}
 	return e.with("see %s --help", cmd.CommandPath())
+}
+
+// plainly says of a value that is no number, or neither yes nor no, what is
+// wanted, instead of which function could not read it.
+func plainly(err error) error {
+	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	if _, ok := errors.AsType[*strconv.NumError](invalid.Unwrap()); !ok {
+		return fmt.Errorf("--%s %s: %w", invalid.GetFlag().Name, invalid.GetValue(), invalid.Unwrap())
+	}
+	want := "a whole number"
+	if invalid.GetFlag().Value.Type() == "bool" {
+		want = "true or false"
+	}
+	return fmt.Errorf("--%s %s: want %s", invalid.GetFlag().Name, invalid.GetValue(), want)
+}
+
+// newHelp is the command that shows another one's help page. Unlike cobra's it
+// refuses one that does not exist.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Show the help page of a command",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownCommand(root, args)
+			}
+			return cmd.Help()
+		},
+	}
+}
+
+// strictly makes a command that cobra adds itself refuse what it does not know.
+func strictly(cmd *cobra.Command) {
+	if cmd.HasSubCommands() {
+		cmd.Args, cmd.RunE = cobra.ArbitraryArgs, unknownCommand
+	} else {
+		cmd.Args = none()
+	}
+	for _, child := range cmd.Commands() {
+		strictly(child)
+	}
 }
 
 func flagNames(cmd *cobra.Command) (names []string) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/scheduler"
@@ -18,7 +19,8 @@ const runLong = `Run a program on a device. Its output follows as it comes, and 
 passed on. Ctrl-C cancels the job; a second one stops waiting for that.
 
 The program starts in this directory where that path exists on the host, else in
-the job's own; the job's log says which. With -d it runs on its own, and its id is printed.`
+the job's own; the job's log says which. Its standard input is empty. With -d it
+runs on its own, and its id is printed.`
 
 // cancelPatience is how long Ctrl-C waits for the job's end, beyond its grace.
 const cancelPatience = 90 * time.Second
@@ -116,6 +118,11 @@ func passOn(job *api.Job) error {
 	if n := len(job.Attempts); n > 0 && job.Reason == scheduler.ReasonError {
 		if code := job.Attempts[n-1].ExitCode; code > 0 {
 			e.code = code
+		}
+	}
+	if n := len(job.Attempts); n > 0 && job.Reason == scheduler.ReasonKilled {
+		if number := unix.SignalNum(job.Attempts[n-1].Signal); number > 0 {
+			e.code = exitSignal + int(number)
 		}
 	}
 	return e

@@ -16,7 +16,8 @@ import (
 )
 
 const submitLong = `Submit a function of a Python file. The file's source is sent; the function is
-called with MSG: JSON where it is valid JSON, else the text itself; without MSG, with no argument.
+called with MSG: JSON where it is valid JSON, else the text itself (which then must
+not begin with { [ or "); without MSG, with no argument.
 
 Prints the job's id alone. With --wait the job's output follows, and the exit
 code is 0 if it succeeded and 1 if not.`
@@ -77,9 +78,9 @@ func addSource(fields map[string]any, args []string) error {
 	}
 	fields["source"], fields["function"], fields["filename"] = string(source), args[0][colon+1:], filepath.Base(file)
 	if len(args) == 2 {
-		fields["msg"] = readMessage(args[1])
+		fields["msg"], err = readMessage(args[1])
 	}
-	return nil
+	return err
 }
 
 // submitJob submits once, whatever happens to the answer: the key makes a

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,13 +50,16 @@ func explain(w io.Writer, why *api.Why) error {
 	for _, reason := range why.Reasons {
 		fmt.Fprintf(w, "- %s\n", harmless(reason.Text))
 	}
+	if why.Estimate.Basis == "" { // it waits no more
+		return nil
+	}
 	_, err := fmt.Fprintln(w, estimateInWords(why.Estimate))
 	return err
 }
 
 func estimateInWords(e api.Estimate) string {
 	if e.Earliest == nil || e.Latest == nil {
-		return "starts: unknown (" + harmless(e.Basis) + ")"
+		return "starts: unknown (" + harmless(strings.TrimPrefix(e.Basis, "unknown: ")) + ")"
 	}
 	return fmt.Sprintf("starts in %s to %s (%s)", fromSeconds(*e.Earliest), fromSeconds(*e.Latest), harmless(e.Basis))
 }
