@@ -27,7 +27,8 @@ type lab struct {
 	gpus    string
 	servers []*daemon
 	agent   *daemon
-	admin   string // token
+	admin   string   // token
+	more    []string // of the servers' environment
 }
 
 // newLab starts n servers that share a folder of blobs, and an agent that
@@ -86,7 +87,7 @@ func (l *lab) start(args ...string) *daemon {
 }
 
 func (l *lab) env() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "MLQ_TIME_SCALE=10"}
+	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "MLQ_TIME_SCALE=10"}, l.more...)
 }
 
 func (l *lab) read(name string) string {
@@ -121,26 +122,35 @@ func roundRobin(t *testing.T, servers []*daemon) string {
 // TestSeveralServers: what one server took, every other one can tell.
 func TestSeveralServers(t *testing.T) {
 	l := newLab(t, 3)
-	t.Run("submit here, read there", l.submitHereReadThere)
-	t.Run("behind a proxy", l.behindProxy)
+	t.Run("submit here, read there", func(t *testing.T) {
+		l.submitHereReadThere(t, l.servers[0].url, l.servers[1].url, l.servers[2].url)
+	})
+	t.Run("behind a proxy", func(t *testing.T) {
+		front := roundRobin(t, l.servers)
+		l.submitHereReadThere(t, front, front, front)
+		l.manyBehind(t, front)
+	})
 }
 
-func (l *lab) submitHereReadThere(t *testing.T) {
+// submitHereReadThere submits at one server; the result is read at the next,
+// and log and events at a third.
+func (l *lab) submitHereReadThere(t *testing.T, first, second, third string) {
 	const size = 100 << 20
-	id := l.post(t, l.servers[0].url, "import random\n\n"+
+	id := l.post(t, first, "import random\n\n"+
 		"def big(n):\n    print('making', n, 'bytes')\n    return random.Random(7).randbytes(n)\n", "big", size)
 	sum := sha256.New()
-	body := l.get(t, l.servers[1].url, "/jobs/"+id+"/result?wait=30s")
+	body := l.get(t, second, "/jobs/"+id+"/result?wait=30s")
 	if n, err := io.Copy(sum, body); n != size || err != nil {
 		t.Fatalf("the other server gave %d bytes, %v", n, err)
 	}
 	if got, want := hex.EncodeToString(sum.Sum(nil)), l.expected(size); got != want {
 		t.Errorf("SHA-256 of the result is %s, want %s", got, want)
 	}
-	if log := text(t, l.get(t, l.servers[2].url, "/jobs/"+id+"/logs")); !strings.Contains(log, "making") {
+	if log := text(t, l.get(t, third, "/jobs/"+id+"/logs")); !strings.Contains(log, "making") {
 		t.Errorf("log at the third server: %q", log)
 	}
-	events := text(t, l.get(t, l.servers[1].url, "/jobs/"+id+"/events"))
+	text(t, l.get(t, first, "/readyz")) // behind a proxy: one on, past the server that took the job
+	events := text(t, l.get(t, second, "/jobs/"+id+"/events"))
 	for _, kind := range []string{"submitted", "running", "succeeded"} {
 		if !strings.Contains(events, `"kind":"`+kind+`"`) {
 			t.Errorf("no event %q at the other server:\n%s", kind, events)
@@ -155,8 +165,7 @@ func (l *lab) expected(size int) string {
 	return strings.TrimSpace(l.command(python, "-c", program))
 }
 
-func (l *lab) behindProxy(t *testing.T) {
-	front := roundRobin(t, l.servers)
+func (l *lab) manyBehind(t *testing.T, front string) {
 	for i := range 6 {
 		id := l.post(t, front, "def double(n):\n    print('doubling', n)\n    return 2 * n\n", "double", i)
 		if got := text(t, l.get(t, front, "/jobs/"+id+"/result?wait=30s")); got != fmt.Sprint(2*i) {
