@@ -16,7 +16,8 @@ import (
 )
 
 const runLong = `Run a program on a device. Its output follows as it comes, and its exit code is
-passed on. Ctrl-C cancels the job; a second one stops waiting for that.
+passed on. Where the job waits, a line on standard error says why. Ctrl-C cancels
+the job; a second one stops waiting for that.
 
 The program starts in this directory where that path exists on the host, else in
 the job's own; the job's log says which. Its standard input is empty. With -d it
@@ -76,7 +77,9 @@ func addCommand(fields map[string]any, command []string) error {
 
 // followRun streams the job's output; a signal cancels it.
 func followRun(ctx context.Context, io streams, r *remote, id scheduler.JobID) error {
+	end := whileWaiting(ctx, io, r, id)
 	err := copyLog(ctx, io.out, r, id, 0, true)
+	end()
 	if s, ok := errors.AsType[signalled](context.Cause(ctx)); ok {
 		return cancelRun(ctx, io, r, id, s)
 	}
