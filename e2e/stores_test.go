@@ -35,8 +35,14 @@ func carriesAJob(t *testing.T, store, worth, cert string) {
 	l := &lab{t: t, dir: t.TempDir(), redis: store, more: []string{"SSL_CERT_FILE=" + cert}}
 	d := l.start("serve", "--with-agent", "--gpus", "cpu:1", "--python", python, "--data", filepath.Join(l.dir, "server0"))
 	l.servers, l.admin = []*daemon{d}, strings.TrimSpace(l.read("server0/admin.token"))
-	if said := d.out.String(); !strings.Contains(said, worth) || strings.Contains(said, "cret@") {
-		t.Errorf("it says\n%swant %q, and no password", said, worth)
+	err := eventually(startPatience, func() error {
+		if said := d.out.String(); !strings.Contains(said, worth) || strings.Contains(said, "cret@") {
+			return fmt.Errorf("it says\n%swant %q, and no password", said, worth)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 	l.eventually(`ok +1/1`, "hosts")
 	if out := l.mlq("run", "--", "echo", "there and back"); out != "there and back\n" {
