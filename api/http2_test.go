@@ -129,9 +129,9 @@ func TestStreamFlood(t *testing.T) {
 	if most != 100 || refused != 900 {
 		t.Errorf("the server announces %d streams and refused %d", most, refused)
 	}
-	if n := w.metric("mlq_http_requests_under_way"); n != 101 { // and the scrape
-		t.Errorf("%v requests are under way", n)
-	}
+	eventually(w, "100 requests and the scrape are under way", func() bool {
+		return w.metric("mlq_http_requests_under_way") == 101
+	})
 	must(t, c.conn.Close())
 	w.onlyTheScrape()
 }

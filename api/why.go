@@ -40,7 +40,7 @@ func (s *Server) whyJob(c *call) error {
 	for i, r := range why.Reasons {
 		w.Reasons[i] = WhyReason{Code: r.Code, Text: r.Text}
 	}
-	if why.Estimate.Latest > 0 {
+	if why.Estimate.Known {
 		earliest, latest := why.Estimate.Earliest.Seconds(), why.Estimate.Latest.Seconds()
 		w.Estimate.Earliest, w.Estimate.Latest = &earliest, &latest
 	}

@@ -163,6 +163,9 @@ type part struct {
 	given    []JobID // before
 }
 
+// later is how many jobs of the batch follow in other chunks.
+func (p *part) later() int { return len(p.items) - len(p.given) - (p.to - p.from) }
+
 // chunk cuts the items that follow those already given.
 func (b *batch) chunk(given []JobID) *chunk {
 	from, bytes := len(given), 0

@@ -43,7 +43,7 @@ func (s *Scheduler) estimate(ctx context.Context, sc scene, job *Job) (Estimate,
 		return unknown(missing)
 	}
 	return Estimate{
-		Earliest: wait / 2, Latest: 2 * wait,
+		Known: true, Earliest: wait / 2, Latest: 2 * wait,
 		Basis: fmt.Sprintf("%d jobs ahead and %d running, each as long as its like took before (median of up to %d), or half its time limit", sc.ahead, len(sc.leases), medianOf),
 	}, nil
 }

@@ -78,8 +78,9 @@ type WhyReason struct {
 	Text string // in words
 }
 
-// Estimate of when a job starts: a range with its basis in words, or the zero range and why there is none.
+// Estimate of when a job starts: a range with its basis in words, or why there is none.
 type Estimate struct {
+	Known            bool
 	Earliest, Latest time.Duration
 	Basis            string
 }

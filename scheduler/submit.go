@@ -209,13 +209,15 @@ func (e *quotaError) Error() string {
 func (e *quotaError) Unwrap() error { return ErrQuota }
 
 // limitQueued guards each user's limit of waiting jobs; where one user's parts
-// say different limits, the lowest.
+// say different limits, the lowest. A batch leaves room for what it has yet to
+// commit: one that does not fit as a whole is refused with its first chunk.
 func (d *draft) limitQueued(parts []*part) {
-	type load struct{ jobs, limit int }
+	type load struct{ jobs, later, limit int }
 	loads := make(map[string]load, 1)
 	for _, p := range parts {
 		l := loads[p.who.User]
 		l.jobs += p.to - p.from
+		l.later += p.later()
 		if most := p.who.MaxQueued; most > 0 && (l.limit == 0 || most < l.limit) {
 			l.limit = most
 		}
@@ -223,7 +225,7 @@ func (d *draft) limitQueued(parts []*part) {
 	}
 	for _, user := range sortedKeys(loads) {
 		if l := loads[user]; l.limit > 0 {
-			d.guardElse(store.AtMost(keyWaiting(user), int64(l.jobs), int64(l.limit)), &quotaError{user, l.limit})
+			d.guardElse(store.AtMost(keyWaiting(user), int64(l.jobs), int64(l.limit-l.later)), &quotaError{user, l.limit})
 		}
 	}
 }

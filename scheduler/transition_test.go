@@ -507,7 +507,7 @@ func TestWhyAndEstimate(t *testing.T) {
 	if why.Position != 2 || why.Reasons[0].Code != "devices-busy" || why.Reasons[1].Code != "queue" {
 		t.Fatalf("%+v", why)
 	}
-	if why.Estimate.Latest == 0 || !strings.Contains(why.Estimate.Basis, "median") {
+	if !why.Estimate.Known || why.Estimate.Latest == 0 || !strings.Contains(why.Estimate.Basis, "median") {
 		t.Errorf("%+v", why.Estimate)
 	}
 	strange := w.submit("bob", func(s *scheduler.Submission) { s.Function = "never seen" })
@@ -515,7 +515,7 @@ func TestWhyAndEstimate(t *testing.T) {
 	_ = strange
 	why, err = w.s.Why(w.ctx, behind)
 	w.must(err)
-	if !strings.HasPrefix(why.Estimate.Basis, "unknown") {
+	if why.Estimate.Known || !strings.HasPrefix(why.Estimate.Basis, "unknown") {
 		t.Errorf("%+v", why.Estimate)
 	}
 }

@@ -61,6 +61,9 @@ func estimateInWords(e api.Estimate) string {
 	if e.Earliest == nil || e.Latest == nil {
 		return "starts: unknown (" + harmless(strings.TrimPrefix(e.Basis, "unknown: ")) + ")"
 	}
+	if *e.Latest == 0 {
+		return "starts at once (" + harmless(e.Basis) + ")"
+	}
 	return fmt.Sprintf("starts in %s to %s (%s)", fromSeconds(*e.Earliest), fromSeconds(*e.Latest), harmless(e.Basis))
 }
 
