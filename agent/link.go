@@ -28,10 +28,12 @@ type link struct {
 	fleet *fleet
 	log   zerolog.Logger
 
-	mu     sync.Mutex
-	client *slot.Client
-	line   int // counts the connections
-	owners map[scheduler.LeaseRef]*attempt
+	mu      sync.Mutex
+	client  *slot.Client
+	line    int // counts the connections
+	owners  map[scheduler.LeaseRef]*attempt
+	leaving bool          // run makes no further connection, and so starts no slot
+	left    chan struct{} // closed when run has returned
 }
 
 // connect makes the first connection, before the agent joins.
@@ -47,11 +49,16 @@ func (l *link) connect(ctx context.Context) (slot.State, error) {
 	return c.State(), nil
 }
 
-// run serves the line until ctx ends; the slot lives on.
+// run serves the line until ctx ends, or until the slot has quit; else the slot
+// lives on.
 func (l *link) run(ctx context.Context) {
+	defer close(l.left)
 	pause := 50 * time.Millisecond
 	for ctx.Err() == nil {
 		c, err := l.current(ctx)
+		if errors.Is(err, errLeaving) {
+			return
+		}
 		if err != nil {
 			l.log.Warn().Err(err).Str("device", l.uuid).Msg("cannot reach the slot, trying again")
 			sleep(ctx, pause)
@@ -63,10 +70,16 @@ func (l *link) run(ctx context.Context) {
 	}
 }
 
+// errLeaving: the agent ends, and the slot with it.
+var errLeaving = errors.New("the agent is leaving")
+
 func (l *link) current(ctx context.Context) (*slot.Client, error) {
 	l.mu.Lock()
-	c := l.client
+	c, leaving := l.client, l.leaving
 	l.mu.Unlock()
+	if leaving {
+		return nil, errLeaving
+	}
 	if c != nil {
 		return c, nil
 	}
@@ -88,8 +101,9 @@ func (l *link) serve(ctx context.Context, c *slot.Client) {
 	l.fleet.setReady(l.uuid, false)
 	l.mu.Lock()
 	l.client = nil
+	leaving := l.leaving
 	l.mu.Unlock()
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && !leaving {
 		l.log.Warn().Err(c.Err()).Str("device", l.uuid).Msg("lost the line to the slot")
 		_ = c.Close()
 	}
@@ -189,7 +203,21 @@ func (l *link) done(ref scheduler.LeaseRef) {
 	l.tell("done", func(c *slot.Client) error { return c.Done(ref) })
 }
 
-func (l *link) quit() { l.tell("quit", (*slot.Client).Quit) }
+// quit ends the slot, which has no attempt, over the line on which it may have
+// been told so just now, and waits until it is gone. From here on none is
+// started in its place.
+func (l *link) quit(ctx context.Context) {
+	l.mu.Lock()
+	l.leaving = true
+	l.mu.Unlock()
+	if err := l.send((*slot.Client).Quit); err != nil {
+		return // retireSlots finds what is there
+	}
+	select {
+	case <-l.left:
+	case <-ctx.Done():
+	}
+}
 
 func (l *link) tell(what string, do func(*slot.Client) error) {
 	if err := l.send(do); err != nil {

@@ -72,7 +72,7 @@ func (a *Agent) attemptOf(ref scheduler.LeaseRef) *attempt {
 func (a *Agent) newLink(d gpu.Device) *link {
 	return &link{
 		uuid: d.UUID, fleet: a.fleet, log: a.opts.Log, owners: map[scheduler.LeaseRef]*attempt{},
-		found: a.takeOver,
+		found: a.takeOver, left: make(chan struct{}),
 		start: func(ctx context.Context) (*slot.Client, error) {
 			return slot.Start(ctx, a.opts.SlotCommand, a.slotOptions(d))
 		},

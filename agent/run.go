@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -12,14 +13,18 @@ import (
 const (
 	slotPatience = 20 * time.Second // for all slots to say what they have
 	quietWithin  = 3 * time.Second  // for short steps to be done at the end
+	quitWithin   = 10 * time.Second // for idle slots to be gone
 )
 
 // Run joins and works until ctx ends. Then it takes no new work and, with
 // Options.Drain, waits for what runs; otherwise the jobs go on in their slots,
 // and the next agent adopts them. ErrReplaced: another process took this
-// host's name; the jobs here were killed.
+// host's name; the jobs here were killed. Either way no slot without a job is
+// left behind, whenever ctx ends.
 func (a *Agent) Run(ctx context.Context) error {
+	defer a.retireSlots() // the last of all, when nothing here starts slots any more
 	a.attempts, a.stopAll = context.WithCancel(context.WithoutCancel(ctx))
+	defer a.attemptsRun.Wait()
 	defer a.stopAll()
 	var loops sync.WaitGroup
 	defer loops.Wait()
@@ -48,6 +53,7 @@ func (a *Agent) findAttempts(ctx context.Context) bool {
 				a.warn(ctx, err, "cannot start a slot")
 				return
 			}
+			a.fleet.setReady(l.uuid, true) // so that the join tells the store of a free device
 			if s.Attempt != nil {
 				a.takeOver(l, s, 1)
 			}
@@ -108,9 +114,7 @@ func (a *Agent) leave(replaced <-chan error) {
 	} else {
 		a.awaitAttempts(replaced, func(t *attempt) bool { return t.watching.Load() }, quietWithin)
 	}
-	a.quitIdle()
-	a.stopAll()
-	a.attemptsRun.Wait()
+	a.stopAndQuit()
 }
 
 // killAll ends all jobs here because their leases are not ours any more.
@@ -119,9 +123,7 @@ func (a *Agent) killAll() {
 		t.hear(scheduler.RenewAnswer{Ref: t.ref, Gone: true})
 	}
 	a.awaitAttempts(nil, func(t *attempt) bool { return false }, a.timing.Empty-a.timing.Kill+quietWithin)
-	a.quitIdle()
-	a.stopAll()
-	a.attemptsRun.Wait()
+	a.stopAndQuit()
 }
 
 // awaitAttempts waits until every attempt is over or may be left, at most for
@@ -160,15 +162,38 @@ func (a *Agent) watchAPI(ctx context.Context) {
 	a.away.run(ctx, a.opts.API.Ready, a.fleet.wake)
 }
 
-// quitIdle ends the slots that have nothing to do.
-func (a *Agent) quitIdle() {
+// stopAndQuit ends the attempts' steps, then the slots that no attempt was left to.
+func (a *Agent) stopAndQuit() {
 	busy := map[*link]bool{}
 	for _, t := range a.running() {
 		busy[t.link] = true
 	}
+	a.stopAll()
+	a.attemptsRun.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), quietWithin)
+	defer cancel()
+	var all sync.WaitGroup
 	for _, l := range a.links {
 		if !busy[l] {
-			l.quit()
+			all.Go(func() { l.quit(ctx) })
 		}
 	}
+	all.Wait()
+}
+
+// retireSlots ends every slot that has nothing to do, also one to which there
+// never was a line: because the agent ended while it started, or the line broke.
+// What a slot has, it says itself.
+func (a *Agent) retireSlots() {
+	ctx, cancel := context.WithTimeout(context.Background(), quitWithin)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, d := range a.devices {
+		all.Go(func() {
+			if err := slot.Retire(ctx, a.slotOptions(d).Dir); err != nil {
+				a.opts.Log.Warn().Err(err).Str("device", d.UUID).Msg("a slot stays")
+			}
+		})
+	}
+	all.Wait()
 }
