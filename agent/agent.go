@@ -125,7 +125,11 @@ func (a *Agent) findHost(ctx context.Context) (err error) {
 	if pythons == nil {
 		pythons = pyenv.Guess(os.Getenv("VIRTUAL_ENV"), a.opts.SlotCommand[0])
 	}
-	a.environments = pyenv.Probe(ctx, pythons, nil)
+	var safe safety
+	a.environments = pyenv.Probe(ctx, pythons, safe.probeAs)
+	if root() && a.accounts.runAs == RunAsSelf {
+		safe.refuse(a.environments)
+	}
 	for _, e := range a.environments {
 		if e.Problem != "" {
 			a.opts.Log.Warn().Str("environment", e.Name).Msg(e.Problem)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -81,7 +82,7 @@ func ask(ctx context.Context, path string, as Account) (facts, error) {
 	var out, errOut bytes.Buffer
 	cmd := exec.CommandContext(ctx, path, "-I", "-c", probeScript)
 	cmd.Stdout, cmd.Stderr = &out, &errOut
-	cmd.Dir = "/"
+	cmd.Dir, cmd.Env = "/", environ()
 	cmd.WaitDelay = time.Second
 	if as != nil {
 		as(cmd)
@@ -94,6 +95,18 @@ func ask(ctx context.Context, path string, as Account) (facts, error) {
 		return facts{}, errors.New("it is not a Python interpreter")
 	}
 	return f, nil
+}
+
+// environ is what a probe finds: nothing of the caller's secrets, for it may
+// run as another user.
+func environ() []string {
+	env := []string{"LANG=C.UTF-8"}
+	for _, name := range []string{"PATH", "HOME"} {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
 }
 
 // explain prefers the interpreter's own last words to "exit status 1".

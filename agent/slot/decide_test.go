@@ -222,14 +222,14 @@ func TestRootExecutesOnlyItsOwnFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := checkEnvironment(python); err != nil {
+	if err := CheckForRoot(python); err != nil {
 		t.Fatalf("a safe environment is refused: %v", err)
 	}
 	for _, path := range []string{python, module, site, root, filepath.Join(root, "extra")} {
 		if err := os.Chown(path, 65534, 0); err != nil {
 			t.Fatal(err)
 		}
-		if err := checkEnvironment(python); err == nil || !strings.Contains(err.Error(), path+" belongs to user 65534") {
+		if err := CheckForRoot(python); err == nil || !strings.Contains(err.Error(), path+" belongs to user 65534") {
 			t.Errorf("%s belongs to somebody else: %v", path, err)
 		}
 		if err := os.Chown(path, 0, 0); err != nil {
@@ -239,7 +239,7 @@ func TestRootExecutesOnlyItsOwnFiles(t *testing.T) {
 	if err := os.Chmod(module, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := checkEnvironment(python); err == nil {
+	if err := CheckForRoot(python); err == nil {
 		t.Error("a module that all can write is accepted")
 	}
 }

@@ -3,6 +3,7 @@ package slot
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -33,6 +34,8 @@ func chooseMode(g *Grant, euid uint32, preload bool, unsafe func() error) (mode,
 	}
 	if root {
 		switch err := unsafe(); {
+		case errors.Is(err, fs.ErrNotExist):
+			return mode{}, err
 		case err != nil && account == nil:
 			return mode{}, fmt.Errorf("root runs nothing that others can change: %w", err)
 		case err != nil:

@@ -9,52 +9,94 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
+	"time"
 )
 
 // safety remembers which interpreters root may execute: a process of root never
 // imports or executes a file that somebody else can write. Nothing is executed
 // to find out. Safe for concurrent use.
 type safety struct {
+	runner string // the folder of the runner, which root imports too
+
 	mu    sync.Mutex
-	known map[string]error // by the interpreter's path; nil: safe
+	known map[string]finding // by the interpreter's path
 }
 
+// finding is what was found, and when: root itself may change what it looked at.
+type finding struct {
+	err error // nil: safe
+	at  time.Time
+}
+
+// freshly is how old a finding may be when a process of root is started on it.
+// What root imports later it has then, in memory.
+const freshly = 10 * time.Second
+
 // check says why root must not execute this interpreter, nil if it may.
-func (s *safety) check(python string) error {
+func (s *safety) check(python string) error { return s.find(python, -1) }
+
+// recheck is check with a finding that is not old.
+func (s *safety) recheck(python string) error { return s.find(python, freshly) }
+
+// find looks anew where there is no finding, or one older than maxAge (< 0: any will do).
+func (s *safety) find(python string, maxAge time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err, ok := s.known[python]; ok {
-		return err
+	if f, ok := s.known[python]; ok && (maxAge < 0 || time.Since(f.at) <= maxAge) {
+		return f.err
 	}
-	err := checkEnvironment(python)
+	err := CheckForRoot(python, s.runner)
 	if s.known == nil {
-		s.known = map[string]error{}
+		s.known = map[string]finding{}
 	}
-	s.known[python] = err
+	s.known[python] = finding{err, time.Now()}
 	return err
 }
 
-// checkEnvironment looks at the interpreter, at every link on the way to it,
-// at the library folders of its prefixes with all that lies in them, and at
-// the folders that .pth files add.
-func checkEnvironment(python string) error {
-	prefixes := map[string]bool{filepath.Dir(filepath.Dir(python)): true}
-	real, err := checkLinks(python)
+// CheckForRoot says why a process of root must not execute this interpreter, nil
+// if it may. It looks at every step of every path that leads to the interpreter,
+// its pyvenv.cfg and its libraries, at all that lies in these, at the folders
+// that .pth files add, and at further folders that it is to import from.
+func CheckForRoot(python string, more ...string) error {
+	var i inspection
+	for _, dir := range more {
+		if err := i.tree(dir); err != nil {
+			return err
+		}
+	}
+	real, err := i.follow(python)
 	if err != nil {
 		return err
 	}
-	prefixes[filepath.Dir(filepath.Dir(real))] = true
-	if home := venvHome(filepath.Dir(filepath.Dir(python))); home != "" {
-		prefixes[filepath.Dir(home)] = true
-	}
-	for prefix := range prefixes {
-		libraries, err := filepath.Glob(filepath.Join(prefix, "lib*", "python*"))
+	bin := filepath.Dir(python)
+	prefixes := map[string]bool{filepath.Dir(bin): true, filepath.Dir(filepath.Dir(real)): true}
+	for _, dir := range []string{bin, filepath.Dir(bin)} {
+		home, err := i.venvHome(filepath.Join(dir, "pyvenv.cfg"))
 		if err != nil {
 			return err
 		}
-		for _, dir := range libraries {
-			if err := checkFolder(dir); err != nil {
+		if home != "" {
+			prefixes[filepath.Dir(home)] = true
+		}
+	}
+	for prefix := range prefixes {
+		if err := i.libraries(prefix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// libraries looks at what an interpreter of this prefix imports from; Debian's
+// also looks into PREFIX/local.
+func (i *inspection) libraries(prefix string) error {
+	for _, pattern := range []string{"lib*/python*", "lib*/libpython*", "local/lib*/python*"} {
+		found, err := filepath.Glob(filepath.Join(prefix, pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range found {
+			if err := i.tree(path); err != nil {
 				return err
 			}
 		}
@@ -62,99 +104,32 @@ func checkEnvironment(python string) error {
 	return nil
 }
 
-// checkLinks follows the links of a file one by one and returns where they end.
-func checkLinks(path string) (string, error) {
-	const maxLinks = 40 // as the kernel has it
-	for range maxLinks {
-		if err := checkParents(path); err != nil {
-			return "", err
-		}
-		info, err := os.Lstat(path)
-		if err != nil {
-			return "", err
-		}
-		if info.Mode()&fs.ModeSymlink == 0 {
-			return path, checkOwner(path, info)
-		}
-		target, err := os.Readlink(path)
-		if err != nil {
-			return "", err
-		}
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(path), target)
-		}
-		path = target
-	}
-	return "", fmt.Errorf("%s: too many links", path)
-}
-
-// checkParents looks at every folder above path: who can write one can exchange
-// what is below. Not so in root's sticky folders (/tmp): there nobody else can
-// rename or remove what is root's, and what is below was or is checked to be.
-func checkParents(path string) error {
-	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		info, err := os.Stat(dir)
-		if err != nil {
-			return err
-		}
-		if err := checkOwner(dir, info); err != nil && !rootsSticky(info) {
-			return err
-		}
-		if dir == "/" {
-			return nil
-		}
-	}
-}
-
-func checkFolder(dir string) error {
-	if err := checkParents(dir); err != nil {
-		return err
-	}
-	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := entry.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if info.Mode()&fs.ModeSymlink != 0 {
-			return checkTarget(path)
-		}
-		if err := checkOwner(path, info); err != nil {
-			return err
-		}
-		if strings.HasSuffix(path, ".pth") && info.Mode().IsRegular() {
-			return checkPth(path)
-		}
-		return nil
-	})
-}
-
-// checkTarget looks at where a link inside a library leads; one that leads nowhere is harmless.
-func checkTarget(path string) error {
-	real, err := filepath.EvalSymlinks(path)
+// venvHome reads the folder of the interpreter that a virtual environment was
+// made with; "" where there is no such file.
+func (i *inspection) venvHome(config string) (string, error) {
+	path, err := i.follow(config)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return "", nil
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	info, err := os.Stat(real)
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if err := checkParents(real); err != nil {
-		return err
+	for line := range strings.SplitSeq(string(text), "\n") {
+		key, value, _ := strings.Cut(line, "=")
+		if strings.EqualFold(strings.TrimSpace(key), "home") {
+			return strings.TrimSpace(value), nil
+		}
 	}
-	return checkOwner(real, info)
+	return "", nil
 }
 
-// checkPth looks at the folders that a .pth file puts on the path.
-func checkPth(path string) error {
+// pth looks at the folders that a .pth file puts on the path, reading it as
+// site.py does.
+func (i *inspection) pth(path string) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -162,57 +137,30 @@ func checkPth(path string) error {
 	defer file.Close()
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "import") {
-			continue
-		}
-		if !filepath.IsAbs(line) {
-			line = filepath.Join(filepath.Dir(path), line)
-		}
-		if _, err := os.Stat(line); err != nil {
-			continue // python ignores it too
-		}
-		if err := checkFolder(line); err != nil {
+		if err := i.pthLine(path, lines.Text()); err != nil {
 			return err
 		}
 	}
 	return lines.Err()
 }
 
-// rootsSticky: everybody may create in it, only owners may rename and remove.
-func rootsSticky(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && stat.Uid == 0 && info.Mode()&fs.ModeSticky != 0
-}
-
-// checkOwner: root's, and nobody else can write it. For a folder that is
-// searched, sticky is no exception: who can create in it can add what is looked
-// for by name.
-func checkOwner(path string, info fs.FileInfo) error {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return fmt.Errorf("%s: no owner known", path)
-	}
-	if stat.Uid != 0 {
-		return fmt.Errorf("%s belongs to user %d, not to root", path, stat.Uid)
-	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("%s can be written by others than root", path)
-	}
-	return nil
-}
-
-// venvHome is the folder of the interpreter that a virtual environment was made with.
-func venvHome(prefix string) string {
-	text, err := os.ReadFile(filepath.Join(prefix, "pyvenv.cfg"))
-	if err != nil {
-		return "" // not a virtual environment
-	}
-	for line := range strings.SplitSeq(string(text), "\n") {
-		key, value, _ := strings.Cut(line, "=")
-		if strings.TrimSpace(key) == "home" {
-			return strings.TrimSpace(value)
+func (i *inspection) pthLine(path, line string) error {
+	switch {
+	case strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#"):
+		return nil
+	case strings.HasPrefix(line, "import ") || strings.HasPrefix(line, "import\t"):
+		if strings.Contains(line, "__editable__") {
+			return fmt.Errorf("%s: an editable installation, whose files lie elsewhere", path)
 		}
+		return nil // code of root's own
 	}
-	return ""
+	line = strings.TrimRight(line, " \t\r")
+	if !filepath.IsAbs(line) {
+		line = filepath.Join(filepath.Dir(path), line)
+	}
+	err := i.tree(line)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nobody else can make it, and python ignores it
+	}
+	return err
 }

@@ -35,7 +35,7 @@ type spareKey struct {
 }
 
 func newStable(o *Options, n *nursery) *stable {
-	return &stable{options: o, nursery: n, spares: map[spareKey]*child{}}
+	return &stable{options: o, nursery: n, safety: safety{runner: o.Runner}, spares: map[spareKey]*child{}}
 }
 
 // mode is how a process for g is come by on this host.
@@ -123,6 +123,12 @@ func (s *stable) stallOf(python string) (*stall, error) {
 			return w, nil
 		}
 		break
+	}
+	// It may be long ago that the mode was chosen.
+	if os.Geteuid() == 0 {
+		if err := s.safety.recheck(python); err != nil {
+			return nil, fmt.Errorf("root runs nothing that others can change: %w", err)
+		}
 	}
 	parent, err := startWarm(s.nursery, s.options, python)
 	if err != nil {
