@@ -5,10 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,7 +29,15 @@ type accounts struct {
 	runAs string
 	fixed *slot.Account // of --run-as USER
 	home  string        // of fixed
+
+	mu     sync.Mutex
+	listed []string // of a host that runs jobs as their submitters
+	at     time.Time
 }
+
+// listFor is how long a list of the accounts is good: one that was made, or
+// taken away, is noticed after that.
+const listFor = 30 * time.Second
 
 // newAccounts checks --run-as. "" is self.
 func newAccounts(runAs string) (*accounts, error) {
@@ -110,6 +121,15 @@ func (a *accounts) list() []string {
 	if a.runAs != RunAsSubmitter {
 		return nil
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.listed == nil || time.Since(a.at) > listFor {
+		a.listed, a.at = readAccounts(), time.Now()
+	}
+	return a.listed
+}
+
+func readAccounts() []string {
 	out, err := exec.Command("getent", "passwd").Output()
 	if err != nil {
 		if out, err = os.ReadFile("/etc/passwd"); err != nil {
@@ -138,22 +158,60 @@ func parsePasswd(text string) []string {
 // mayEnter reports whether a job of the user with this unix name may use the
 // folder as its working directory.
 func (a *accounts) mayEnter(path, unixName string) bool {
-	info, err := os.Stat(path)
-	if err != nil || !info.IsDir() {
-		return false
-	}
 	account, _, err := a.of(unixName)
 	if err != nil {
 		return false
 	}
-	if account == nil {
-		return unix.Access(path, unix.X_OK) == nil
-	}
-	return allows(info, account)
+	return blocked(path, account) == nil
 }
 
-// allows compares the folder's own mode bits with the account; what forbids
-// the way to it shows when the job starts.
+// reach says why jobs of other users could not get to their folders in dir.
+func (a *accounts) reach(dir string) error {
+	if a.runAs == RunAsSelf {
+		return nil
+	}
+	as := a.fixed
+	if as == nil {
+		as = &slot.Account{Name: "a submitter", UID: nobody, GID: nobody}
+	}
+	if err := blocked(dir, as); err != nil {
+		return fmt.Errorf("run-as %s: jobs could not reach their folders: %w; put the data folder elsewhere with --data DIR", a.runAs, err)
+	}
+	return nil
+}
+
+// blocked says what keeps an account from entering a folder, nil for the agent's
+// own: each folder on the way must let it pass.
+func blocked(path string, account *slot.Account) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(real)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is no folder", path)
+	}
+	if account == nil {
+		return unix.Access(real, unix.X_OK)
+	}
+	for dir := real; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return err
+		}
+		if !allows(info, account) {
+			return fmt.Errorf("%s may not enter %s", account.Name, dir)
+		}
+		if dir == "/" {
+			return nil
+		}
+	}
+}
+
+// allows compares the mode bits of one folder with the account.
 func allows(info os.FileInfo, account *slot.Account) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

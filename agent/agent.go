@@ -33,7 +33,7 @@ type Agent struct {
 	devices      []gpu.Device
 	environments []scheduler.Environment
 	accounts     *accounts
-	accountList  []string
+	barred       barred
 	tenants      *tenants
 	cache        *cache
 	workdirs     *workdirs
@@ -114,7 +114,6 @@ func (a *Agent) findHost(ctx context.Context) (err error) {
 	if a.accounts, err = newAccounts(a.opts.RunAs); err != nil {
 		return err
 	}
-	a.accountList = a.accounts.list()
 	if a.devices, err = chooseDevices(ctx, a.opts.Provider, a.opts.Devices); err != nil {
 		return err
 	}
@@ -126,7 +125,7 @@ func (a *Agent) findHost(ctx context.Context) (err error) {
 		pythons = pyenv.Guess(os.Getenv("VIRTUAL_ENV"), a.opts.SlotCommand[0])
 	}
 	var safe safety
-	a.environments = pyenv.Probe(ctx, pythons, safe.probeAs)
+	a.environments = pyenv.Probe(ctx, pythons, safe.probeAs(a.accounts))
 	if root() && a.accounts.runAs == RunAsSelf {
 		safe.refuse(a.environments)
 	}
@@ -141,6 +140,9 @@ func (a *Agent) findHost(ctx context.Context) (err error) {
 func (a *Agent) findFolders() error {
 	f, err := prepareFolders(a.opts.DataDir)
 	if err != nil {
+		return err
+	}
+	if err := a.accounts.reach(f.jobs); err != nil {
 		return err
 	}
 	if a.lockDir == "" {

@@ -51,19 +51,24 @@ func (a *Agent) sample(ctx context.Context, uuid string) gpu.Verdict {
 // reportLoop tells the store what this host has, whenever it changed, and now
 // and then anyway.
 func (a *Agent) reportLoop(ctx context.Context) {
-	var last []scheduler.DeviceReport
+	var last scheduler.Inventory
 	var at time.Time
 	for ctx.Err() == nil {
 		inv := a.inventory()
-		if time.Since(at) >= reportLeast || !slices.Equal(last, inv.Devices) {
+		if time.Since(at) >= reportLeast || differs(last, inv) {
 			if err := a.opts.Scheduler.Report(ctx, a.opts.Name, a.epoch.Load(), inv); err != nil {
 				a.warn(ctx, err, "cannot report the inventory")
 			} else {
-				last, at = inv.Devices, time.Now()
+				last, at = inv, time.Now()
 			}
 		}
 		sleep(ctx, reportEvery)
 	}
+}
+
+// differs: something that people or jobs wait for is another.
+func differs(a, b scheduler.Inventory) bool {
+	return !slices.Equal(a.Devices, b.Devices) || !slices.Equal(a.Accounts, b.Accounts) || !slices.Equal(a.Barred, b.Barred)
 }
 
 // inventory is what this host has now.
@@ -72,7 +77,15 @@ func (a *Agent) inventory() scheduler.Inventory {
 		Host: a.opts.Name, Version: a.opts.Version, BootID: a.bootID,
 		Devices: a.fleet.report(), Environments: a.environments, Labels: a.opts.Labels,
 		Isolation: a.isolation(), RunAs: a.accounts.runAs, Accounts: a.accounts.list(),
+		Barred: a.barred.list(time.Now()),
 	}
+}
+
+// mayEnter reports whether jobs of this unix name may enter the directory.
+func (a *Agent) mayEnter(dir, unix string) bool {
+	ok := a.accounts.mayEnter(dir, unix)
+	a.barred.note(dir, unix, ok, time.Now())
+	return ok
 }
 
 // isolation is the level that jobs have here, in words; never the level asked for.
@@ -88,6 +101,6 @@ func (a *Agent) offer() scheduler.Offer {
 	devices, _ := a.fleet.offered()
 	return scheduler.Offer{
 		Host: a.opts.Name, Devices: devices, Labels: a.opts.Labels,
-		Environments: a.environments, Accounts: a.accountList, WorkDirOK: a.accounts.mayEnter,
+		Environments: a.environments, Accounts: a.accounts.list(), WorkDirOK: a.mayEnter,
 	}
 }

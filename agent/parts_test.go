@@ -113,7 +113,7 @@ func TestWorkDirs(t *testing.T) {
 	w := &workdirs{root: t.TempDir()}
 	first := scheduler.Job{ID: 7, User: "ana", Submitted: time.Unix(1000, 0).UTC()}
 	dir := makeDir(t, w, first)
-	secret := filepath.Join(dir, "out", "checkpoint")
+	secret := filepath.Join(dir, "checkpoint")
 	if err := os.WriteFile(secret, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}

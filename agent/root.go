@@ -7,6 +7,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/mlq-dev/mlq/agent/pyenv"
 	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -40,19 +41,36 @@ func (s *safety) check(python string) error {
 	return err
 }
 
-// probeAs keeps root from executing what somebody else can write: an agent of
-// root asks such an interpreter as the user whose file it is, who can run it
-// anyway, or as nobody.
-func (s *safety) probeAs(cmd *exec.Cmd) {
-	if !root() || s.check(cmd.Path) == nil {
-		return
+// probeAs gives the way in which an agent of root asks interpreters: as who jobs
+// will run, so that it learns whether they can; nil for an agent of somebody else.
+func (s *safety) probeAs(a *accounts) pyenv.Account {
+	if !root() {
+		return nil
 	}
-	uid, gid := uint32(nobody), uint32(nobody)
+	return func(cmd *exec.Cmd) {
+		switch {
+		case a.fixed != nil:
+			become(cmd, a.fixed.UID, a.fixed.GID, a.fixed.Groups)
+		case a.runAs == RunAsSubmitter || s.check(cmd.Path) != nil:
+			// Root executes nothing that somebody else can write: it is asked as the
+			// user whose file it is, who can run it anyway, or as nobody.
+			uid, gid := ownerOf(cmd.Path)
+			become(cmd, uid, gid, nil)
+		}
+	}
+}
+
+func become(cmd *exec.Cmd, uid, gid uint32, groups []uint32) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid, Groups: groups}}
+}
+
+// ownerOf a file; nobody in the place of root.
+func ownerOf(path string) (uid, gid uint32) {
 	var stat syscall.Stat_t
-	if syscall.Stat(cmd.Path, &stat) == nil && stat.Uid != 0 {
-		uid, gid = stat.Uid, stat.Gid
+	if syscall.Stat(path, &stat) != nil || stat.Uid == 0 {
+		return nobody, nobody
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid}}
+	return stat.Uid, stat.Gid
 }
 
 // refuse marks the environments in which jobs of root itself cannot run: a slot

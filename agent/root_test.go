@@ -46,7 +46,7 @@ func TestRootProbesNothingThatOthersCanWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		var s safety
-		found := pyenv.Probe(t.Context(), []pyenv.Candidate{{Name: "default", Path: python}}, s.probeAs)
+		found := pyenv.Probe(t.Context(), []pyenv.Candidate{{Name: "default", Path: python}}, s.probeAs(&accounts{runAs: RunAsSelf}))
 		if found[0].Problem != "" {
 			t.Errorf("probe: %s", found[0].Problem)
 		}
@@ -64,7 +64,9 @@ func TestRootProbesNothingThatOthersCanWrite(t *testing.T) {
 func TestProbeOfWhatIsNotThere(t *testing.T) {
 	var s safety
 	cmd := exec.Command("/no/such/python")
-	s.probeAs(cmd)
+	if as := s.probeAs(&accounts{runAs: RunAsSelf}); as != nil {
+		as(cmd)
+	}
 	if os.Geteuid() == 0 && cmd.SysProcAttr.Credential.Uid != nobody {
 		t.Errorf("asked as %+v", cmd.SysProcAttr.Credential)
 	}

@@ -32,8 +32,9 @@ func (w *workdirs) path(id scheduler.JobID) string {
 
 func (w *workdirs) tagPath(id scheduler.JobID) string { return w.path(id) + ".json" }
 
-// make gives the job its folder with out/ and tmp/ in it, owned by the account
-// it runs as.
+// make gives the job its folder, owned by the account it runs as. What lies in it
+// is the job's: out/ and tmp/ are made by the job's own process, as that account,
+// for a process of root must not touch names that somebody else may exchange.
 func (w *workdirs) make(job scheduler.Job, as *slot.Account) (string, error) {
 	dir := w.path(job.ID)
 	old, err := w.readTag(job.ID)
@@ -45,26 +46,23 @@ func (w *workdirs) make(job scheduler.Job, as *slot.Account) (string, error) {
 	if err := w.writeTag(job.ID, tag{User: job.User, Submitted: job.Submitted}); err != nil {
 		return "", err
 	}
-	for _, path := range []string{dir, filepath.Join(dir, "out"), filepath.Join(dir, "tmp")} {
-		if err := ownDir(path, as); err != nil {
-			return "", fmt.Errorf("make the job's folder: %w", err)
-		}
+	if err := ownDir(dir, as); err != nil {
+		return "", fmt.Errorf("make the job's folder: %w", err)
 	}
 	return dir, nil
 }
 
-// ownDir makes one folder. Where it exists it may be the job's, with anything
-// in its place: Lchown and Mkdir follow no link, and what is no folder stays,
-// so that the job fails on it and not we.
+// ownDir makes the job's folder, or finds it: it may be of an agent that ended
+// before it had given it away. Its place is the agent's own, so that nobody else
+// can have put something there.
 func ownDir(path string, as *slot.Account) error {
-	err := os.Mkdir(path, 0o700)
-	if errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if as == nil {
 		return nil
 	}
-	if err == nil && as != nil {
-		err = os.Lchown(path, int(as.UID), int(as.GID))
-	}
-	return err
+	return os.Lchown(path, int(as.UID), int(as.GID))
 }
 
 func (w *workdirs) readTag(id scheduler.JobID) (t tag, err error) {

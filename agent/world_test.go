@@ -302,17 +302,22 @@ func (w *world) submitAs(user string, bodies ...string) []scheduler.JobID {
 	w.t.Helper()
 	subs := make([]scheduler.Submission, len(bodies))
 	for i, body := range bodies {
-		p, err := submission.Parse(scheduler.MediaJSON, []byte(body))
-		if err != nil {
-			w.t.Fatalf("%s: %v", body, err)
-		}
-		subs[i] = p.Submission
+		subs[i] = w.parse(body)
 	}
 	done, err := w.sched.Submit(w.ctx, scheduler.Who{User: user}, subs, "")
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return done.IDs
+}
+
+func (w *world) parse(body string) scheduler.Submission {
+	w.t.Helper()
+	p, err := submission.Parse(scheduler.MediaJSON, []byte(body))
+	if err != nil {
+		w.t.Fatalf("%s: %v", body, err)
+	}
+	return p.Submission
 }
 
 // call is a submission of a Python function f with its message, and more fields.

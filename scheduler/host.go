@@ -30,7 +30,14 @@ type Inventory struct {
 	Isolation    string // the level reached, in words
 	RunAs        string // "self", "submitter" or an account
 	Accounts     []string
+	Barred       []Barred // working directories that were asked for here in vain, lately
 	Reported     time.Time
+}
+
+// Barred is a working directory that jobs of a unix account may not enter on a host.
+type Barred struct {
+	Dir  string
+	Unix string `json:",omitempty"` // "" for a user without one
 }
 
 // DeviceReport is a device and what its agent says of it.

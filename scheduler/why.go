@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -133,7 +134,7 @@ func (sc *scene) hosts(w *Why, job *Job) {
 		w.add("unsatisfiable", "no host can ever run it; the closest: "+why)
 		return
 	}
-	var silent, drained, avoided, busy []string
+	var silent, drained, avoided, barred, busy []string
 	for i := range sc.all {
 		h := &sc.all[i]
 		if everFits(sc.need, job.Unix, h, sc.realGPU()) != nil {
@@ -146,6 +147,8 @@ func (sc *scene) hosts(w *Why, job *Job) {
 			drained = append(drained, h.Host+" ("+h.DrainedBy+")")
 		case sc.now.Before(job.Avoid[h.Host]):
 			avoided = append(avoided, h.Host+" until "+job.Avoid[h.Host].Format(time.TimeOnly))
+		case slices.Contains(h.Barred, Barred{Dir: sc.need.WorkDir, Unix: job.Unix}):
+			barred = append(barred, h.Host)
 		default:
 			busy = append(busy, h.Host)
 		}
@@ -158,6 +161,7 @@ func (sc *scene) hosts(w *Why, job *Job) {
 		hosts      []string
 	}{
 		{"avoided", "released it before and are not asked again yet: ", avoided},
+		{"directory", "do not let the job enter " + sc.need.WorkDir + ": ", barred},
 		{"drained", "closed by an admin: ", drained},
 		{"host-silent", "could run it, but have not been heard of: ", silent},
 	} {

@@ -23,6 +23,7 @@ const (
 // collection is what was found in out/. Everything in there is the job's
 // doing: nothing is followed, opened or trusted but folders and plain files.
 type collection struct {
+	owner   uint32 // of the job's folder: who the job ran as
 	files   []OutFile
 	inodes  map[inode][]int // places in files of those with several names
 	links   map[inode]uint64
@@ -36,7 +37,7 @@ type inode struct{ dev, ino uint64 }
 // attempt must be dead. left says in words what was not taken.
 func collectOut(jobDir string) (files []OutFile, left string, err error) {
 	c := &collection{inodes: map[inode][]int{}, links: map[inode]uint64{}, left: map[string]int{}}
-	dir, err := openOutDir(jobDir)
+	dir, owner, err := openOutDir(jobDir)
 	if errors.Is(err, unix.ENOENT) {
 		return nil, "", nil
 	}
@@ -47,22 +48,37 @@ func collectOut(jobDir string) (files []OutFile, left string, err error) {
 		return nil, "", fmt.Errorf("open out/: %w", err)
 	}
 	defer dir.Close()
+	c.owner = owner
 	c.walk(dir, "", 0)
 	c.dropOutsideLinks()
 	sort.Slice(c.files, func(i, j int) bool { return c.files[i].Name < c.files[j].Name })
 	return c.files, c.words(), nil
 }
 
-func openOutDir(jobDir string) (*os.File, error) { return openFolderOf(jobDir, outName) }
+func openOutDir(jobDir string) (out *os.File, owner uint32, err error) {
+	return openFolderOf(jobDir, outName)
+}
 
-// openFolderOf opens a folder in the job's; what the job has put in its place is not followed.
-func openFolderOf(jobDir, name string) (*os.File, error) {
+// openFolderOf opens a folder in the job's, and tells whose the job's is; what the
+// job has put in its place is not followed.
+func openFolderOf(jobDir, name string) (folder *os.File, owner uint32, err error) {
 	job, err := unix.Open(jobDir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer unix.Close(job)
-	return openFolderAt(job, name)
+	if owner, err = ownerOf(job); err != nil {
+		return nil, 0, err
+	}
+	folder, err = openFolderAt(job, name)
+	return folder, owner, err
+}
+
+// ownerOf an open file.
+func ownerOf(fd int) (uint32, error) {
+	var stat unix.Stat_t
+	err := unix.Fstat(fd, &stat)
+	return stat.Uid, err
 }
 
 func openFolderAt(dir int, name string) (*os.File, error) {
@@ -104,6 +120,10 @@ func (c *collection) visit(dir *os.File, prefix, name string, depth int) {
 	}
 	switch stat.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
+		if stat.Uid != c.owner {
+			c.left["files of other users"]++
+			return
+		}
 		c.add(prefix+name, &stat)
 	case unix.S_IFDIR:
 		c.descend(dir, prefix, name, depth)
@@ -192,7 +212,7 @@ func OpenOut(jobDir, name string) (*os.File, error) {
 	if !filepath.IsLocal(name) {
 		return nil, fmt.Errorf("%q is not below out/", name)
 	}
-	dir, err := openOutDir(jobDir)
+	dir, owner, err := openOutDir(jobDir)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: outName, Err: err}
 	}
@@ -206,10 +226,12 @@ func OpenOut(jobDir, name string) (*os.File, error) {
 		dir = next
 	}
 	defer dir.Close()
-	return openPlain(dir, parts[len(parts)-1])
+	return openPlain(dir, parts[len(parts)-1], owner)
 }
 
-func openPlain(dir *os.File, name string) (*os.File, error) {
+// openPlain opens a plain file of this owner: a link to another user's may have
+// been put in its place, and root could read that.
+func openPlain(dir *os.File, name string, owner uint32) (*os.File, error) {
 	// O_NONBLOCK: a FIFO would wait for a writer.
 	fd, err := unix.Openat(int(dir.Fd()), name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -219,6 +241,10 @@ func openPlain(dir *os.File, name string) (*os.File, error) {
 	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
 		file.Close()
 		return nil, errors.Join(err, fmt.Errorf("%s is not a plain file", name))
+	}
+	if uid, err := ownerOf(int(file.Fd())); err != nil || uid != owner {
+		file.Close()
+		return nil, errors.Join(err, fmt.Errorf("%s is another user's", name))
 	}
 	return file, nil
 }

@@ -18,7 +18,7 @@ func clearTmp(jobDir string) error {
 }
 
 func isEmptyFolder(jobDir, name string) bool {
-	dir, err := openFolderOf(jobDir, name)
+	dir, _, err := openFolderOf(jobDir, name)
 	if err != nil {
 		return false
 	}
