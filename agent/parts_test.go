@@ -130,21 +130,6 @@ func TestWorkDirs(t *testing.T) {
 	}
 }
 
-func TestRemoveAllFollowsNoLink(t *testing.T) {
-	outside := filepath.Join(t.TempDir(), "keep")
-	if err := os.WriteFile(outside, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), "job")
-	closed := filepath.Join(dir, "closed")
-	if err := errors.Join(os.MkdirAll(closed, 0o700), os.Symlink(filepath.Dir(outside), filepath.Join(dir, "link")), os.Chmod(closed, 0)); err != nil {
-		t.Fatal(err)
-	}
-	if err := removeAll(dir); err != nil || exists(dir) || !exists(outside) {
-		t.Errorf("removed: %v; folder there %v, outside there %v", err, exists(dir), exists(outside))
-	}
-}
-
 func makeDir(t *testing.T, w *workdirs, job scheduler.Job) string {
 	t.Helper()
 	dir, err := w.make(job, nil)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/agent/slot"
+	"github.com/mlq-dev/mlq/internal/removetree"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -39,7 +40,7 @@ func (w *workdirs) make(job scheduler.Job, as *slot.Account) (string, error) {
 	dir := w.path(job.ID)
 	old, err := w.readTag(job.ID)
 	if err == nil && !old.Submitted.Equal(job.Submitted) || err != nil && !errors.Is(err, fs.ErrNotExist) {
-		if err := removeAll(dir); err != nil {
+		if err := removetree.All(dir); err != nil {
 			return "", fmt.Errorf("clear the folder of an older job %d: %w", job.ID, err)
 		}
 	}
@@ -88,32 +89,8 @@ func (w *workdirs) writeTag(id scheduler.JobID, t tag) error {
 // remove deletes the folder, then its tag: after a crash in between the
 // janitor finds the tag again.
 func (w *workdirs) remove(id scheduler.JobID) error {
-	if err := removeAll(w.path(id)); err != nil {
+	if err := removetree.All(w.path(id)); err != nil {
 		return err
 	}
 	return os.Remove(w.tagPath(id))
-}
-
-// removeAll removes a tree that a job left. It follows no link (os.RemoveAll
-// works with openat), and opens folders that the job closed for its own user.
-func removeAll(dir string) error {
-	err := os.RemoveAll(dir)
-	if !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	open := func(path string, e fs.DirEntry, err error) error {
-		if e != nil && e.IsDir() {
-			return root.Chmod(path, 0o700)
-		}
-		return nil // what cannot be read is reported by the removal
-	}
-	if err := errors.Join(root.Chmod(".", 0o700), fs.WalkDir(root.FS(), ".", open)); err != nil {
-		return err
-	}
-	return os.RemoveAll(dir)
 }

@@ -3,8 +3,9 @@ package slot
 import (
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
+
+	"github.com/mlq-dev/mlq/internal/removetree"
 )
 
 // clearTmp removes the temporary files of a job whose processes are dead. An
@@ -14,7 +15,7 @@ func clearTmp(jobDir string) error {
 	if isEmptyFolder(jobDir, tmpName) {
 		return nil
 	}
-	return os.RemoveAll(filepath.Join(jobDir, tmpName))
+	return removetree.All(filepath.Join(jobDir, tmpName))
 }
 
 func isEmptyFolder(jobDir, name string) bool {
