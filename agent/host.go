@@ -43,7 +43,7 @@ func lockDataDir(data string) (*lockfile.Lock, error) {
 	if err := os.MkdirAll(data, 0o711); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	lock, err := lockfile.Acquire(filepath.Join(data, "agent.lock"))
+	lock, err := lockfile.AcquireOwn(filepath.Join(data, "agent.lock"))
 	if errors.Is(err, lockfile.ErrLocked) {
 		return nil, fmt.Errorf("%w: %s", ErrDataDirTaken, data)
 	}

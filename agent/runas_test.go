@@ -189,7 +189,7 @@ func TestRunAsSubmitter(t *testing.T) {
 	if _, err := os.Stat(file); err != nil {
 		t.Fatal(err)
 	}
-	others := []string{file, filepath.Join(h.data, "spool", "x"), filepath.Join(h.data, "slots", "x")}
+	others := []string{file, filepath.Join(h.data, "agent.lock"), filepath.Join(h.data, "jobs", fmt.Sprint(first)+".json"), filepath.Join(h.data, "spool", "x"), filepath.Join(h.data, "slots", "x")}
 	second, s := w.look(scheduler.Who{User: "ben", Unix: ben.name}, map[string]any{"data": h.data, "others": others})
 	s.is(t, ben)
 	s.keptApart(t, h, second)

@@ -55,7 +55,7 @@ func takeData(path, role string) (*dataFolder, error) {
 		return nil, failed("data folder: %w", err).with("name another with --data DIR")
 	}
 	d := &dataFolder{path: abs, note: filepath.Join(abs, role+".pid")}
-	d.lock, err = lockfile.Acquire(filepath.Join(abs, role+".lock"))
+	d.lock, err = lockfile.AcquireOwn(filepath.Join(abs, role+".lock"))
 	if errors.Is(err, lockfile.ErrLocked) {
 		return nil, failed("the data folder %s is in use by %s", abs, d.owner()).with("stop it, or name another folder with --data DIR")
 	}
@@ -65,9 +65,11 @@ func takeData(path, role string) (*dataFolder, error) {
 	return d, d.sign()
 }
 
-// sign notes who has the folder, for the next one who asks.
+// sign notes who has the folder, for the next one who asks; for this user only,
+// because a command line may hold a password.
 func (d *dataFolder) sign() error {
-	if err := os.WriteFile(d.note, []byte(whoAmI()), 0o644); err != nil {
+	err := os.WriteFile(d.note, []byte(whoAmI()), 0o600)
+	if err = errors.Join(err, os.Chmod(d.note, 0o600)); err != nil {
 		return errors.Join(fmt.Errorf("data folder: %w", err), d.lock.Close())
 	}
 	return nil

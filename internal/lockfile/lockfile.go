@@ -31,11 +31,28 @@ type Lock struct{ file *os.File }
 // Acquire takes the lock of the file at path, which is made where it does not
 // exist. It does not wait: ErrLocked when somebody has it.
 func Acquire(path string) (*Lock, error) {
-	f, err := open(path)
+	f, err := open(path, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	return lock(f, path)
+}
+
+// AcquireOwn is Acquire of a lock that is no other user's business: who may
+// read a lock file may hold the lock, and so keep its owner out.
+func AcquireOwn(path string) (*Lock, error) {
+	f, err := open(path, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open lock: %w", err)
+	}
+	if err := f.Chmod(0o600); err != nil { // one that was made by Acquire
+		return nil, errors.Join(fmt.Errorf("open lock: %w", err), f.Close())
+	}
+	return lock(f, path)
+}
+
+func lock(f *os.File, path string) (*Lock, error) {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {
 		return &Lock{file: f}, nil
 	}
@@ -47,12 +64,12 @@ func Acquire(path string) (*Lock, error) {
 
 // open never creates a file that is there: in a sticky folder that all may
 // write, the kernel refuses O_CREAT on somebody else's (fs.protected_regular).
-func open(path string) (*os.File, error) {
+func open(path string, mode fs.FileMode) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
-	return os.OpenFile(path, os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
+	return os.OpenFile(path, os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, mode)
 }
 
 // File is the locked file, to be handed to another process. It stays the

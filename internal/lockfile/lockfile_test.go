@@ -91,3 +91,24 @@ func acquire(t *testing.T, path string) *Lock {
 	t.Cleanup(func() { _ = l.Close() })
 	return l
 }
+
+// Who may read a lock file may hold the lock.
+func TestOwnLockIsNobodyElses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "own.lock")
+	for range 2 { // one that Acquire made is closed too
+		l, err := AcquireOwn(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("mode %v, %v", info.Mode(), err)
+		}
+		if _, err := AcquireOwn(path); !errors.Is(err, ErrLocked) {
+			t.Errorf("a second holder: %v", err)
+		}
+		if err := errors.Join(l.Close(), os.Chmod(path, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
