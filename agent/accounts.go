@@ -77,9 +77,9 @@ func (a *accounts) of(unixName string) (*slot.Account, string, error) {
 // lookup finds an account. Root is refused: no job runs as root but one of an
 // agent that runs all of them as itself.
 func lookup(name string) (*slot.Account, string, error) {
-	u, err := user.Lookup(name)
+	u, names, err := findAccount(name)
 	if err != nil {
-		return nil, "", fmt.Errorf("no unix account %q on this host", name)
+		return nil, "", err
 	}
 	uid, err := id32(u.Uid)
 	if err != nil {
@@ -92,10 +92,6 @@ func lookup(name string) (*slot.Account, string, error) {
 	if uid == 0 {
 		return nil, "", fmt.Errorf("jobs do not run as %s, which is root", name)
 	}
-	names, err := u.GroupIds()
-	if err != nil {
-		return nil, "", fmt.Errorf("groups of %s: %w", name, err)
-	}
 	account := &slot.Account{Name: name, UID: uid, GID: gid}
 	for _, n := range names {
 		g, err := id32(n)
@@ -105,6 +101,30 @@ func lookup(name string) (*slot.Account, string, error) {
 		account.Groups = append(account.Groups, g)
 	}
 	return account, u.HomeDir, nil
+}
+
+// findAccount gives an account and its groups: from the system's files or, where
+// they do not know it, from the directory that getent asks (LDAP and the like),
+// which a binary without a C library cannot ask by itself.
+func findAccount(name string) (*user.User, []string, error) {
+	u, err := user.Lookup(name)
+	if err == nil {
+		groups, err := u.GroupIds()
+		if err != nil {
+			return nil, nil, fmt.Errorf("groups of %s: %w", name, err)
+		}
+		return u, groups, nil
+	}
+	line, err := exec.Command("getent", "passwd", "--", name).Output()
+	fields := strings.Split(strings.TrimSpace(string(line)), ":")
+	if err != nil || len(fields) != 7 || fields[0] != name { // a number is looked up as a user's id
+		return nil, nil, fmt.Errorf("no unix account %q on this host", name)
+	}
+	groups, err := exec.Command("id", "-G", "--", name).Output()
+	if err != nil {
+		return nil, nil, fmt.Errorf("groups of %s: %w", name, err)
+	}
+	return &user.User{Username: name, Uid: fields[2], Gid: fields[3], HomeDir: fields[5]}, strings.Fields(string(groups)), nil
 }
 
 func id32(s string) (uint32, error) {
