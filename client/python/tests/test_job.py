@@ -171,6 +171,30 @@ class TestShow:
         resumed = scripted.asked("GET /jobs/53/events")
         assert [r.headers.get("Last-Event-ID") for r in resumed] == [None, "1.2", "1.2"]
 
+    @pytest.mark.parametrize(
+        ("more", "said"),
+        [
+            ({"position": 3, "position_over": True}, "queued, place > 3"),
+            ({"timestamp": 10.0, "processing_started": 10.25}, "queued for 0.25 s"),
+            ({"timestamp": 10.0, "processing_started": None}, "queued, and taken"),
+        ],
+    )
+    def test_its_place_is_told_however_quickly_it_was_taken(
+        self,
+        scripted: Scripted,
+        client: mlq.Client,
+        capsys: pytest.CaptureFixture[str],
+        more: dict[str, Any],
+        said: str,
+    ) -> None:
+        scripted.on("GET /jobs/53", details("running", **more))
+        scripted.on("GET /jobs/53/logs", Reply(200, {"Content-Type": "text/plain"}, b""))
+        ended = {"kind": "succeeded", "state": "succeeded", "attempt": 1}
+        scripted.on("GET /jobs/53/events", events(ended))
+        scripted.on(RESULT, DONE)
+        client.job(53).result()
+        assert capsys.readouterr().err.splitlines()[0] == f"mlq job 53: {said}"
+
     def test_an_interrupt_leaves_the_job_and_says_how_to_come_back(
         self, scripted: Scripted, client: mlq.Client, capsys: pytest.CaptureFixture[str]
     ) -> None:

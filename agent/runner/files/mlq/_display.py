@@ -27,6 +27,9 @@ class Display(Protocol):
     def place(self, position: int, over: bool) -> None:
         """The job waits at this place; ``over``: at least so far behind."""
 
+    def waited(self, seconds: float | None) -> None:
+        """The job waits no more; it did for so long, where that is known."""
+
     def show(self, happening: Happening) -> None:
         """A step, progress or output."""
 
@@ -43,6 +46,10 @@ class PlainDisplay:
     def place(self, position: int, over: bool) -> None:
         """Say the place in the queue."""
         self._line(f"queued, place {'> ' if over else ''}{position}")
+
+    def waited(self, seconds: float | None) -> None:
+        """Say that the queue lies behind it."""
+        self._line("queued, and taken" if seconds is None else f"queued for {seconds:.2f} s")
 
     def show(self, happening: Happening) -> None:
         """Write output as it is, and a line for each step."""

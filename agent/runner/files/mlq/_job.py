@@ -14,7 +14,7 @@ from ._errors import MlqError
 from ._files import File, download, list_files
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Mapping
     from pathlib import Path
     from typing import Literal
 
@@ -270,9 +270,7 @@ class Job(Generic[R]):
     def _show(self, deadline: Deadline) -> None:
         display = _display.for_job(self.id)
         try:
-            details = self.details()
-            if details.get("position"):
-                display.place(int(details["position"]), bool(details.get("position_over")))
+            _show_place(display, self.details())
             for happening in _follow.follow(self._client._transport, self.id, deadline):
                 display.show(happening)
         except KeyboardInterrupt:
@@ -295,6 +293,17 @@ class Job(Generic[R]):
 Job.__module__ = "mlq"
 Why.__module__ = "mlq"
 WhyReason.__module__ = "mlq"
+
+
+def _show_place(display: _display.Display, details: Mapping[str, Any]) -> None:
+    """Where the job stands in the queue, or that it has left it before anybody could look."""
+    started = details.get("processing_started")
+    if details.get("position"):
+        display.place(int(details["position"]), bool(details.get("position_over")))
+    elif started is not None:
+        display.waited(max(0.0, float(started) - float(details.get("timestamp") or started)))
+    elif details.get("state") in ("leased", "running"):
+        display.waited(None)
 
 
 def _attach(server: str, job_id: int) -> Job[Any]:
