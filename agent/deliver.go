@@ -23,6 +23,7 @@ func deliver(ctx context.Context, t *attempt) step {
 		t.logs.flush(t.gone, logPatience)
 	}
 	if t.verdict.kind == finish {
+		t.verdict.finish.WorkBytes = t.agent.workdirs.size(t.ref.Job)
 		if err := t.send(t.gone); err != nil {
 			if ctx.Err() != nil {
 				return nil

@@ -72,6 +72,8 @@ type Attempt struct {
 	ExitCode int               `json:"exit_code"`
 	Signal   string            `json:"signal,omitempty"`
 	WorkDir  string            `json:"workdir,omitempty"`
+	// WorkBytes is what the files there held when the attempt ended.
+	WorkBytes int64 `json:"workdir_bytes,omitempty"`
 }
 
 // ResultInfo describes a result without its bytes.
@@ -143,7 +145,7 @@ func wireAttempts(attempts []scheduler.Attempt) []Attempt {
 	for i, a := range attempts {
 		all[i] = Attempt{
 			N: a.N, Fence: a.Fence, Host: a.Host, Devices: a.Devices, Claimed: a.Claimed, Started: a.Started,
-			Ended: a.Ended, Outcome: a.Outcome, Cause: a.Cause, ExitCode: a.ExitCode, Signal: a.Signal, WorkDir: a.WorkDir,
+			Ended: a.Ended, Outcome: a.Outcome, Cause: a.Cause, ExitCode: a.ExitCode, Signal: a.Signal, WorkDir: a.WorkDir, WorkBytes: a.WorkBytes,
 		}
 	}
 	return all

@@ -63,21 +63,22 @@ type jobRecord struct {
 }
 
 type attemptRecord struct {
-	N        int      `json:"n"`
-	Fence    uint64   `json:"f"`
-	ClaimID  string   `json:"c,omitempty"`
-	Host     string   `json:"h"`
-	Epoch    uint64   `json:"e,omitempty"`
-	Devices  []string `json:"d,omitempty"`
-	Token    []byte   `json:"k,omitempty"`
-	Claimed  int64    `json:"tc,omitempty"`
-	Started  int64    `json:"ts,omitempty"`
-	Ended    int64    `json:"te,omitempty"`
-	Outcome  Outcome  `json:"o,omitempty"`
-	Cause    string   `json:"w,omitempty"`
-	ExitCode int      `json:"x,omitempty"`
-	Signal   string   `json:"s,omitempty"`
-	WorkDir  string   `json:"wd,omitempty"`
+	N         int      `json:"n"`
+	Fence     uint64   `json:"f"`
+	ClaimID   string   `json:"c,omitempty"`
+	Host      string   `json:"h"`
+	Epoch     uint64   `json:"e,omitempty"`
+	Devices   []string `json:"d,omitempty"`
+	Token     []byte   `json:"k,omitempty"`
+	Claimed   int64    `json:"tc,omitempty"`
+	Started   int64    `json:"ts,omitempty"`
+	Ended     int64    `json:"te,omitempty"`
+	Outcome   Outcome  `json:"o,omitempty"`
+	Cause     string   `json:"w,omitempty"`
+	ExitCode  int      `json:"x,omitempty"`
+	Signal    string   `json:"s,omitempty"`
+	WorkDir   string   `json:"wd,omitempty"`
+	WorkBytes int64    `json:"wb,omitempty"`
 }
 
 type resultRecord struct {
@@ -193,7 +194,7 @@ func packAttempt(a *Attempt) attemptRecord {
 	return attemptRecord{
 		N: a.N, Fence: a.Fence, ClaimID: a.ClaimID, Host: a.Host, Epoch: a.Epoch, Devices: a.Devices,
 		Token: a.TokenSHA256, Claimed: stamp(a.Claimed), Started: stamp(a.Started), Ended: stamp(a.Ended),
-		Outcome: a.Outcome, Cause: a.Cause, ExitCode: a.ExitCode, Signal: a.Signal, WorkDir: a.WorkDir,
+		Outcome: a.Outcome, Cause: a.Cause, ExitCode: a.ExitCode, Signal: a.Signal, WorkDir: a.WorkDir, WorkBytes: a.WorkBytes,
 	}
 }
 
@@ -201,7 +202,7 @@ func unpackAttempt(r *attemptRecord) Attempt {
 	return Attempt{
 		N: r.N, Fence: r.Fence, ClaimID: r.ClaimID, Host: r.Host, Epoch: r.Epoch, Devices: r.Devices,
 		TokenSHA256: r.Token, Claimed: unstamp(r.Claimed), Started: unstamp(r.Started), Ended: unstamp(r.Ended),
-		Outcome: r.Outcome, Cause: r.Cause, ExitCode: r.ExitCode, Signal: r.Signal, WorkDir: r.WorkDir,
+		Outcome: r.Outcome, Cause: r.Cause, ExitCode: r.ExitCode, Signal: r.Signal, WorkDir: r.WorkDir, WorkBytes: r.WorkBytes,
 	}
 }
 

@@ -47,7 +47,7 @@ func decideFinish(f *facts, ref LeaseRef, end Finish, t Timing) (p plan[Job], er
 // finish moves the job to where its attempt's end leads.
 func (j *Job) finish(end Finish, t Timing, now time.Time) {
 	a := j.Attempt()
-	a.ExitCode, a.Signal = end.ExitCode, end.Signal
+	a.ExitCode, a.Signal, a.WorkBytes = end.ExitCode, end.Signal, end.WorkBytes
 	if end.Outcome == OutcomeLost { // its slot died, the agent lives
 		j.lose(end.Detail, now)
 		return

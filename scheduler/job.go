@@ -84,6 +84,7 @@ type Attempt struct {
 	ExitCode    int       // of the runner; -1 if it died of Signal or never ran
 	Signal      string    // "SIGKILL", "" if none
 	WorkDir     string    // on the host
+	WorkBytes   int64     // what its files held at the end, as far as they were counted
 }
 
 // Result points to what the last attempt returned: an envelope (docs/envelope.md)

@@ -153,4 +153,6 @@ type Finish struct {
 	Signal   string
 	Result   Result
 	Inline   []byte // the envelope itself where Result.Inline
+	// WorkBytes is what the files in the job's folder hold.
+	WorkBytes int64
 }

@@ -68,7 +68,7 @@ func describeJob(w io.Writer, j *api.Job, now time.Time) error {
 	}
 	for i := range j.Attempts {
 		add(fmt.Sprintf("attempt %d", j.Attempts[i].N), attemptInWords(&j.Attempts[i], now))
-		add("  directory", j.Attempts[i].WorkDir)
+		add("  directory", directoryInWords(&j.Attempts[i]))
 	}
 	return t.print(w)
 }
@@ -107,6 +107,14 @@ func attemptInWords(a *api.Attempt, now time.Time) string {
 		text += ": " + a.Cause
 	}
 	return text
+}
+
+// directoryInWords is where the job's files are, and how much they held at its end.
+func directoryInWords(a *api.Attempt) string {
+	if a.WorkDir == "" || a.WorkBytes == 0 {
+		return a.WorkDir
+	}
+	return fmt.Sprintf("%s (%s)", a.WorkDir, size(a.WorkBytes))
 }
 
 func limitInWords(seconds float64) string {
