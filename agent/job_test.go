@@ -164,7 +164,7 @@ def f(msg):
 	if job.Result.Inline || job.Result.FileCount != 1 {
 		t.Fatalf("result %+v", job.Result)
 	}
-	text, err := w.shelf.blobs.ReadAll(job.Result.Files, 1<<20)
+	text, err := w.shelf.read(job.Result.Files, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ def f(msg):
 	if err != nil || len(m.Files) != 1 || m.Files[0].Name != "plots/loss.txt" {
 		t.Fatalf("manifest %+v, %v", m, err)
 	}
-	if b, err := w.shelf.blobs.ReadAll(m.Files[0].SHA256, 1<<20); err != nil || string(b) != "0.25" {
+	if b, err := w.shelf.read(m.Files[0].SHA256, 1<<20); err != nil || string(b) != "0.25" {
 		t.Errorf("file %q, %v", b, err)
 	}
 }

@@ -68,7 +68,7 @@ func (s *shelf) setDown(down bool) {
 
 func (s *shelf) register(t *testing.T, user, name string, pickle []byte) {
 	t.Helper()
-	sum, err := s.blobs.PutBytes(pickle)
+	sum, err := s.blobs.PutBytes(t.Context(), pickle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,16 +77,24 @@ func (s *shelf) register(t *testing.T, user, name string, pickle []byte) {
 	s.functions[user] = append(s.functions[user], agent.Function{Name: name, SHA256: sum})
 }
 
+func (s *shelf) read(sum string, limit int64) ([]byte, error) {
+	b, err := s.blobs.Open(context.Background(), sum)
+	if err != nil {
+		return nil, err
+	}
+	return b.All(limit)
+}
+
 func (s *shelf) log(t testing.TB, job scheduler.JobID, attempt int) string {
 	t.Helper()
-	size, err := s.blobs.LogSize(int64(job), attempt)
+	size, err := s.blobs.LogSize(t.Context(), int64(job), attempt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if size == 0 {
 		return ""
 	}
-	f, _, err := s.blobs.OpenLog(int64(job), attempt)
+	f, err := s.blobs.OpenLog(t.Context(), int64(job), attempt, 0, size)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,17 +107,17 @@ func (s *shelf) log(t testing.TB, job scheduler.JobID, attempt int) string {
 }
 
 func (s *shelf) getBlob(w http.ResponseWriter, r *http.Request) {
-	f, _, err := s.blobs.Open(r.PathValue("sum"))
+	b, err := s.blobs.Open(r.Context(), r.PathValue("sum"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
-	defer f.Close()
-	_, _ = io.Copy(w, f) // a client that went away asks again
+	defer b.Close()
+	_, _ = io.Copy(w, io.NewSectionReader(b, 0, b.Size)) // a client that went away asks again
 }
 
 func (s *shelf) putBlob(w http.ResponseWriter, r *http.Request) {
-	if _, err := s.blobs.Put(r.PathValue("sum"), r.Body, 1<<30); err != nil {
+	if _, err := s.blobs.Put(r.Context(), r.PathValue("sum"), r.Body, 1<<30); err != nil {
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 	}
 }
@@ -122,7 +130,7 @@ func (s *shelf) putLog(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "bad path", http.StatusBadRequest)
 		return
 	}
-	if _, err := s.blobs.WriteLog(job, n, offset, r.Body, 64<<20); err != nil {
+	if _, err := s.blobs.WriteLog(r.Context(), job, n, offset, r.Body, 64<<20); err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 	}
 }

@@ -374,7 +374,7 @@ func (w *world) value(id scheduler.JobID) string {
 	job := w.awaitState(id, scheduler.Succeeded)
 	_, data, err := w.sched.JobWithResult(w.ctx, id)
 	if !job.Result.Inline {
-		data, err = w.shelf.blobs.ReadAll(job.Result.SHA256, 1<<30)
+		data, err = w.shelf.read(job.Result.SHA256, 1<<30)
 	}
 	if err != nil {
 		w.t.Fatal(err)

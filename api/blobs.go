@@ -35,7 +35,7 @@ func (s *Server) putBlob(c *call) error {
 	if err := s.disk.writable(); err != nil {
 		return err
 	}
-	n, err := s.opts.Blobs.Put(sum, c.r.Body, s.opts.MaxBlob)
+	n, err := s.opts.Blobs.Put(c.ctx(), sum, c.r.Body, s.opts.MaxBlob)
 	if errors.Is(err, blob.ErrTooLarge) {
 		return refuse(CodeTooLarge, fmt.Sprintf("more than %d bytes (--max-blob)", s.opts.MaxBlob))
 	}
@@ -45,17 +45,27 @@ func (s *Server) putBlob(c *call) error {
 	return s.write(c, http.StatusCreated, BlobWritten{SHA256: sum, Size: n})
 }
 
-// getBlob answers GET /blobs/{sha256} for agents: payloads and functions.
+// getBlob answers GET /blobs/{sha256} for agents: payloads and functions. Who
+// asks whether a blob is there is about to name it: HEAD touches it.
 func (s *Server) getBlob(c *call) error {
 	sum := c.param("sha256")
-	file, size, err := s.opts.Blobs.Open(sum)
+	if c.r.Method == http.MethodHead {
+		if err := s.opts.Blobs.Touch(c.ctx(), sum); err != nil {
+			return blobError(err)
+		}
+	}
+	b, err := s.opts.Blobs.Open(c.ctx(), sum)
+	if err != nil {
+		return blobError(err)
+	}
+	return s.serveContent(c, partOf(b, 0, b.Size), served{media: mediaBytes, filename: sum, etag: sum})
+}
+
+func blobError(err error) error {
 	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrName) {
 		return noSuchBlob()
 	}
-	if err != nil {
-		return err
-	}
-	return s.serveContent(c, fileContent(file, 0, size), served{media: mediaBytes, filename: sum, etag: sum})
+	return err
 }
 
 func noSuchBlob() error {
@@ -96,6 +106,23 @@ func CheckBlobs(ctx context.Context, st store.Store, folder *blob.Folder) error 
 	}
 }
 
+// BlobsIdentity is the identity of the folder that holds the store's blobs,
+// "" before the first server has started on it.
+func BlobsIdentity(ctx context.Context, st store.Store) (string, error) {
+	answer, err := st.Read(ctx, store.Query{Keys: []string{blobsKey}})
+	if err != nil {
+		return "", fmt.Errorf("check the blobs: %w", err)
+	}
+	if answer.Records[0].Version == 0 {
+		return "", nil
+	}
+	var folder blobFolder
+	if err := json.Unmarshal(answer.Records[0].Value, &folder); err != nil {
+		return "", fmt.Errorf("check the blobs: %w", err)
+	}
+	return folder.Identity, nil
+}
+
 func claimFolder(answer store.Answer, folder *blob.Folder) (store.Commit, error) {
 	host, err := os.Hostname()
 	if err != nil {
@@ -120,7 +147,7 @@ func sameFolder(text []byte, folder *blob.Folder) error {
 	if first.Identity == folder.Identity() {
 		return nil
 	}
-	return fmt.Errorf("the blobs of this store lie in %s on host %s, not in %s; give every server that same folder with --blobs (a shared file system)",
+	return fmt.Errorf("the blobs of this store lie in %s on host %s, not in %s; give every server that same folder with --blobs DIR (a shared file system), or name that server with --blobs-from URL",
 		first.Path, first.Host, folder.Path())
 }
 

@@ -50,7 +50,7 @@ func (s *Server) putFunction(c *call) error {
 	if err != nil {
 		return err
 	}
-	sum, err := s.opts.Blobs.PutBytes(pickle)
+	sum, err := s.opts.Blobs.PutBytes(c.ctx(), pickle)
 	if err != nil {
 		return err
 	}

@@ -131,10 +131,10 @@ func codeOf(err error) (Code, error) {
 }
 
 // wordsFrom is an error's text without the names of our own steps before the
-// sentinel's words: they say nothing to who reads the answer. Why the store
-// does not answer, with its address, is for the log only.
+// sentinel's words: they say nothing to who reads the answer. Why the store, or
+// the server that has the blobs, does not answer, with its address, is for the log only.
 func wordsFrom(err, sentinel error) string {
-	if errors.Is(sentinel, store.ErrUnavailable) {
+	if errors.Is(sentinel, store.ErrUnavailable) || errors.Is(sentinel, blob.ErrAway) {
 		return sentinel.Error()
 	}
 	text := err.Error()

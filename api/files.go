@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -12,11 +13,11 @@ import (
 )
 
 // manifest reads what lay in a job's out/; a job without files has an empty one.
-func (s *Server) manifest(job *scheduler.Job) (blob.Manifest, error) {
+func (s *Server) manifest(ctx context.Context, job *scheduler.Job) (blob.Manifest, error) {
 	if job.Result.Files == "" {
 		return blob.Manifest{Files: []blob.File{}}, nil
 	}
-	text, err := s.opts.Blobs.ReadAll(job.Result.Files, blob.MaxManifest)
+	text, err := readBlob(ctx, s.opts.Blobs, job.Result.Files, blob.MaxManifest)
 	if errors.Is(err, blob.ErrNotFound) {
 		return blob.Manifest{}, resultGone(job)
 	}
@@ -32,7 +33,7 @@ func (s *Server) listFiles(c *call) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.manifest(&job)
+	m, err := s.manifest(c.ctx(), &job)
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func (s *Server) getFile(c *call) error {
 	if err != nil || !blob.CleanName(name) {
 		return noSuchFile()
 	}
-	m, err := s.manifest(&job)
+	m, err := s.manifest(c.ctx(), &job)
 	if err != nil {
 		return err
 	}
@@ -58,14 +59,14 @@ func (s *Server) getFile(c *call) error {
 	if !ok {
 		return noSuchFile()
 	}
-	file, size, err := s.opts.Blobs.Open(entry.SHA256)
+	file, err := s.opts.Blobs.Open(c.ctx(), entry.SHA256)
 	if errors.Is(err, blob.ErrNotFound) {
 		return resultGone(&job)
 	}
 	if err != nil {
 		return err
 	}
-	return s.serveContent(c, fileContent(file, 0, size), fileAs(name, entry.SHA256))
+	return s.serveContent(c, partOf(file, 0, file.Size), fileAs(name, entry.SHA256))
 }
 
 func noSuchFile() error { return refuse(CodeNotFound, "the job has no such file") }

@@ -3,9 +3,12 @@ package api
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/mlq-dev/mlq/internal/blob"
 )
 
 // healthz answers that the process is there: ok, as the predecessor says.
@@ -42,6 +45,8 @@ func (s *Server) readyz(c *call) error {
 func (s *Server) judgeDisk(ready *Ready) {
 	free, err := s.disk.percent()
 	switch {
+	case errors.Is(err, blob.ErrAway): // with its address for the log only
+		ready.Problems = append(ready.Problems, "blobs: "+blob.ErrAway.Error())
 	case err != nil:
 		ready.Problems = append(ready.Problems, "blobs: "+err.Error())
 	case free < diskFull:

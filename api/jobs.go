@@ -110,7 +110,7 @@ func (s *Server) parsedSpec(ctx context.Context, id scheduler.JobID) (*submissio
 	if err != nil || p.Call.Kind != submission.KindRef {
 		return p, err
 	}
-	body, err := s.opts.Blobs.ReadAll(p.Call.Ref.SHA256, shownMsg)
+	body, err := readBlob(ctx, s.opts.Blobs, p.Call.Ref.SHA256, shownMsg)
 	if err != nil {
 		return nil, nil //nolint:nilerr,nilnil // too large or gone: the job is shown without it
 	}

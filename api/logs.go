@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 
 	"github.com/mlq-dev/mlq/internal/blob"
@@ -84,7 +83,7 @@ func (f *follower) head(size int64) {
 
 // once sends what there is.
 func (f *follower) once() error {
-	size, err := f.s.opts.Blobs.LogSize(int64(f.id), f.attempt)
+	size, err := f.s.opts.Blobs.LogSize(f.c.ctx(), int64(f.id), f.attempt)
 	if err != nil {
 		return err
 	}
@@ -102,20 +101,16 @@ func (f *follower) send(size int64) error {
 	if size <= f.offset {
 		return nil
 	}
-	file, _, err := f.s.opts.Blobs.OpenLog(int64(f.id), f.attempt)
+	part, err := f.s.opts.Blobs.OpenLog(f.c.ctx(), int64(f.id), f.attempt, f.offset, size)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	n, err := f.copy(file, size)
+	n, err := io.Copy(f.c, part)
 	f.offset += n
-	return errors.Join(err, file.Close())
-}
-
-func (f *follower) copy(file *os.File, size int64) (int64, error) {
-	return io.Copy(f.c, io.NewSectionReader(file, f.offset, size-f.offset))
+	return errors.Join(err, part.Close())
 }
 
 // follow sends what there is, then what comes, until the end.
@@ -146,7 +141,7 @@ func (f *follower) follow() error {
 // drain sends what the log has now, and moves on to the next attempts.
 func (f *follower) drain(job *scheduler.Job) error {
 	for {
-		size, err := f.s.opts.Blobs.LogSize(int64(f.id), f.attempt)
+		size, err := f.s.opts.Blobs.LogSize(f.c.ctx(), int64(f.id), f.attempt)
 		if err != nil {
 			return err
 		}
@@ -190,14 +185,9 @@ func (s *Server) putLog(c *call) error {
 	if err := s.holds(c, ref, n); err != nil {
 		return err
 	}
-	size, err := s.opts.Blobs.WriteLog(int64(ref.Job), n, offset, c.r.Body, s.opts.MaxLog)
-	if errors.Is(err, blob.ErrGap) {
-		e := refuse(CodeLogGap, "the log is shorter than that; send it from size on")
-		e.Size = &size
-		return e
-	}
+	size, err := s.writeLog(c, int64(ref.Job), n, offset)
 	if err != nil {
-		return readError(err)
+		return err
 	}
 	if err := s.scheduler.LogLength(c.ctx(), ref, size); err != nil {
 		return err

@@ -57,7 +57,7 @@ func TestOpenAPIMatchesTypes(t *testing.T) {
 		"Job": api.Job{}, "Attempt": api.Attempt{}, "ResultInfo": api.ResultInfo{}, "Lease": api.Lease{}, "Page": api.Page{},
 		"Cancelled": api.Cancelled{}, "Bulk": api.Bulk{}, "Requeued": api.Requeued{}, "Why": api.Why{}, "WhyReason": api.WhyReason{},
 		"Estimate": api.Estimate{}, "File": blob.File{}, "Manifest": blob.Manifest{}, "LogWritten": api.LogWritten{},
-		"BlobWritten": api.BlobWritten{}, "Function": api.Function{}, "Environment": api.Environment{}, "Device": api.Device{},
+		"BlobWritten": api.BlobWritten{}, "BlobFolder": api.BlobFolder{}, "Function": api.Function{}, "Environment": api.Environment{}, "Device": api.Device{},
 		"Host": api.Host{}, "Waiting": api.Waiting{}, "User": api.User{}, "Token": api.Token{}, "Ready": api.Ready{},
 		"Problem": api.Problem{}, "FieldProblem": api.FieldProblem{}, "RemoteError": api.RemoteError{},
 	} {

@@ -10,7 +10,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/api/auth"
-	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
@@ -20,7 +19,7 @@ type Options struct {
 	Scheduler *scheduler.Scheduler
 	Store     store.Store // for tokens and listener functions
 	Tokens    *auth.Tokens
-	Blobs     *blob.Folder
+	Blobs     Blobs
 	Log       zerolog.Logger
 	Version   string
 	// Metrics is what /metrics shows; nil: a registry of the server's own.

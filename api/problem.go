@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/submission"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -43,6 +44,8 @@ const (
 	CodeUnavailable     Code = "store-unavailable"
 	CodeStoreFull       Code = "store-full"
 	CodeDiskFull        Code = "disk-full"
+	CodeBlobsAway       Code = "blobs-away"
+	CodeOtherBlobs      Code = "other-blobs"
 	CodeBadAnswer       Code = "bad-answer" // only in the Go client: not an answer of MLQ
 )
 
@@ -94,6 +97,7 @@ var kinds = []kind{
 	{CodeEncoding, 415, "Compressed requests are not accepted", nil, 0, "MlqError"},
 	{CodeRange, 416, "This range cannot be served", nil, 0, "MlqError"},
 	{CodeWrongHost, 421, "This server does not answer to that name", nil, 0, "MlqError"},
+	{CodeOtherBlobs, 421, "This server does not have those blobs", nil, 0, "MlqError"},
 	{CodeInvalidField, 422, "A field is not valid", scheduler.ErrInvalid, 0, "MlqError"},
 	{Code(submission.CodeReservedEnv), 422, "A variable belongs to the system", nil, 0, "MlqError"},
 	{"version-mismatch", 422, "No host has the Python of this call", scheduler.ErrVersionMismatch, 0, "VersionMismatch"},
@@ -106,6 +110,7 @@ var kinds = []kind{
 	{CodeInternal, 500, "The server made a mistake", nil, 0, "MlqError"},
 	{CodeStoreFull, 503, "The store is full", store.ErrFull, 2, "Unavailable"},
 	{CodeUnavailable, 503, "The store is not available", store.ErrUnavailable, 2, "Unavailable"},
+	{CodeBlobsAway, 503, "The server that has the blobs is away", blob.ErrAway, 2, "Unavailable"},
 	{"busy", 503, "Too much changes at once", scheduler.ErrConflictRepeat, 2, "Unavailable"},
 	{"held", 503, "Old jobs wait while the store's state is settled", scheduler.ErrHold, 2, "Unavailable"},
 	{CodeDiskFull, 507, "The server's disk is full", nil, 60, "Unavailable"},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 
@@ -29,7 +28,7 @@ func (s *Server) getResult(c *call) error {
 	if job.State != scheduler.Succeeded {
 		return s.unsuccessful(c, &job, wantsEnvelope)
 	}
-	r, err := s.openResult(&job)
+	r, err := s.openResult(c, &job)
 	if err != nil {
 		return err
 	}
@@ -62,7 +61,7 @@ func (s *Server) ended(c *call) (awaited, error) {
 type resultFile struct {
 	header *envelope.Header
 	data   []byte
-	blob   *os.File
+	blob   *blob.Content // nil: in memory
 }
 
 // Close closes the file.
@@ -77,18 +76,18 @@ func (r *resultFile) whole() content { return r.part(0, r.header.Size) }
 
 func (r *resultFile) part(offset, size int64) content {
 	if r.blob != nil {
-		return fileContent(r.blob, offset, size)
+		return partOf(*r.blob, offset, size)
 	}
 	return content{ReadSeeker: bytes.NewReader(r.data[offset : offset+size]), size: size, close: r.Close}
 }
 
 // openResult finds the envelope of a job: in the store, or among the blobs.
-func (s *Server) openResult(job *awaited) (*resultFile, error) {
+func (s *Server) openResult(c *call, job *awaited) (*resultFile, error) {
 	if job.Result.SHA256 == "" {
 		return nil, resultGone(&job.Job)
 	}
 	if !job.Result.Inline {
-		return s.openBlobResult(&job.Job)
+		return s.openBlobResult(c, &job.Job)
 	}
 	if job.inline == nil {
 		return nil, resultGone(&job.Job)
@@ -97,22 +96,22 @@ func (s *Server) openResult(job *awaited) (*resultFile, error) {
 	return &resultFile{header: h, data: job.inline}, err
 }
 
-func (s *Server) openBlobResult(job *scheduler.Job) (*resultFile, error) {
-	file, size, err := s.opts.Blobs.Open(job.Result.SHA256)
+func (s *Server) openBlobResult(c *call, job *scheduler.Job) (*resultFile, error) {
+	kept, err := s.opts.Blobs.Open(c.ctx(), job.Result.SHA256)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, resultGone(job)
 	}
 	if err != nil {
 		return nil, err
 	}
-	h, err := envelope.ReadHeader(file)
-	if err == nil && h.Size != size {
-		err = fmt.Errorf("result of job %d: %d bytes, its header says %d", job.ID, size, h.Size)
+	h, err := envelope.ReadHeader(io.NewSectionReader(kept, 0, kept.Size))
+	if err == nil && h.Size != kept.Size {
+		err = fmt.Errorf("result of job %d: %d bytes, its header says %d", job.ID, kept.Size, h.Size)
 	}
 	if err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(err, kept.Close())
 	}
-	return &resultFile{header: h, blob: file}, nil
+	return &resultFile{header: h, blob: &kept}, nil
 }
 
 func resultGone(job *scheduler.Job) error {
@@ -152,7 +151,7 @@ func (s *Server) unsuccessful(c *call, job *awaited, wantsEnvelope bool) error {
 	}
 	e := refuse(CodeJobFailed, string(job.Reason)+": "+job.Detail)
 	e.Job, e.State, e.Reason = job.ID, job.State, job.Reason
-	r, err := s.openResult(job)
+	r, err := s.openResult(c, job)
 	if errors.As(err, new(*Error)) {
 		return e // it left no error envelope
 	}

@@ -32,6 +32,9 @@ var (
 	counts   = []auth.Role{auth.RoleUser, auth.RoleAttempt, auth.RoleMetrics}
 	metering = []auth.Role{auth.RoleMetrics}
 	admins   = []auth.Role{auth.RoleAdmin}
+	servers  = []auth.Role{auth.RoleServer}
+	fetchers = []auth.Role{auth.RoleAgent, auth.RoleServer}
+	senders  = []auth.Role{auth.RoleUser, auth.RoleAttempt, auth.RoleAgent, auth.RoleServer}
 )
 
 // routes is the whole interface; openapi.yaml describes the same (TestOpenAPIMatchesRoutes).
@@ -69,8 +72,11 @@ func routes() []route {
 		{method: "POST", pattern: "/gpus/{uuid}/drain", roles: admins, handle: drainDevice(true)},
 		{method: "POST", pattern: "/gpus/{uuid}/undrain", roles: admins, handle: drainDevice(false)},
 		{method: "GET", pattern: "/queue", roles: people, handle: (*Server).listQueue},
-		{method: "PUT", pattern: "/blobs/{sha256}", roles: both, handle: (*Server).putBlob},
-		{method: "GET", pattern: "/blobs/{sha256}", roles: agents, handle: (*Server).getBlob},
+		{method: "PUT", pattern: "/blobs/{sha256}", roles: senders, handle: (*Server).putBlob},
+		{method: "GET", pattern: "/blobs/{sha256}", roles: fetchers, handle: (*Server).getBlob},
+		{method: "GET", pattern: "/blobs", roles: servers, handle: (*Server).getBlobFolder},
+		{method: "GET", pattern: "/blobs/logs/{job}/{n}", roles: servers, handle: (*Server).getRawLog},
+		{method: "PUT", pattern: "/blobs/logs/{job}/{n}", roles: servers, handle: (*Server).putRawLog},
 		{method: "GET", pattern: "/users", roles: admins, handle: (*Server).listUsers},
 		{method: "GET", pattern: "/tokens", roles: admins, handle: (*Server).listTokens},
 		{method: "POST", pattern: "/tokens", roles: admins, handle: (*Server).createToken},
@@ -113,6 +119,10 @@ func (s *Server) serve(rt *route) http.HandlerFunc {
 		c.r, c.route = r, rt
 		if !rt.allows(c.who.Role) {
 			s.fail(c, refuse(CodeForbidden, "this needs a token of the role "+rt.wants()))
+			return
+		}
+		if err := s.hasBlobsFor(c); err != nil {
+			s.fail(c, err)
 			return
 		}
 		if rt.bodiless() {

@@ -8,21 +8,25 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mlq-dev/mlq/internal/blob"
 )
 
 // content is something large that is served: part of a file or of memory.
 type content struct {
 	io.ReadSeeker
-	file   *os.File // nil: in memory
-	offset int64    // where it begins in the file
+	file   *os.File      // nil: in memory, or another server's
+	remote *remoteStream // nil: ours
+	offset int64         // where it begins in the file
 	size   int64
 	close  func() error
 }
 
-func fileContent(file *os.File, offset, size int64) content {
-	return content{
-		ReadSeeker: io.NewSectionReader(file, offset, size), file: file, offset: offset, size: size, close: file.Close,
-	}
+func partOf(whole blob.Content, offset, size int64) content {
+	part := content{ReadSeeker: io.NewSectionReader(whole, offset, size), offset: offset, size: size, close: whole.Close}
+	part.file, _ = whole.ReaderAt.(*os.File)
+	part.remote, _ = whole.ReaderAt.(*remoteStream)
+	return part
 }
 
 // served says how content is shown.
@@ -66,6 +70,9 @@ func (s *Server) serveContent(c *call, body content, as served) error {
 	}
 	if conditional(c.r) || body.file == nil {
 		http.ServeContent(c, c.r, "", time.Time{}, body)
+		if body.remote != nil && body.remote.failure() != nil {
+			panic(http.ErrAbortHandler) // shorter than promised: the reader must not take it as whole
+		}
 		return nil
 	}
 	return c.sendFile(body)

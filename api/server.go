@@ -49,7 +49,7 @@ func New(opts Options) (*Server, error) {
 		log:       opts.Log,
 		guard:     newGuard(opts),
 		functions: newFunctions(opts),
-		disk:      disk{look: opts.Blobs.Space},
+		disk:      disk{look: lookAt(opts.Blobs)},
 		rates:     rates{perSecond: opts.SubmitRate, burst: opts.SubmitBurst},
 		stopping:  make(chan struct{}),
 	}

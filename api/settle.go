@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/envelope"
@@ -24,14 +25,14 @@ func (s *Server) settle(c *call, p *submission.Parsed) error {
 		}
 		p.PythonVersion = version
 	case submission.KindUploaded:
-		if err := s.checkUploaded(p); err != nil {
+		if err := s.checkUploaded(c, p); err != nil {
 			return err
 		}
 	}
 	if len(p.Body) <= scheduler.InlineLimit {
 		return nil
 	}
-	return s.moveOut(p)
+	return s.moveOut(c, p)
 }
 
 // permits refuses what other users' tokens could ask for: a place ahead of
@@ -52,8 +53,8 @@ func (s *Server) permits(c *call, r *scheduler.Request) error {
 }
 
 // moveOut keeps the body as a blob and leaves a reference in the spec.
-func (s *Server) moveOut(p *submission.Parsed) error {
-	sum, err := s.opts.Blobs.PutBytes(p.Body)
+func (s *Server) moveOut(c *call, p *submission.Parsed) error {
+	sum, err := s.opts.Blobs.PutBytes(c.ctx(), p.Body)
 	if err != nil {
 		return err
 	}
@@ -65,27 +66,32 @@ func (s *Server) moveOut(p *submission.Parsed) error {
 	return nil
 }
 
-// checkUploaded: the blob is there, has that size, and is a call envelope.
-func (s *Server) checkUploaded(p *submission.Parsed) error {
+// checkUploaded: the blob is there, has that size, and is a call envelope. It
+// is touched first: from then on the collection leaves it to the job.
+func (s *Server) checkUploaded(c *call, p *submission.Parsed) error {
 	ref := p.Call.Ref
-	file, size, err := s.opts.Blobs.Open(ref.SHA256)
+	err := s.opts.Blobs.Touch(c.ctx(), ref.SHA256)
 	if errors.Is(err, blob.ErrNotFound) {
 		return refuseField(CodeBlobMissing, "/call/sha256", "upload it first with PUT /blobs/SHA256")
 	}
 	if err != nil {
 		return err
 	}
-	defer file.Close() //nolint:errcheck // only read
-	if size != ref.Size {
+	uploaded, err := s.opts.Blobs.Open(c.ctx(), ref.SHA256)
+	if err != nil {
+		return err
+	}
+	defer uploaded.Close() //nolint:errcheck // only read
+	if uploaded.Size != ref.Size {
 		return refuseField(CodeDigest, "/call/size", "the uploaded blob has another size")
 	}
-	h, err := envelope.ReadHeader(file)
+	h, err := envelope.ReadHeader(io.NewSectionReader(uploaded, 0, uploaded.Size))
 	var inside *submission.Parsed
 	if err == nil {
 		inside, err = submission.FromHeader(h)
 	}
 	switch {
-	case err != nil || h.Size != size:
+	case err != nil || h.Size != uploaded.Size:
 		return refuseField(Code(submission.CodeBadEnvelope), "/call/sha256", "the uploaded blob is not a call envelope")
 	case inside.PythonVersion != p.PythonVersion:
 		return refuseField(CodeInvalidField, "/call/python", "the uploaded envelope names another Python")

@@ -38,6 +38,8 @@ const (
 	RoleAgent   Role = "agent"
 	RoleAdmin   Role = "admin"
 	RoleMetrics Role = "metrics"
+	// RoleServer is that of a server that keeps its blobs with another one.
+	RoleServer Role = "server"
 	// RoleAttempt is that of the token that a running job has.
 	RoleAttempt Role = "attempt"
 )

@@ -107,9 +107,9 @@ func tokenCommit(answer store.Answer, kept Token, user User) (store.Commit, erro
 
 func (w Wanted) check() error {
 	switch w.Role {
-	case RoleUser, RoleAgent, RoleAdmin, RoleMetrics:
+	case RoleUser, RoleAgent, RoleAdmin, RoleMetrics, RoleServer:
 	default:
-		return fmt.Errorf("%w role: want user, agent, admin or metrics", ErrInvalid)
+		return fmt.Errorf("%w role: want user, agent, admin, metrics or server", ErrInvalid)
 	}
 	if !validName(w.User) {
 		return fmt.Errorf("%w user: want 1 to 64 letters, digits and . _ @ -", ErrInvalid)

@@ -2,21 +2,21 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/internal/blob"
-	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
-// openBlobs opens the folder of blobs and refuses one that is not the store's.
-func openBlobs(ctx context.Context, st store.Store, path string) (*blob.Folder, error) {
-	folder, err := blob.Open(path)
-	if err != nil {
-		return nil, failed("%w", err).with("name another folder with --blobs DIR")
+// openBlobs opens the folder of blobs and refuses one that is not the store's,
+// or finds the server that has it.
+func (s *server) openBlobs(ctx context.Context, c serverConfig) (err error) {
+	if c.blobs == "" {
+		s.blobs, err = c.blobsFrom.open(ctx, s, c)
+		return err
 	}
-	if err := api.CheckBlobs(ctx, st, folder); err != nil {
-		return nil, errors.Join(err, folder.Close())
+	if s.folder, err = blob.Open(c.blobs); err != nil {
+		return failed("%w", err).with("name another folder with --blobs DIR")
 	}
-	return folder, nil
+	s.blobs = s.folder
+	return api.CheckBlobs(ctx, s.store, s.folder)
 }

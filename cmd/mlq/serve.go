@@ -21,6 +21,7 @@ of several users.`
 // serveFlags are the settings of mlq serve.
 type serveFlags struct {
 	store, namespace, blobs, publicURL string
+	blobsFrom                          blobsFrom
 	data, listen                       *string
 	timeScale                          *int
 	maxBlob                            *int64
@@ -49,6 +50,7 @@ func newServe(io streams) *cobra.Command {
 	f := cmd.Flags()
 	bindStore(cmd, &s.store, &s.namespace, "default: local:DATA/store")
 	f.StringVar(&s.blobs, "blobs", "", "folder of payloads and results, the same for all servers of a store (default DATA/blobs)")
+	s.blobsFrom.bind(f)
 	f.StringVar(&s.publicURL, "public-url", "", "how users name this service: allowed host name, base of links")
 	f.BoolVar(&s.withAgent, "with-agent", false, "also be the agent of this host")
 	variable(f, "blobs", "MLQ_BLOBS")
@@ -107,6 +109,9 @@ func (s *serveFlags) config(log zerolog.Logger) (c serverConfig, err error) {
 	if c.timing, err = timing(*s.timeScale); err != nil {
 		return c, err
 	}
+	if c.blobsFrom, err = s.blobsFrom.check(s.blobs); err != nil {
+		return c, err
+	}
 	if s.store != "" {
 		c.store, err = readStoreURL(s.store, s.namespace)
 	}
@@ -119,7 +124,7 @@ func (s *serveFlags) fill(c *serverConfig) (err error) {
 		c.store, err = readStoreURL("local:"+c.data.join("store"), s.namespace)
 	}
 	c.blobs = s.blobs
-	if c.blobs == "" {
+	if c.blobs == "" && c.blobsFrom.url == "" {
 		c.blobs = c.data.join("blobs")
 	}
 	return err

@@ -24,8 +24,9 @@ import (
 type serverConfig struct {
 	store     storePlace
 	data      *dataFolder
-	blobs     string
-	maxBlob   int64 // bytes; 0: the API's default
+	maxBlob   int64     // bytes; 0: the API's default
+	blobs     string    // folder, "" where they are another server's
+	blobsFrom blobsFrom // that server
 	listen    string
 	tls       *tlsFlags // nil: none
 	publicURL *url.URL
@@ -40,7 +41,8 @@ type server struct {
 	store       store.Store
 	scheduler   *scheduler.Scheduler
 	tokens      *auth.Tokens
-	blobs       *blob.Folder
+	blobs       api.Blobs
+	folder      *blob.Folder // nil: the blobs are another server's
 	metrics     *prometheus.Registry
 	http        *api.Server
 	listener    net.Listener
@@ -74,7 +76,7 @@ func newServer(ctx context.Context, c serverConfig) (s *server, err error) {
 	if err = s.openStore(ctx, c); err != nil {
 		return s, err
 	}
-	if s.blobs, err = openBlobs(ctx, s.store, c.blobs); err != nil {
+	if err = s.openBlobs(ctx, c); err != nil {
 		return s, err
 	}
 	return s, s.openHTTP(c)
@@ -143,8 +145,8 @@ func (s *server) close() error {
 			errs = append(errs, err)
 		}
 	}
-	if s.blobs != nil {
-		errs = append(errs, s.blobs.Close())
+	if s.folder != nil {
+		errs = append(errs, s.folder.Close())
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())

@@ -34,7 +34,7 @@ func newTokenCreate(io streams) *cobra.Command {
 	server, output := bindServer(cmd), outputFlag(cmd)
 	f := cmd.Flags()
 	f.StringVar(&user, "user", "", "whom it belongs to")
-	f.StringVar(&role, "role", "user", "user, agent, admin or metrics")
+	f.StringVar(&role, "role", "user", "user, agent, admin, metrics or server")
 	f.StringVar(&unix, "unix", "", "the user's account on hosts, for agents with --run-as submitter")
 	f.StringVar(&expires, "expires", "", "how long it is good, as 90d (default: until revoked)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

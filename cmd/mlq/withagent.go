@@ -15,7 +15,7 @@ import (
 // speaks HTTP to the server, with a token of its own, so that there is one way
 // only in which payloads and results travel.
 func (s *serveFlags) startAgent(ctx context.Context, g *group, srv *server, c serverConfig) error {
-	token, err := agentToken(ctx, srv.tokens, c.data.join("agent.token"))
+	token, err := ownToken(ctx, srv.tokens, c.data.join("agent.token"), auth.Wanted{User: "agent", Role: auth.RoleAgent})
 	if err != nil {
 		return fmt.Errorf("agent's token: %w", err)
 	}
@@ -27,9 +27,9 @@ func (s *serveFlags) startAgent(ctx context.Context, g *group, srv *server, c se
 	return s.agent.start(ctx, g, hostParts{data: c.data, scheduler: srv.scheduler, server: self, log: c.log})
 }
 
-// agentToken reads the token of this host's agent, or makes it: at the first
-// start, and when the store does not know the one in the file.
-func agentToken(ctx context.Context, tokens *auth.Tokens, path string) (string, error) {
+// ownToken reads a token that this process gave itself, or makes it: at the
+// first start, and when the store does not know the one in the file.
+func ownToken(ctx context.Context, tokens *auth.Tokens, path string, wanted auth.Wanted) (string, error) {
 	kept, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
@@ -42,7 +42,7 @@ func agentToken(ctx context.Context, tokens *auth.Tokens, path string) (string, 
 	if !errors.Is(err, auth.ErrUnauthorized) {
 		return "", err
 	}
-	text, _, err = tokens.Create(ctx, auth.Wanted{User: "agent", Role: auth.RoleAgent})
+	text, _, err = tokens.Create(ctx, wanted)
 	if err != nil {
 		return "", err
 	}

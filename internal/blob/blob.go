@@ -10,12 +10,17 @@
 //
 //	identity          names the folder; the store knows it too
 //	blobs/ab/ab12…    content
+//	trash/ab12…       content that no job named at the last look (trash.go)
 //	logs/53.1         output of attempt 1 of job 53
 //	tmp/              uploads under way
+//
+// Methods take a context for the sake of those who keep blobs elsewhere
+// (api.RemoteBlobs); a folder does not look at it.
 package blob
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -40,6 +45,9 @@ var (
 	ErrGap = errors.New("the log does not reach that offset yet")
 	// ErrName: not a SHA-256 in hexadecimal digits.
 	ErrName = errors.New("not a SHA-256")
+	// ErrAway: the blobs are another server's, which cannot be used now. Trying
+	// again may help.
+	ErrAway = errors.New("the server that has the blobs is away")
 )
 
 const copyBuffer = 256 << 10
@@ -74,7 +82,7 @@ func Open(path string) (*Folder, error) {
 }
 
 func (f *Folder) prepare() error {
-	for _, dir := range []string{"blobs", "logs", "tmp"} {
+	for _, dir := range []string{"blobs", "logs", "tmp", "trash"} {
 		if err := f.root.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
@@ -126,7 +134,7 @@ func (f *Folder) Close() error { return f.root.Close() }
 // Put keeps what r delivers under the name sum, at most limit bytes, and
 // returns how many they were. It reads r to its end also when the blob is
 // there already. Errors: ErrName, ErrDigest, ErrTooLarge, those of r and of the disk.
-func (f *Folder) Put(sum string, r io.Reader, limit int64) (int64, error) {
+func (f *Folder) Put(_ context.Context, sum string, r io.Reader, limit int64) (int64, error) {
 	if !isDigest(sum) {
 		return 0, ErrName
 	}
@@ -142,10 +150,10 @@ func (f *Folder) Put(sum string, r io.Reader, limit int64) (int64, error) {
 }
 
 // PutBytes keeps data and returns its name.
-func (f *Folder) PutBytes(data []byte) (string, error) {
+func (f *Folder) PutBytes(ctx context.Context, data []byte) (string, error) {
 	sum := Sum(data)
-	if f.Has(sum) {
-		return sum, nil
+	if err := f.Touch(ctx, sum); !errors.Is(err, ErrNotFound) {
+		return sum, err
 	}
 	return sum, f.write(bytes.NewReader(data), -1, nil, func(temp string) error { return f.install(temp, sum) })
 }
@@ -203,6 +211,8 @@ func (f *Folder) install(temp, sum string) error {
 	return f.syncDir(dir)
 }
 
+func blobName(sum string) string { return "blobs/" + sum[:2] + "/" + sum }
+
 func (f *Folder) syncDir(dir string) error {
 	d, err := f.root.Open(dir)
 	if err != nil {
@@ -211,53 +221,55 @@ func (f *Folder) syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Open opens a blob for reading. Errors: ErrName, ErrNotFound.
-func (f *Folder) Open(sum string) (*os.File, int64, error) {
-	if !isDigest(sum) {
-		return nil, 0, ErrName
-	}
-	return f.open("blobs/" + sum[:2] + "/" + sum)
+// Content is what was opened to be read.
+type Content struct {
+	io.ReaderAt // of a folder's: the *os.File
+	io.Closer
+
+	Size int64 // bytes
 }
 
-func (f *Folder) open(name string) (*os.File, int64, error) {
-	file, err := f.root.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, ErrNotFound
-	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("open a blob: %w", err)
-	}
-	info, err := file.Stat()
-	if err != nil {
-		return nil, 0, errors.Join(fmt.Errorf("open a blob: %w", err), file.Close())
-	}
-	return file, info.Size(), nil
-}
-
-// ReadAll reads a blob of at most limit bytes into memory.
-func (f *Folder) ReadAll(sum string, limit int64) ([]byte, error) {
-	file, size, err := f.Open(sum)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() //nolint:errcheck // only read
-	if size > limit {
+// All reads at most limit bytes into memory, and closes. Errors: ErrTooLarge.
+func (c Content) All(limit int64) ([]byte, error) {
+	defer c.Close() //nolint:errcheck // only read
+	if c.Size > limit {
 		return nil, ErrTooLarge
 	}
-	data := make([]byte, size)
-	if _, err := io.ReadFull(file, data); err != nil {
+	data := make([]byte, c.Size)
+	if _, err := io.ReadFull(io.NewSectionReader(c, 0, c.Size), data); err != nil {
 		return nil, fmt.Errorf("read a blob: %w", err)
 	}
 	return data, nil
 }
 
-// Has reports whether a blob is there.
-func (f *Folder) Has(sum string) bool {
+// Open opens a blob for reading. Errors: ErrName, ErrNotFound.
+func (f *Folder) Open(_ context.Context, sum string) (Content, error) {
 	if !isDigest(sum) {
-		return false
+		return Content{}, ErrName
 	}
-	_, err := f.root.Stat("blobs/" + sum[:2] + "/" + sum)
-	return err == nil
+	c, err := f.open(blobName(sum))
+	if !errors.Is(err, ErrNotFound) {
+		return c, err
+	}
+	if err := f.rescue(sum); err != nil {
+		return Content{}, err
+	}
+	return f.open(blobName(sum))
+}
+
+func (f *Folder) open(name string) (Content, error) {
+	file, err := f.root.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Content{}, ErrNotFound
+	}
+	if err != nil {
+		return Content{}, fmt.Errorf("open a blob: %w", err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return Content{}, errors.Join(fmt.Errorf("open a blob: %w", err), file.Close())
+	}
+	return Content{file, file, info.Size()}, nil
 }
 
 func isDigest(sum string) bool {

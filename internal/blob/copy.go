@@ -15,6 +15,9 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Limit is r, but reading more than n bytes of it fails with ErrTooLarge.
+func Limit(r io.Reader, n int64) io.Reader { return &limited{r: r, left: n} }
+
 // limited fails with ErrTooLarge where io.LimitReader would end as if complete.
 type limited struct {
 	r    io.Reader

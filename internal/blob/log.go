@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ import (
 // the log is then. A piece may be written again, and may overlap what is
 // there: the bytes of an attempt at an offset are always the same. Errors:
 // ErrGap, ErrTooLarge above limit.
-func (f *Folder) WriteLog(job int64, attempt int, offset int64, r io.Reader, limit int64) (int64, error) {
+func (f *Folder) WriteLog(_ context.Context, job int64, attempt int, offset int64, r io.Reader, limit int64) (int64, error) {
 	file, err := f.root.OpenFile(logName(job, attempt), os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, fmt.Errorf("open a log: %w", err)
@@ -39,7 +40,7 @@ func writeAt(file *os.File, offset int64, r io.Reader, limit int64) (int64, erro
 }
 
 // LogSize is the length of an attempt's log in bytes, 0 if there is none.
-func (f *Folder) LogSize(job int64, attempt int) (int64, error) {
+func (f *Folder) LogSize(_ context.Context, job int64, attempt int) (int64, error) {
 	info, err := f.root.Stat(logName(job, attempt))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
@@ -50,9 +51,20 @@ func (f *Folder) LogSize(job int64, attempt int) (int64, error) {
 	return info.Size(), nil
 }
 
-// OpenLog opens an attempt's log for reading. Errors: ErrNotFound.
-func (f *Folder) OpenLog(job int64, attempt int) (*os.File, int64, error) {
-	return f.open(logName(job, attempt))
+// OpenLog opens the part of an attempt's log from byte from up to byte to.
+// Errors: ErrNotFound.
+func (f *Folder) OpenLog(_ context.Context, job int64, attempt int, from, to int64) (io.ReadCloser, error) {
+	c, err := f.open(logName(job, attempt))
+	if err != nil {
+		return nil, err
+	}
+	return section{io.NewSectionReader(c, from, to-from), c}, nil
+}
+
+// section is a part of a file, and closes the file.
+type section struct {
+	io.Reader
+	io.Closer
 }
 
 func logName(job int64, attempt int) string {

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"context"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +21,7 @@ func (s Space) FreePercent() float64 {
 }
 
 // Space looks at the disk that the folder lies on.
-func (f *Folder) Space() (Space, error) { return f.statfs(f.path) }
+func (f *Folder) Space(context.Context) (Space, error) { return f.statfs(f.path) }
 
 // SetStatfs replaces the look at the disk, for tests of a full one.
 func (f *Folder) SetStatfs(look func(path string) (Space, error)) { f.statfs = look }

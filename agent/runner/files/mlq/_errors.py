@@ -9,7 +9,7 @@
     ├── NotSerializable      before sending, and of a result; also a TypeError and a ValueError
     ├── TooLarge             [too-large], before sending, and of a result; also a ValueError
     ├── QuotaExceeded        [quota, too-many-requests, too-many-connections]
-    ├── Unavailable          [store-unavailable, store-full, disk-full, busy, held,
+    ├── Unavailable          [store-unavailable, store-full, disk-full, blobs-away, busy, held,
     │                        slow-request], no answer at all; also a ConnectionError
     └── JobError             a job ended without a value
         ├── RemoteError      [job-failed: error], its own type cannot be rebuilt here
@@ -153,6 +153,7 @@ BY_CODE: dict[str, type[MlqError]] = {
     "store-unavailable": Unavailable,
     "store-full": Unavailable,
     "disk-full": Unavailable,
+    "blobs-away": Unavailable,
     "busy": Unavailable,
     "held": Unavailable,
     "slow-request": Unavailable,
