@@ -43,11 +43,18 @@ func newFunctions(o Options) functions {
 	return functions{store: o.Store, refresh: o.FunctionsRefresh, users: make(map[string]knownFunctions)}
 }
 
+// functionsIndex lists the users who ever registered functions (member: name).
+const functionsIndex = "spec:functions"
+
 func functionsKey(user string) string { return "spec:functions:" + user }
 
 // read reads a user's functions with the version of their record.
 func (f *functions) read(ctx context.Context, user string) ([]Function, store.Answer, error) {
-	answer, err := f.store.Read(ctx, store.Query{Keys: []string{functionsKey(user)}})
+	return readFunctions(ctx, f.store, user)
+}
+
+func readFunctions(ctx context.Context, st store.Store, user string) ([]Function, store.Answer, error) {
+	answer, err := st.Read(ctx, store.Query{Keys: []string{functionsKey(user)}})
 	if err != nil {
 		return nil, answer, fmt.Errorf("read the listener functions: %w", err)
 	}
@@ -78,7 +85,7 @@ func (f *functions) change(ctx context.Context, user string, change func([]Funct
 		result, err := f.store.Commit(ctx, store.Commit{
 			Identity: answer.Identity,
 			Guards:   []store.Guard{store.At(functionsKey(user), answer.Records[0].Version)},
-			Effects:  []store.Effect{store.Put(functionsKey(user), text)},
+			Effects:  []store.Effect{store.Put(functionsKey(user), text), store.Index(functionsIndex, []byte(user))},
 		})
 		if err != nil {
 			return fmt.Errorf("keep the listener functions: %w", err)

@@ -70,14 +70,14 @@ func (s *Server) moveOut(c *call, p *submission.Parsed) error {
 // is touched first: from then on the collection leaves it to the job.
 func (s *Server) checkUploaded(c *call, p *submission.Parsed) error {
 	ref := p.Call.Ref
+	var uploaded blob.Content
 	err := s.opts.Blobs.Touch(c.ctx(), ref.SHA256)
+	if err == nil {
+		uploaded, err = s.opts.Blobs.Open(c.ctx(), ref.SHA256)
+	}
 	if errors.Is(err, blob.ErrNotFound) {
 		return refuseField(CodeBlobMissing, "/call/sha256", "upload it first with PUT /blobs/SHA256")
 	}
-	if err != nil {
-		return err
-	}
-	uploaded, err := s.opts.Blobs.Open(c.ctx(), ref.SHA256)
 	if err != nil {
 		return err
 	}

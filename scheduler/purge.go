@@ -11,7 +11,7 @@ import (
 var errInUse = errors.New("it is still in use")
 
 // purge forgets an ended job whose result_ttl has passed: its record, its
-// spec and its inline result. Blobs are the servers' to collect.
+// spec and its inline result. Blobs and logs are the servers' to collect (api.Collector).
 func (s *Scheduler) purge(ctx context.Context, id JobID) error {
 	t := transition[int64]{name: "purge", freeing: true, query: store.Query{Keys: []string{keyJob(id)}}}
 	t.decide = func(f *facts) (p plan[int64], err error) {

@@ -34,6 +34,7 @@ type devFlags struct {
 	data, listen            *string
 	timeScale               *int
 	maxBlob                 *int64
+	keepOrphans             *time.Duration
 	once                    bool
 	log                     *logFlags
 	agent                   *agentFlags
@@ -64,6 +65,7 @@ func newDev(io streams) *cobra.Command {
 	f.BoolVar(&d.once, "once", false, "end after COMMAND, with its exit code")
 	variable(f, "blobs", "MLQ_BLOBS")
 	d.data, d.listen, d.timeScale, d.maxBlob = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd), maxBlobFlag(cmd)
+	d.keepOrphans = keepOrphansFlag(cmd)
 	d.log, d.agent = bindLog(cmd, zerolog.WarnLevel, "text"), bindAgent(cmd)
 	return cmd
 }
@@ -99,7 +101,7 @@ func (d *devFlags) run(ctx context.Context, io streams, command []string) (err e
 }
 
 func (d *devFlags) config(io streams) (c serverConfig, err error) {
-	c = serverConfig{listen: *d.listen, maxBlob: *d.maxBlob, dev: true}
+	c = serverConfig{listen: *d.listen, maxBlob: *d.maxBlob, keepOrphans: *d.keepOrphans, dev: true}
 	if c.log, err = d.log.logger(io.err); err != nil {
 		return c, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -25,6 +26,7 @@ type serveFlags struct {
 	data, listen                       *string
 	timeScale                          *int
 	maxBlob                            *int64
+	keepOrphans                        *time.Duration
 	withAgent                          bool
 	tls                                *tlsFlags
 	log                                *logFlags
@@ -56,6 +58,7 @@ func newServe(io streams) *cobra.Command {
 	variable(f, "blobs", "MLQ_BLOBS")
 	variable(f, "public-url", "MLQ_PUBLIC_URL")
 	s.data, s.listen, s.timeScale, s.maxBlob = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd), maxBlobFlag(cmd)
+	s.keepOrphans = keepOrphansFlag(cmd)
 	s.tls, s.log, s.agent = bindTLS(cmd), bindLog(cmd, zerolog.InfoLevel, "json"), bindAgent(cmd)
 	return cmd
 }
@@ -96,7 +99,7 @@ func (s *serveFlags) run(ctx context.Context, io streams) (err error) {
 
 // config reads what needs no file.
 func (s *serveFlags) config(log zerolog.Logger) (c serverConfig, err error) {
-	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, tls: s.tls, log: log}
+	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, tls: s.tls, log: log}
 	if err := checkListen(c.listen); err != nil {
 		return c, err
 	}

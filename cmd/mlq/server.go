@@ -27,13 +27,15 @@ type serverConfig struct {
 	maxBlob   int64     // bytes; 0: the API's default
 	blobs     string    // folder, "" where they are another server's
 	blobsFrom blobsFrom // that server
-	listen    string
-	tls       *tlsFlags // nil: none
-	publicURL *url.URL
-	timing    scheduler.Timing
-	dev       bool
-	owner     api.Owner
-	log       zerolog.Logger
+	// keepOrphans is how long stays what no job names; 0: for ever.
+	keepOrphans time.Duration
+	listen      string
+	tls         *tlsFlags // nil: none
+	publicURL   *url.URL
+	timing      scheduler.Timing
+	dev         bool
+	owner       api.Owner
+	log         zerolog.Logger
 }
 
 // server is an open store with everything that serves it, not yet started.
@@ -42,7 +44,8 @@ type server struct {
 	scheduler   *scheduler.Scheduler
 	tokens      *auth.Tokens
 	blobs       api.Blobs
-	folder      *blob.Folder // nil: the blobs are another server's
+	folder      *blob.Folder   // nil: the blobs are another server's
+	collector   *api.Collector // likewise, or it is not wanted
 	metrics     *prometheus.Registry
 	http        *api.Server
 	listener    net.Listener
@@ -77,6 +80,9 @@ func newServer(ctx context.Context, c serverConfig) (s *server, err error) {
 		return s, err
 	}
 	if err = s.openBlobs(ctx, c); err != nil {
+		return s, err
+	}
+	if err = s.collect(c); err != nil {
 		return s, err
 	}
 	return s, s.openHTTP(c)
@@ -134,6 +140,9 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 // start runs the loops of the scheduler, then the HTTP server.
 func (s *server) start(ctx context.Context, g *group) {
 	g.start(ctx, "scheduler", s.scheduler.Run)
+	if s.collector != nil {
+		g.start(ctx, "collector", s.collector.Run)
+	}
 	g.start(ctx, "server", func(ctx context.Context) error { return s.http.Serve(ctx, s.listener) })
 }
 

@@ -13,6 +13,7 @@
 //	trash/ab12…       content that no job named at the last look (trash.go)
 //	logs/53.1         output of attempt 1 of job 53
 //	tmp/              uploads under way
+//	swept             its time is that of the last collection
 //
 // Methods take a context for the sake of those who keep blobs elsewhere
 // (api.RemoteBlobs); a folder does not look at it.

@@ -1,0 +1,328 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// collector is one of the world's folder. Files grow old by their times, so
+// that it needs no clock of its own.
+func (w *world) collector(change ...func(*api.CollectorOptions)) *api.Collector {
+	w.Helper()
+	must(w, api.CheckBlobs(w.Context(), w.st, w.blobs))
+	opts := api.CollectorOptions{
+		Scheduler: w.sched, Store: w.st, Tokens: w.tokens, Folder: w.blobs, Log: zerolog.Nop(), Metrics: prometheus.NewRegistry(),
+	}
+	for _, c := range change {
+		c(&opts)
+	}
+	return api.NewCollector(opts)
+}
+
+// age makes all files of a part of the folder as old as that.
+func (w *world) age(part string, by time.Duration) {
+	w.Helper()
+	then := time.Now().Add(-by)
+	must(w, filepath.WalkDir(filepath.Join(w.blobs.Path(), part), func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return os.Chtimes(path, then, then)
+	}))
+}
+
+func (w *world) collect(c *api.Collector) blob.Swept {
+	w.Helper()
+	swept, err := c.Collect(w.Context())
+	must(w, err)
+	return swept
+}
+
+// orphaned uploads what no job names.
+func (w *world) orphaned(text string) string {
+	w.Helper()
+	w.ok(w.do(w.ana, "PUT", "/blobs/"+blob.Sum([]byte(text)), text), 201, nil)
+	return blob.Sum([]byte(text))
+}
+
+func (w *world) has(sum string) bool {
+	w.Helper()
+	return w.do(w.agent, "GET", "/blobs/"+sum, nil).status == 200
+}
+
+// named makes everything that names blobs, and gives their names.
+func (w *world) named() map[string]string {
+	w.Helper()
+	file := strings.Repeat("f", 9_000)
+	manifest := fmt.Sprintf(`{"files":[{"name":"f","size":%d,"sha256":%q}]}`, len(file), blob.Sum([]byte(file)))
+	large := callEnvelope(w, 20_000)
+	call := func(env []byte, more string) string {
+		w.orphaned(string(env))
+		return fmt.Sprintf(`{"call":{"sha256":%q,"size":%d,"function":"train","python":"3.11.7"}%s}`, blob.Sum(env), len(env), more)
+	}
+	other := callEnvelope(w, 30_000)
+	body := call(other, `,"env_vars":{"A":"`+strings.Repeat("v", 10_000)+`"}`)
+	w.submit(w.ana, `{"msg":"`+strings.Repeat("m", 10_000)+`"}`)
+	w.submit(w.ana, call(large, ""))
+	w.submit(w.ana, body)
+	id := w.submit(w.ana, `{"msg":1}`)
+	l := w.start(id, 0)
+	l.put(0, "printed")
+	w.withFile(l, "f", []byte(file), strings.Repeat("r", 10_000))
+	w.ok(w.do(w.ana, "POST", "/consumer?name=f", "a pickle", header{"Content-Type", "application/octet-stream"}), 201, nil)
+	done, err := w.sched.Job(w.Context(), id)
+	must(w, err)
+	return map[string]string{
+		"a large body": blob.Sum([]byte(`{"msg":"` + strings.Repeat("m", 10_000) + `"}`)), "an uploaded call": blob.Sum(large),
+		"a call in a large body": blob.Sum(other), "that body": blob.Sum([]byte(body)), "a result": done.Result.SHA256,
+		"a manifest": blob.Sum([]byte(manifest)), "a file": blob.Sum([]byte(file)), "a function": blob.Sum([]byte("a pickle")),
+	}
+}
+
+// TestCollect: what nothing names goes when it is old, all else stays.
+func TestCollect(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.collector()
+	named := w.named()
+	gone := w.purged()
+	orphan := w.orphaned("nobody names this")
+	for _, part := range []string{"blobs", "logs"} {
+		w.age(part, 25*time.Hour)
+	}
+	half := filepath.Join(w.blobs.Path(), "tmp", "half")
+	must(t, os.WriteFile(half, []byte("half"), 0o600))
+	w.age("tmp", 25*time.Hour)
+	young := w.orphaned("nobody names this yet")
+	if got := w.collect(c); got != (blob.Swept{Logs: 1, Uploads: 1, Bytes: 11}) {
+		t.Errorf("the first collection removed %+v", got)
+	}
+	if got := w.collect(c); got != (blob.Swept{}) {
+		t.Errorf("at once %+v was removed", got)
+	}
+	w.age("trash", 59*time.Minute)
+	if got := w.collect(c); got != (blob.Swept{}) {
+		t.Errorf("too early %+v was removed", got)
+	}
+	w.age("trash", 61*time.Minute)
+	if got := w.collect(c); got.Blobs != 2 { // the orphan, and the result of the purged job
+		t.Errorf("the third collection removed %+v", got)
+	}
+	for what, sum := range named {
+		if !w.has(sum) {
+			t.Errorf("%s is gone", what)
+		}
+	}
+	if w.has(orphan) || !w.has(young) {
+		t.Errorf("the orphan is there: %v, the young one: %v", w.has(orphan), w.has(young))
+	}
+	if size, err := w.blobs.LogSize(t.Context(), int64(gone), 1); size != 0 || err != nil {
+		t.Errorf("the log of the purged job has %d bytes, %v", size, err)
+	}
+	if a := w.do(w.ana, "GET", path(4, "/logs"), nil); string(a.body) != "printed" {
+		t.Errorf("the log of a job that is kept reads %q", a.body)
+	}
+}
+
+// purged is a job with a log and a large result that is not kept any more.
+func (w *world) purged() scheduler.JobID {
+	w.Helper()
+	id := w.submit(w.ana, `{"msg":1,"result_ttl":1}`)
+	l := w.start(id, 0)
+	l.put(0, "printed")
+	w.withFile(l, "f", []byte(strings.Repeat("f", 9_000)), strings.Repeat("p", 10_000))
+	eventually(w, "the job is purged", func() bool { return w.do(w.ana, "GET", path(id, ""), nil).status == 404 })
+	return id
+}
+
+// TestSubmitMeetsCollection: a submit that names a blob which the collection is
+// about to remove gets it back, or is refused; at each step.
+func TestSubmitMeetsCollection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.collector()
+	env := callEnvelope(t, 20_000)
+	call := fmt.Sprintf(`{"call":{"sha256":%q,"size":%d,"function":"train","python":"3.11.7"}}`, blob.Sum(env), len(env))
+	sum := w.orphaned(string(env))
+
+	w.age("blobs", 25*time.Hour)
+	if a := w.do(w.agent, "HEAD", "/blobs/"+sum, nil); a.status != 200 {
+		t.Fatalf("HEAD: %d", a.status)
+	}
+	w.collect(c)
+	if _, err := os.Stat(filepath.Join(w.blobs.Path(), "blobs", sum[:2], sum)); err != nil {
+		t.Errorf("a blob that a HEAD has touched was discarded: %v", err)
+	}
+
+	w.age("blobs", 25*time.Hour)
+	w.collect(c) // into the trash
+	if _, err := os.Stat(filepath.Join(w.blobs.Path(), "trash", sum)); err != nil {
+		t.Fatalf("the blob is not in the trash: %v", err)
+	}
+	id := w.submit(w.ana, call)
+	w.age("trash", 2*time.Hour)
+	w.collect(c)
+	if !w.has(sum) {
+		t.Error("a job was taken whose call is gone")
+	}
+
+	w.ok(w.do(w.ana, "DELETE", path(id, ""), nil), 200, nil)
+	other := w.orphaned(string(callEnvelope(t, 30_000)))
+	w.age("blobs", 25*time.Hour)
+	w.collect(c)
+	w.age("trash", 2*time.Hour)
+	w.collect(c) // for good
+	w.refused(w.do(w.ana, "POST", "/jobs", strings.NewReplacer(sum, other, fmt.Sprint(len(env)), fmt.Sprint(len(callEnvelope(t, 30_000)))).Replace(call)),
+		409, api.CodeBlobMissing)
+	if !w.has(sum) {
+		t.Error("the call of a cancelled job, which can be run again, is gone")
+	}
+}
+
+// TestCollectionsAndSubmits: two collectors that find everything old at once run
+// against submits, and no job that was taken lost its call.
+func TestCollectionsAndSubmits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var calls, names []string
+	for i := range 200 {
+		env := callEnvelope(t, 9_000+i)
+		names = append(names, w.orphaned(string(env)))
+		calls = append(calls, fmt.Sprintf(`{"call":{"sha256":%q,"size":%d,"function":"train","python":"3.11.7"}}`, names[i], len(env)))
+	}
+	stop := w.hasty(2)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	taken, refused := []string{}, 0
+	for i, call := range calls {
+		<-tick.C
+		a := w.do(w.ana, "POST", "/jobs", call)
+		if a.status == 201 {
+			taken = append(taken, names[i])
+			continue
+		}
+		w.refused(a, 409, api.CodeBlobMissing)
+		refused++
+	}
+	stop()
+	for _, sum := range taken {
+		if !w.has(sum) {
+			t.Fatalf("a job was taken, and its call %s is gone", sum)
+		}
+	}
+	if len(taken) == 0 || refused == 0 {
+		t.Errorf("%d submits were taken, %d refused: they did not meet", len(taken), refused)
+	}
+}
+
+// hasty runs n collectors without pause, until the function is called.
+func (w *world) hasty(n int) (stop func()) {
+	w.Helper()
+	ctx, cancel := context.WithCancel(w.Context())
+	c := w.collector(func(o *api.CollectorOptions) { o.After, o.InTrash = 4*time.Microsecond, time.Second })
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := c.Collect(ctx); err != nil && !errors.Is(err, context.Canceled) {
+					w.Error(err)
+					return
+				}
+			}
+		})
+	}
+	return func() { cancel(); all.Wait() }
+}
+
+// TestCollectOnAnotherStore: a store that was emptied names nothing, and so
+// says nothing about what is needed.
+func TestCollectOnAnotherStore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	sum := w.orphaned("of the store before")
+	w.age("blobs", 25*time.Hour)
+	empty := newWorld(t)
+	c := empty.collector(func(o *api.CollectorOptions) { o.Folder = w.blobs })
+	if _, err := c.Collect(t.Context()); err == nil {
+		t.Error("it collected")
+	}
+	if _, err := os.Stat(filepath.Join(w.blobs.Path(), "blobs", sum[:2], sum)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCollectTakesTurns: of several servers one collects in each hour.
+func TestCollectTakesTurns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := time.Now()
+	clock := func(o *api.CollectorOptions) { o.Now = func() time.Time { return now } }
+	for _, c := range []struct {
+		after time.Duration
+		due   bool
+	}{{0, true}, {0, false}, {59 * time.Minute, false}, {2 * time.Minute, true}, {-24 * time.Hour, true}} {
+		now = now.Add(c.after)
+		due, err := w.collector(clock).Due()
+		if err != nil || due != c.due {
+			t.Errorf("after %s more: due %v, %v", c.after, due, err)
+		}
+	}
+}
+
+// TestCollectorRuns: the loop removes, and tells so in the metrics.
+func TestCollectorRuns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.orphaned("nobody names this")
+	w.age("blobs", 25*time.Hour)
+	metrics := prometheus.NewRegistry()
+	w.background("collector", w.collector(func(o *api.CollectorOptions) { o.Metrics = metrics }).Run)
+	eventually(t, "the metrics tell of it", func() bool {
+		return metric(t, metrics, "mlq_collect_discarded_total") == 1 && metric(t, metrics, "mlq_collect_last_timestamp_seconds") > 0
+	})
+}
+
+// metric is the value of a metric without labels.
+func metric(t *testing.T, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	must(t, err)
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue() + f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
+// TestCollectKeepsFunctions: also those of who has no token, as in mlq dev.
+func TestCollectKeepsFunctions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *api.Options) { o.Dev, o.Owner = true, api.Owner{UID: os.Getuid(), Name: "me"} })
+	w.ok(w.do("", "POST", "/consumer?name=f", "a pickle", header{"Content-Type", "application/octet-stream"}), 201, nil)
+	c := w.collector()
+	w.age("blobs", 25*time.Hour)
+	w.collect(c)
+	w.age("trash", 2*time.Hour)
+	if got := w.collect(c); got != (blob.Swept{}) {
+		t.Errorf("%+v was removed", got)
+	}
+	if !w.has(blob.Sum([]byte("a pickle"))) {
+		t.Error("the function is gone")
+	}
+}

@@ -1,0 +1,205 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// What names blobs:
+//
+//	spec of a job       a body above 8 KiB, and the envelope that a call names
+//	result of a job     its envelope above 8 KiB, the manifest of out/, the files in that
+//	functions of a user each one's pickle
+//
+// Marks are kept in the folder itself (a file's time), so that no list of them
+// is ever in memory.
+
+// mark touches all blobs that are named and were last touched before t.
+func (c *Collector) mark(ctx context.Context, t time.Time) error {
+	m := marker{ctx: ctx, folder: c.opts.Folder, before: t}
+	if err := m.functions(c.opts.Store, c.opts.Tokens); err != nil {
+		return err
+	}
+	return c.opts.Scheduler.EveryJob(ctx, func(job *scheduler.Job, spec scheduler.Spec) error {
+		if err := m.job(job, spec); err != nil {
+			return fmt.Errorf("job %d: %w", job.ID, err)
+		}
+		return nil
+	})
+}
+
+type marker struct {
+	ctx    context.Context
+	folder *blob.Folder
+	before time.Time
+}
+
+func (m *marker) job(job *scheduler.Job, spec scheduler.Spec) error {
+	if err := m.spec(spec.Media, spec.Body); err != nil {
+		return err
+	}
+	if !job.Result.Inline {
+		if _, err := m.one(job.Result.SHA256); err != nil {
+			return err
+		}
+	}
+	return m.files(job.Result.Files)
+}
+
+// one marks a blob and reports whether it was touched. One that is gone, or no
+// name at all, is nothing to keep.
+func (m *marker) one(sum string) (bool, error) {
+	touched, err := m.folder.Mark(m.ctx, sum, m.before)
+	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrName) {
+		return false, nil
+	}
+	return touched, err
+}
+
+// spec marks what a body names. Call envelopes, the most by far, name nothing.
+func (m *marker) spec(media string, body []byte) error {
+	switch media {
+	case submission.MediaRef:
+		return m.ref(body)
+	case scheduler.MediaJSON:
+		return m.json(body)
+	}
+	return nil
+}
+
+// ref marks a body that is a blob. What that names in turn was touched with it
+// at the submit, so that it needs a look only when the body does.
+func (m *marker) ref(body []byte) error {
+	p, err := submission.Parse(submission.MediaRef, body)
+	if err != nil {
+		return m.unread(body)
+	}
+	touched, err := m.one(p.Call.Ref.SHA256)
+	if err != nil || !touched || p.Call.Ref.Media != scheduler.MediaJSON {
+		return err
+	}
+	inner, err := readBlob(m.ctx, m.folder, p.Call.Ref.SHA256, maxInner)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	return m.json(inner)
+}
+
+// maxInner is above every body that names a blob: they hold small fields only.
+const maxInner = 1 << 20
+
+// json marks the envelope of {"call": …}.
+func (m *marker) json(body []byte) error {
+	if !bytes.Contains(body, []byte("call")) && !bytes.Contains(body, []byte(`\u`)) {
+		return nil
+	}
+	p, err := submission.Parse(scheduler.MediaJSON, body)
+	if err != nil {
+		return m.unread(body)
+	}
+	if p.Call.Kind != submission.KindUploaded {
+		return nil
+	}
+	_, err = m.one(p.Call.Ref.SHA256)
+	return err
+}
+
+var anyDigest = regexp.MustCompile(`[0-9a-f]{64}`)
+
+// unread marks all that could be a name in what this version cannot read.
+func (m *marker) unread(text []byte) error {
+	for _, sum := range anyDigest.FindAll(text, -1) {
+		if _, err := m.one(string(sum)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// files marks a manifest and all that it lists: they were uploaded before it,
+// some of them long before.
+func (m *marker) files(manifest string) error {
+	if manifest == "" {
+		return nil
+	}
+	if _, err := m.one(manifest); err != nil {
+		return err
+	}
+	text, err := readBlob(m.ctx, m.folder, manifest, blob.MaxManifest)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	list, err := blob.ParseManifest(text)
+	if err != nil {
+		return m.unread(text)
+	}
+	for _, f := range list.Files {
+		if _, err := m.one(f.SHA256); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// functions marks the functions of the users that an index lists, and of those
+// who have tokens: there was no such index at first.
+func (m *marker) functions(st store.Store, tokens *auth.Tokens) error {
+	users, err := tokens.Users(m.ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		if err := m.functionsOf(st, u.Name); err != nil {
+			return err
+		}
+	}
+	var from []byte
+	for {
+		page, err := st.Read(m.ctx, store.Query{Ranges: []store.Range{{Index: functionsIndex, From: from, Limit: usersAtOnce}}})
+		if err != nil {
+			return fmt.Errorf("list who has functions: %w", err)
+		}
+		for _, user := range page.Ranges[0] {
+			if err := m.functionsOf(st, string(user)); err != nil {
+				return err
+			}
+			from = append(slices.Clone(user), 0)
+		}
+		if len(page.Ranges[0]) < usersAtOnce {
+			return nil
+		}
+	}
+}
+
+const usersAtOnce = 256
+
+func (m *marker) functionsOf(st store.Store, user string) error {
+	list, _, err := readFunctions(m.ctx, st, user)
+	if err != nil {
+		return err
+	}
+	for _, f := range list {
+		if _, err := m.one(f.SHA256); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ignoreGone(err error) error {
+	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrTooLarge) {
+		return nil
+	}
+	return err
+}
