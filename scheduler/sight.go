@@ -11,7 +11,7 @@ const (
 	maxSightUsers = 128 // whom a sight remembers
 	// sightAhead is how many entries of a class are read beyond those of a
 	// view: whose turn comes with the next claims is then known before.
-	sightAhead = 16
+	sightAhead = 8
 )
 
 // sight is what the last view found: the classes that fit, and who waits in
@@ -35,8 +35,8 @@ func (s *sight) guess() seen {
 	return s.last
 }
 
-func (s *sight) note(classes []string, limit int, queues map[string][][]byte) {
-	users := usersOf(classes, queues)
+func (s *sight) note(classes []string, limit int, entries []Entry, queues map[string][][]byte) {
+	users := usersOf(entries, ahead(classes, limit, queues))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(users) == 0 { // an empty queue: who comes next was probably here before
@@ -45,17 +45,28 @@ func (s *sight) note(classes []string, limit int, queues map[string][][]byte) {
 	s.last = seen{slices.Clone(classes), limit, users}
 }
 
-// usersOf gives the users of the queues, those in front first, at most maxSightUsers.
-func usersOf(classes []string, queues map[string][][]byte) (users []string) {
-	known := make(map[string]bool)
+// ahead parses what stands behind a view's entries.
+func ahead(classes []string, limit int, queues map[string][][]byte) (entries []Entry) {
 	for _, class := range classes {
-		for _, m := range queues[class] {
-			e, err := parseEntry(class, m)
-			if err != nil || known[e.User] || len(users) == maxSightUsers {
-				continue
+		members := queues[class]
+		for _, m := range members[min(limit, len(members)):] {
+			if e, err := parseEntry(class, m); err == nil {
+				entries = append(entries, e)
 			}
-			known[e.User] = true
-			users = append(users, e.User)
+		}
+	}
+	return entries
+}
+
+// usersOf gives the users of the entries, those in front first, at most maxSightUsers.
+func usersOf(lists ...[]Entry) (users []string) {
+	known := make(map[string]bool)
+	for _, entries := range lists {
+		for i := range entries {
+			if user := entries[i].User; !known[user] && len(users) < maxSightUsers {
+				known[user] = true
+				users = append(users, user)
+			}
 		}
 	}
 	return users

@@ -68,7 +68,7 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 	if err := s.viewHeld(ctx, &v, guess.held(&a)); err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
 	}
-	s.sight.note(classes, limit, queues)
+	s.sight.note(classes, limit, v.Entries, queues)
 	return v, nil
 }
 
