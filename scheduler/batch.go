@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -185,6 +186,11 @@ func (c *chunk) add(b *batch, from, to int, given []JobID) {
 		c.items = append(c.items, &b.items[i])
 	}
 	c.parts = append(c.parts, part{batch: b, from: at, to: len(c.items), given: given})
+}
+
+// keyed: each part has a key.
+func (c *chunk) keyed() bool {
+	return !slices.ContainsFunc(c.parts, func(p part) bool { return p.key == "" })
 }
 
 // firstOf is the id of the part's first item.

@@ -96,15 +96,27 @@ var (
 	errIDs     = errors.New("ids of another store")
 )
 
-// submitChunk commits a chunk's jobs and answers each of its parts.
+// submitChunk commits a chunk's jobs and answers each of its parts. Any error but
+// store.ErrUnavailable says that nothing of it is written, nor will be: where a
+// try was not answered, it may be applied yet, whatever its repeat was told.
 func (s *Scheduler) submitChunk(ctx context.Context, c *chunk) ([]answer, error) {
+	answers, err := s.repeatChunk(ctx, c)
+	if err != nil && c.unsure && !errors.Is(err, store.ErrUnavailable) {
+		err = fmt.Errorf("jobs: %w: an earlier try was not answered", store.ErrUnavailable)
+	}
+	return answers, err
+}
+
+// repeatChunk tries until the ids are those of the store that is there. What may
+// have been written under other ids is repeated only where its keys would tell.
+func (s *Scheduler) repeatChunk(ctx context.Context, c *chunk) ([]answer, error) {
 	if err := s.adoptOnce(ctx); err != nil {
 		return nil, err
 	}
 	for range maxConflicts {
 		answers, err := s.tryChunk(ctx, c)
 		switch {
-		case errors.Is(err, errIDs):
+		case errors.Is(err, errIDs) && (!c.unsure || c.keyed()):
 			continue
 		case errors.Is(err, ErrHold):
 			if err := s.adopt(ctx); err != nil {

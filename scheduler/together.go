@@ -169,7 +169,7 @@ func (s *Scheduler) commitGroup(ctx context.Context, group []*rider) {
 			}
 			return
 		}
-		group = refuse(group, err, c.unsure)
+		group = refuse(group, err)
 	}
 	for _, r := range group {
 		r.answer.err = errAlone
@@ -178,14 +178,12 @@ func (s *Scheduler) commitGroup(ctx context.Context, group []*rider) {
 
 // refuse answers those whose commit together came to nothing, and gives those
 // who may try again together. As long as it may be applied yet, nobody may.
-func refuse(group []*rider, err error, unsure bool) (again []*rider) {
+func refuse(group []*rider, err error) (again []*rider) {
 	quota, byQuota := errors.AsType[*quotaError](err)
 	for _, r := range group {
 		switch {
 		case errors.Is(err, store.ErrUnavailable):
 			r.answer.err = err
-		case unsure:
-			r.answer.err = fmt.Errorf("jobs: %w: a shared commit was not answered", store.ErrUnavailable)
 		case byQuota && r.batch.who.User != quota.user:
 			again = append(again, r)
 		default:
