@@ -1,9 +1,11 @@
 package api
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,11 +67,32 @@ type conn struct {
 	net.Conn
 	release  func()
 	patience *patience
+	told     atomic.Pointer[time.Time] // deadline of writes that others have set; nil, zero: none
+}
+
+// SetDeadline sets both deadlines.
+func (c *conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// SetWriteDeadline is for others: net/http bounds the handshake with it, and TLS
+// the goodbye, which a server that stops waits for.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.told.Store(&t)
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// until sets the deadline of one write, the earlier one of ours and theirs.
+func (c *conn) until(due time.Time) error {
+	if told := c.told.Load(); told != nil && !told.IsZero() && told.Before(due) {
+		due = *told
+	}
+	return c.Conn.SetWriteDeadline(due)
 }
 
 // Write writes as long as the reader is not too slow.
 func (c *conn) Write(b []byte) (int, error) {
-	n, err := c.patience.write(int64(len(b)), c.SetWriteDeadline, func() (int64, error) {
+	n, err := c.patience.write(int64(len(b)), c.until, func() (int64, error) {
 		n, err := c.Conn.Write(b)
 		return int64(n), err
 	})
@@ -90,7 +113,7 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	for whole.N > 0 {
 		// One limit, not two: the kernel's copy sees through one only.
 		piece := io.LimitedReader{R: whole.R, N: min(pieceBytes, whole.N)}
-		n, err := c.patience.write(piece.N, c.SetWriteDeadline, func() (int64, error) { return to.ReadFrom(&piece) })
+		n, err := c.patience.write(piece.N, c.until, func() (int64, error) { return to.ReadFrom(&piece) })
 		sent, whole.N = sent+n, whole.N-n
 		if err != nil || n == 0 {
 			return sent, err
