@@ -28,7 +28,8 @@ type pacedBody struct {
 	grace     time.Duration
 	perSecond int64
 	n         int64
-	ended     bool
+	ended     bool // nobody reads it any more
+	whole     bool // all of it was read
 }
 
 // Read reads with the deadline of what has arrived so far.
@@ -40,6 +41,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
 	b.n += int64(n)
 	if err != nil {
+		b.whole = errors.Is(err, io.EOF)
 		b.end()
 	}
 	return n, err

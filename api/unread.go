@@ -11,7 +11,7 @@ func (c *call) unread() bool {
 		return false
 	}
 	body, paced := c.r.Body.(*pacedBody)
-	return !paced || !body.ended
+	return !paced || !body.whole
 }
 
 // boundUnread keeps a body that nobody reads from holding the connection:

@@ -1,8 +1,11 @@
 package api_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -59,6 +62,29 @@ func TestARefusedBodyLeavesTheConnection(t *testing.T) {
 		must(t, response.Body.Close())
 		if response.StatusCode != want {
 			t.Errorf("got %d, want %d", response.StatusCode, want)
+		}
+	}
+}
+
+// TestAConnectionEndsWithASlowBody: who was told that the body came too slowly,
+// or is too large, does not hold the connection with the rest of it.
+func TestAConnectionEndsWithASlowBody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *api.Options) { o.SlowGrace, o.MaxBody = 50*time.Millisecond, 1000 })
+	head := "POST /jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + w.ana + "\r\nContent-Type: application/json\r\n"
+	for name, text := range map[string]string{
+		"too slow":  head + "Content-Length: 100\r\n\r\n{",
+		"too large": head + "Transfer-Encoding: chunked\r\n\r\n7d0\r\n" + strings.Repeat(" ", 2000) + "\r\n",
+	} {
+		conn, r := w.raw(text)
+		response, err := http.ReadResponse(r, nil)
+		must(t, err)
+		if response.StatusCode != http.StatusRequestTimeout && response.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s: %d", name, response.StatusCode)
+		}
+		must(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
+		if _, err := io.Copy(io.Discard, r); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: the connection is still there", name)
 		}
 	}
 }
