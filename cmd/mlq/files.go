@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -95,7 +96,7 @@ func fetchFile(ctx context.Context, r *remote, id scheduler.JobID, f blob.File, 
 	if err := root.MkdirAll(path.Dir(f.Name), 0o777); err != nil {
 		return err
 	}
-	part := f.Name + ".part"
+	part := path.Join(path.Dir(f.Name), ".mlq-"+rand.Text())
 	out, err := root.Create(part)
 	if err != nil {
 		return err
