@@ -35,7 +35,7 @@ func (s *Server) submitBatch(c *call) error {
 		return err
 	}
 	if most := s.submitter(c).MaxQueued; len(parsed) > most {
-		// Its first chunks would be committed, and the limit met then.
+		// Those with a key of their own are committed one by one, up to the limit.
 		return refuse(CodeQuota, fmt.Sprintf("%d jobs in one batch; you may have %d waiting", len(parsed), most))
 	}
 	if err := s.rates.allow(c.who.User, len(parsed)-1); err != nil {
