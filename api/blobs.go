@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,32 +77,32 @@ const blobsKey = "spec:blobs"
 
 // blobFolder is the record of which folder holds the namespace's blobs.
 type blobFolder struct {
+	// Store names the store: random, and another one when it was emptied. The
+	// folder knows it too (blob.Folder.Owner).
+	Store    string `json:"store"`
 	Identity string `json:"identity"`
 	Host     string `json:"host"`
 	Path     string `json:"path"`
 }
 
-// CheckBlobs ties a folder of blobs to the store, at the start of a server. A
-// second server with another folder would answer 404 for half of the results: it is refused.
+// CheckBlobs ties a folder of blobs to the store, at the start of a server, and
+// the store to a folder that is nobody's yet. A second server with another
+// folder would answer 404 for half of the results: it is refused.
 func CheckBlobs(ctx context.Context, st store.Store, folder *blob.Folder) error {
 	for {
-		answer, err := st.Read(ctx, store.Query{Keys: []string{blobsKey}})
+		known, answer, err := readBlobFolder(ctx, st)
 		if err != nil {
-			return fmt.Errorf("check the blobs: %w", err)
+			return err
 		}
-		if answer.Records[0].Version != 0 {
-			return sameFolder(answer.Records[0].Value, folder)
+		if known.Identity != "" {
+			return sameFolder(known, folder)
 		}
 		commit, err := claimFolder(answer, folder)
 		if err != nil {
 			return err
 		}
-		result, err := st.Commit(ctx, commit)
-		if err != nil {
+		if _, err := st.Commit(ctx, commit); err != nil {
 			return fmt.Errorf("check the blobs: %w", err)
-		}
-		if result.OK() {
-			return nil
 		}
 	}
 }
@@ -109,18 +110,20 @@ func CheckBlobs(ctx context.Context, st store.Store, folder *blob.Folder) error 
 // BlobsIdentity is the identity of the folder that holds the store's blobs,
 // "" before the first server has started on it.
 func BlobsIdentity(ctx context.Context, st store.Store) (string, error) {
-	answer, err := st.Read(ctx, store.Query{Keys: []string{blobsKey}})
+	known, _, err := readBlobFolder(ctx, st)
+	return known.Identity, err
+}
+
+// readBlobFolder reads the record; the zero value where there is none yet.
+func readBlobFolder(ctx context.Context, st store.Store) (known blobFolder, answer store.Answer, err error) {
+	answer, err = st.Read(ctx, store.Query{Keys: []string{blobsKey}})
+	if err == nil && answer.Records[0].Version != 0 {
+		err = json.Unmarshal(answer.Records[0].Value, &known)
+	}
 	if err != nil {
-		return "", fmt.Errorf("check the blobs: %w", err)
+		return known, answer, fmt.Errorf("check the blobs: %w", err)
 	}
-	if answer.Records[0].Version == 0 {
-		return "", nil
-	}
-	var folder blobFolder
-	if err := json.Unmarshal(answer.Records[0].Value, &folder); err != nil {
-		return "", fmt.Errorf("check the blobs: %w", err)
-	}
-	return folder.Identity, nil
+	return known, answer, nil
 }
 
 func claimFolder(answer store.Answer, folder *blob.Folder) (store.Commit, error) {
@@ -128,7 +131,7 @@ func claimFolder(answer store.Answer, folder *blob.Folder) (store.Commit, error)
 	if err != nil {
 		return store.Commit{}, fmt.Errorf("check the blobs: %w", err)
 	}
-	text, err := json.Marshal(blobFolder{Identity: folder.Identity(), Host: host, Path: folder.Path()})
+	text, err := json.Marshal(blobFolder{Store: rand.Text(), Identity: folder.Identity(), Host: host, Path: folder.Path()})
 	if err != nil {
 		return store.Commit{}, fmt.Errorf("check the blobs: %w", err)
 	}
@@ -139,16 +142,13 @@ func claimFolder(answer store.Answer, folder *blob.Folder) (store.Commit, error)
 	}, nil
 }
 
-func sameFolder(text []byte, folder *blob.Folder) error {
-	var first blobFolder
-	if err := json.Unmarshal(text, &first); err != nil {
-		return fmt.Errorf("check the blobs: %w", err)
+func sameFolder(known blobFolder, folder *blob.Folder) error {
+	if known.Identity != folder.Identity() {
+		return fmt.Errorf("the blobs of this store lie in %s on host %s, not in %s; give every server that same folder with --blobs DIR (a shared file system), or name that server with --blobs-from URL",
+			known.Path, known.Host, folder.Path())
 	}
-	if first.Identity == folder.Identity() {
-		return nil
-	}
-	return fmt.Errorf("the blobs of this store lie in %s on host %s, not in %s; give every server that same folder with --blobs DIR (a shared file system), or name that server with --blobs-from URL",
-		first.Path, first.Host, folder.Path())
+	_, err := folder.Owner(known.Store) // another store's is used, and not collected
+	return err
 }
 
 // readyStatus is the status of /readyz.

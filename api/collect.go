@@ -74,8 +74,12 @@ func (c *Collector) Run(ctx context.Context) error {
 	}
 }
 
-// turn collects if no server of the folder did so lately.
+// turn collects if no server of the folder did so lately. Who may not collect
+// does not say that it does.
 func (c *Collector) turn(ctx context.Context) error {
+	if err := c.checkStore(ctx); err != nil {
+		return err
+	}
 	due, err := c.Due()
 	if err != nil || !due {
 		return err
@@ -119,13 +123,22 @@ func sum(a, b blob.Swept) blob.Swept {
 	return blob.Swept{Blobs: a.Blobs + b.Blobs, Logs: a.Logs + b.Logs, Uploads: a.Uploads + b.Uploads, Bytes: a.Bytes + b.Bytes}
 }
 
-var errOtherStore = errors.New("the store does not say that these are its blobs")
+// errOtherStore tells what to do, for the log.
+var errOtherStore = errors.New("the folder has blobs of another store, or of this one before it was emptied; " +
+	"if that is gone for good, remove the file store in the folder")
 
 // checkStore: a store that was emptied or exchanged names nothing. Nobody may
 // conclude from it that nothing is needed.
 func (c *Collector) checkStore(ctx context.Context) error {
-	identity, err := BlobsIdentity(ctx, c.opts.Store)
-	if err == nil && identity != c.opts.Folder.Identity() {
+	known, _, err := readBlobFolder(ctx, c.opts.Store)
+	if err != nil {
+		return err
+	}
+	if known.Store == "" || known.Identity != c.opts.Folder.Identity() {
+		return errOtherStore
+	}
+	owner, err := c.opts.Folder.Owner(known.Store)
+	if err == nil && owner != known.Store {
 		err = errOtherStore
 	}
 	return err

@@ -15,8 +15,10 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store/localstore"
 )
 
 // collector is one of the world's folder. Files grow old by their times, so
@@ -324,5 +326,43 @@ func TestCollectKeepsFunctions(t *testing.T) {
 	}
 	if !w.has(blob.Sum([]byte("a pickle"))) {
 		t.Error("the function is gone")
+	}
+}
+
+// TestCollectIsTheOwners: another store that was given the same folder, or the
+// store itself after it was emptied, names none of its blobs and removes none.
+func TestCollectIsTheOwners(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	mine := w.collector()
+	named := w.named()
+	orphan := w.orphaned("nobody names this")
+	w.age("blobs", 25*time.Hour)
+	w.age("logs", 25*time.Hour)
+	empty, err := localstore.OpenMemory()
+	must(t, err)
+	t.Cleanup(func() { must(t, empty.Close()) })
+	sched, err := scheduler.New(empty, scheduler.Options{Timing: scheduler.DefaultTiming()})
+	must(t, err)
+	must(t, api.CheckBlobs(t.Context(), empty, w.blobs))
+	other := w.collector(func(o *api.CollectorOptions) {
+		o.Store, o.Scheduler, o.Tokens = empty, sched, auth.New(empty)
+	})
+	for range 2 {
+		if swept, err := other.Collect(t.Context()); err == nil || swept != (blob.Swept{}) {
+			t.Errorf("the other store removed %+v, %v", swept, err)
+		}
+		w.age("trash", 2*time.Hour)
+	}
+	for what, sum := range named {
+		if !w.has(sum) {
+			t.Errorf("%s is gone", what)
+		}
+	}
+	w.collect(mine)
+	w.age("trash", 2*time.Hour)
+	w.collect(mine)
+	if w.has(orphan) {
+		t.Error("the owner does not collect any more")
 	}
 }

@@ -9,6 +9,7 @@
 // file is opened through os.Root, which no symbolic link leads out of.
 //
 //	identity          names the folder; the store knows it too
+//	store             names the store; the store knows it too
 //	blobs/ab/ab12…    content
 //	trash/ab12…       content that no job named at the last look (trash.go)
 //	logs/53.1         output of attempt 1 of job 53
@@ -93,29 +94,40 @@ func (f *Folder) prepare() error {
 	return err
 }
 
-// readIdentity reads the folder's name, or gives it one. Of two processes that
-// do so at once, the one that links first wins.
+// readIdentity reads the folder's name, or gives it one.
 func (f *Folder) readIdentity() (string, error) {
-	text, err := f.root.ReadFile("identity")
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := f.makeIdentity(); err != nil {
-			return "", err
-		}
-		text, err = f.root.ReadFile("identity")
+	identity, err := f.once("identity", rand.Text())
+	if err == nil && len(identity) < 16 {
+		err = errors.New("the file identity is damaged; restore it from a backup of the folder")
 	}
-	if err != nil {
-		return "", err
-	}
-	identity := strings.TrimSpace(string(text))
-	if len(identity) < 16 {
-		return "", errors.New("the file identity is damaged; restore it from a backup of the folder")
-	}
-	return identity, nil
+	return identity, err
 }
 
-func (f *Folder) makeIdentity() error {
-	return f.write(strings.NewReader(rand.Text()+"\n"), -1, nil, func(temp string) error {
-		err := f.root.Link(temp, "identity")
+// Owner is the store whose blobs these are: the first that was named here.
+func (f *Folder) Owner(store string) (string, error) {
+	owner, err := f.once("store", store)
+	if err != nil {
+		return "", fmt.Errorf("ask whose the blobs are: %w", err)
+	}
+	return owner, nil
+}
+
+// once reads a short file, which is made with this text where there is none. Of
+// two processes that make it at once, the one that links first wins.
+func (f *Folder) once(name, text string) (string, error) {
+	kept, err := f.root.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := f.makeOnce(name, text); err != nil {
+			return "", err
+		}
+		kept, err = f.root.ReadFile(name)
+	}
+	return strings.TrimSpace(string(kept)), err
+}
+
+func (f *Folder) makeOnce(name, text string) error {
+	return f.write(strings.NewReader(text+"\n"), -1, nil, func(temp string) error {
+		err := f.root.Link(temp, name)
 		if errors.Is(err, fs.ErrExist) {
 			err = nil
 		}
