@@ -366,3 +366,23 @@ func TestCollectIsTheOwners(t *testing.T) {
 		t.Error("the owner does not collect any more")
 	}
 }
+
+// TestCollectLooksIntoYoungBodies: a body may be touched without the call that
+// it names, by an upload of the same bytes or a collector that was killed.
+func TestCollectLooksIntoYoungBodies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.collector()
+	named := w.named()
+	w.age("blobs", 25*time.Hour)
+	now := time.Now()
+	body := named["that body"]
+	must(t, os.Chtimes(filepath.Join(w.blobs.Path(), "blobs", body[:2], body), now, now))
+	for range 2 {
+		w.collect(c)
+		w.age("trash", 2*time.Hour)
+	}
+	if !w.has(named["a call in a large body"]) {
+		t.Error("the call is gone")
+	}
+}

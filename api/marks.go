@@ -50,21 +50,20 @@ func (m *marker) job(job *scheduler.Job, spec scheduler.Spec) error {
 		return err
 	}
 	if !job.Result.Inline {
-		if _, err := m.one(job.Result.SHA256); err != nil {
+		if err := m.one(job.Result.SHA256); err != nil {
 			return err
 		}
 	}
 	return m.files(job.Result.Files)
 }
 
-// one marks a blob and reports whether it was touched. One that is gone, or no
-// name at all, is nothing to keep.
-func (m *marker) one(sum string) (bool, error) {
-	touched, err := m.folder.Mark(m.ctx, sum, m.before)
+// one marks a blob. One that is gone, or no name at all, is nothing to keep.
+func (m *marker) one(sum string) error {
+	_, err := m.folder.Mark(m.ctx, sum, m.before)
 	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrName) {
-		return false, nil
+		return nil
 	}
-	return touched, err
+	return err
 }
 
 // spec marks what a body names. Call envelopes, the most by far, name nothing.
@@ -78,15 +77,14 @@ func (m *marker) spec(media string, body []byte) error {
 	return nil
 }
 
-// ref marks a body that is a blob. What that names in turn was touched with it
-// at the submit, so that it needs a look only when the body does.
+// ref marks a body that is a blob, and what that names in turn, however lately
+// the body itself was touched: an upload of the same bytes does not touch that.
 func (m *marker) ref(body []byte) error {
 	p, err := submission.Parse(submission.MediaRef, body)
 	if err != nil {
 		return m.unread(body)
 	}
-	touched, err := m.one(p.Call.Ref.SHA256)
-	if err != nil || !touched || p.Call.Ref.Media != scheduler.MediaJSON {
+	if err := m.one(p.Call.Ref.SHA256); err != nil || p.Call.Ref.Media != scheduler.MediaJSON {
 		return err
 	}
 	inner, err := readBlob(m.ctx, m.folder, p.Call.Ref.SHA256, maxInner)
@@ -111,8 +109,7 @@ func (m *marker) json(body []byte) error {
 	if p.Call.Kind != submission.KindUploaded {
 		return nil
 	}
-	_, err = m.one(p.Call.Ref.SHA256)
-	return err
+	return m.one(p.Call.Ref.SHA256)
 }
 
 var anyDigest = regexp.MustCompile(`[0-9a-f]{64}`)
@@ -120,7 +117,7 @@ var anyDigest = regexp.MustCompile(`[0-9a-f]{64}`)
 // unread marks all that could be a name in what this version cannot read.
 func (m *marker) unread(text []byte) error {
 	for _, sum := range anyDigest.FindAll(text, -1) {
-		if _, err := m.one(string(sum)); err != nil {
+		if err := m.one(string(sum)); err != nil {
 			return err
 		}
 	}
@@ -133,7 +130,7 @@ func (m *marker) files(manifest string) error {
 	if manifest == "" {
 		return nil
 	}
-	if _, err := m.one(manifest); err != nil {
+	if err := m.one(manifest); err != nil {
 		return err
 	}
 	text, err := readBlob(m.ctx, m.folder, manifest, blob.MaxManifest)
@@ -145,7 +142,7 @@ func (m *marker) files(manifest string) error {
 		return m.unread(text)
 	}
 	for _, f := range list.Files {
-		if _, err := m.one(f.SHA256); err != nil {
+		if err := m.one(f.SHA256); err != nil {
 			return err
 		}
 	}
@@ -190,7 +187,7 @@ func (m *marker) functionsOf(st store.Store, user string) error {
 		return err
 	}
 	for _, f := range list {
-		if _, err := m.one(f.SHA256); err != nil {
+		if err := m.one(f.SHA256); err != nil {
 			return err
 		}
 	}
