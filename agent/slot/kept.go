@@ -68,16 +68,16 @@ func (s *slot) finished(a *attempt, ended *Ended) {
 	s.note()
 }
 
+// done forgets the attempt that was kept. It is one step: the next grant comes
+// after it, and two agents that say it at once must not both forget. No job waits
+// for the lock meanwhile, for none runs where one is kept.
 func (s *slot) done(ref scheduler.LeaseRef) {
 	s.mu.Lock()
-	mine := s.kept != nil && s.kept.Attempt.Ref() == ref
-	s.mu.Unlock()
-	if !mine {
+	defer s.mu.Unlock()
+	if s.kept == nil || s.kept.Attempt.Ref() != ref {
 		return
 	}
 	s.forget(ref)
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.kept = nil
 	s.note()
 }
