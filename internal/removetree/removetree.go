@@ -122,19 +122,31 @@ func unlink(dir int, name string) (gone bool, err error) {
 func openFolder(dir int, name string) (int, error) {
 	fd, err := open(dir, name)
 	if errors.Is(err, unix.EACCES) {
-		// Not root, so this is a folder of the same user, as whatever a link leads to.
-		if err := unix.Fchmodat(dir, name, 0o700, 0); err != nil {
+		if err := admit(dir, name); err != nil {
 			return -1, err
 		}
 		return open(dir, name)
 	}
-	if err != nil {
+	if err != nil || os.Geteuid() == 0 { // root needs no permission to remove
+		return fd, err
+	}
+	if err := unix.Fchmod(fd, 0o700); err != nil {
+		unix.Close(fd)
 		return -1, err
 	}
-	if os.Geteuid() != 0 { // root needs no permission to remove
-		err = unix.Fchmod(fd, 0o700)
+	return fd, nil
+}
+
+// admit lets the owner of a folder into it. The folder is held while its mode is
+// changed: root, too, is kept out of some (FUSE, NFS), and who built the tree may
+// put a link to something else of root's in its place.
+func admit(dir int, name string) error {
+	fd, err := unix.Openat(dir, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
 	}
-	return fd, err
+	defer unix.Close(fd)
+	return unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), 0o700)
 }
 
 func open(dir int, name string) (int, error) {

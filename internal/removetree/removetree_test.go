@@ -78,3 +78,24 @@ func TestWhatAJobMayLeave(t *testing.T) {
 		t.Errorf("a link: %v", err)
 	}
 }
+
+// What was a folder when it was looked at can be a link when it is to be opened.
+func TestAdmitFollowsNoLink(t *testing.T) {
+	root := t.TempDir()
+	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY, 0)
+	do(t, err)
+	defer unix.Close(dir)
+	outside := filepath.Join(t.TempDir(), "outside")
+	do(t, os.Mkdir(outside, 0o500), os.Symlink(outside, filepath.Join(root, "link")), os.Mkdir(filepath.Join(root, "closed"), 0))
+	if err := admit(dir, "link"); err == nil {
+		t.Error("a link was let through")
+	}
+	do(t, admit(dir, "closed"))
+	for path, want := range map[string]os.FileMode{outside: 0o500, filepath.Join(root, "closed"): 0o700} {
+		info, err := os.Stat(path)
+		do(t, err)
+		if info.Mode().Perm() != want {
+			t.Errorf("%s has mode %v, want %v", path, info.Mode(), want)
+		}
+	}
+}
