@@ -335,3 +335,14 @@ def test_out_of_memory_is_recognised_by_name() -> None:
     assert _trace.is_out_of_memory(kind("CUDA out of memory"))
     assert _trace.is_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate"))
     assert not _trace.is_out_of_memory(RuntimeError("out of luck"))
+
+
+def test_a_job_may_close_the_line(runner: Runner) -> None:
+    def close() -> int:
+        mlq.context()  # there is one
+        os.close(3)
+        mlq.context().update_progress(1)
+        return 5
+
+    code, found = runner.call(close)
+    assert (code, bytes(found.frames["view"])) == (0, b"5")

@@ -39,13 +39,14 @@ class Channel:
     def send(self, message: dict[str, Any]) -> bool:
         """Send a message; False if nobody takes it within a second."""
         packet = json.dumps(message, separators=(",", ":")).encode()
-        self._socket.settimeout(_SEND_TIMEOUT)
         try:
-            self._socket.send(packet)
-        except OSError:  # the slot is gone, or stopped: its loss, never the job's
+            self._socket.settimeout(_SEND_TIMEOUT)
+            try:
+                self._socket.send(packet)
+            finally:
+                self._socket.settimeout(None)
+        except OSError:  # the slot is gone, or stopped, or the job has closed the line
             return False
-        finally:
-            self._socket.settimeout(None)
         return True
 
     def release(self) -> int:
