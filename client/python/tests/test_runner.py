@@ -337,6 +337,25 @@ def test_out_of_memory_is_recognised_by_name() -> None:
     assert not _trace.is_out_of_memory(RuntimeError("out of luck"))
 
 
+def test_a_forked_copy_of_the_runner_hands_nothing_on(runner: Runner) -> None:
+    def split() -> list[int]:
+        pid = os.fork()
+        if pid == 0:
+            sys.exit(3)
+        ended = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])]
+        pid = os.fork()
+        if pid == 0:
+            raise ValueError("of the copy")
+        return [*ended, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])]
+
+    code, found = runner.call(split)
+    assert (code, found.header["kind"], bytes(found.frames["view"])) == (0, "result", b"[3,1]")
+    assert "ValueError: of the copy" in (runner.folder / "log").read_text()
+    runner.line.shutdown(socket.SHUT_WR)
+    said = [json.loads(packet) for packet in iter(lambda: runner.line.recv(1 << 18), b"")]
+    assert said == [{"op": "exit", "code": 0}]
+
+
 def test_a_job_may_close_the_line(runner: Runner) -> None:
     def close() -> int:
         mlq.context()  # there is one

@@ -109,7 +109,7 @@ def run(
         code = _unreadable(err.cause, outcome, environment)
     except BaseException as err:  # noqa: BLE001  # also Cancelled and KeyboardInterrupt
         code = outcome.fail(_explained(err, environment))
-    _outcome.end(code, stop, channel)
+    _outcome.end(code, stop, channel if outcome.is_ours() else None)
 
 
 def rehearsal() -> bytes:

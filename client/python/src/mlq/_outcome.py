@@ -36,12 +36,21 @@ _FAILED = 1  # exit code of a runner that wrote an error envelope
 
 
 class Outcome:
-    """Writes the one envelope of an attempt. The slot gave the descriptor; no path is involved."""
+    """Writes the one envelope of an attempt. The slot gave the descriptor; no path is involved.
+
+    A process that the job forks may come back to here, by ``sys.exit()`` or by
+    returning. It ends as it would without MLQ; the outcome is not its to tell.
+    """
 
     def __init__(self, fd: int, limit: int, channel: Channel) -> None:
         self._fd = fd
         self._limit = limit
         self._channel = channel
+        self._pid = os.getpid()
+
+    def is_ours(self) -> bool:
+        """Whether this is the process that was made for the attempt, no copy of it."""
+        return os.getpid() == self._pid
 
     def succeed(self, value: Any, short: str | None = None) -> int:
         """Write the value; the exit code."""
@@ -54,6 +63,8 @@ class Outcome:
 
     def fail(self, err: BaseException, reason: str = "error", code: int = _FAILED) -> int:
         """Write the exception; the exit code."""
+        if not self.is_ours() and not isinstance(err, SystemExit):
+            print(_trace.render(err), file=sys.stderr)
         message = _text_of(err)
         header: dict[str, Any] = {
             "kind": "error",
@@ -89,6 +100,8 @@ class Outcome:
         return self.refuse("mlq.NotSerializable", text)
 
     def _write(self, header: dict[str, Any], frames: list[tuple[str, Buffer]], code: int) -> int:
+        if not self.is_ours():
+            return code
         parts = _envelope.pack(header, frames)
         size = sum(memoryview(part).nbytes for part in parts)
         if size > self._limit:
@@ -163,11 +176,12 @@ def _whatever_happens() -> Iterator[None]:
         yield
 
 
-def end(code: int, stop: Stop, channel: Channel) -> NoReturn:
+def end(code: int, stop: Stop, channel: Channel | None) -> NoReturn:
     """End the process as Python does: other threads first, then atexit, then the streams.
 
     It does not take the interpreter apart: that would cost milliseconds and
-    can only go wrong.
+    can only go wrong. ``channel`` is None in a copy of the process: the slot is
+    told the exit code by the original alone.
     """
     with _whatever_happens(), stop.armed():
         threading._shutdown()  # type: ignore[attr-defined]  # joins non-daemon threads
@@ -176,5 +190,6 @@ def end(code: int, stop: Stop, channel: Channel) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with _whatever_happens():
             stream.flush()
-    channel.send({"op": "exit", "code": code})  # so that nobody waits for our parent to say it
+    if channel is not None:
+        channel.send({"op": "exit", "code": code})  # so that nobody waits for our parent to say it
     os._exit(code)
