@@ -201,10 +201,15 @@ func (p *warmParent) exited(pid int, status syscall.WaitStatus) {
 	}
 }
 
-// addEnded adds the children that have ended and that this parent has yet to reap.
-func (p *warmParent) addEnded(pids map[int]bool) {
+// addOwned adds this parent, and the children that have ended and that it has yet
+// to reap. When it is dead, they are reaped as any other process.
+func (p *warmParent) addOwned(pids map[int]bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.dead != nil {
+		return
+	}
+	pids[p.pid] = true
 	for pid, c := range p.children {
 		if !c.alive() {
 			pids[pid] = true

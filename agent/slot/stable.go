@@ -180,21 +180,23 @@ func keyOf(python string, account *Account) spareKey {
 	return spareKey{python, int64(account.UID)}
 }
 
-// owned are the pids of processes that are the slot's own and no job's.
+// owned are the pids of processes that are the slot's own and no job's. One that
+// was reaped is not among them: its pid may be a job's by now.
 func (s *stable) owned() map[int]bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	pids := map[int]bool{}
 	for _, w := range s.warm {
 		w.parent.settle()
-		w.parent.addEnded(pids)
-		pids[w.parent.pid] = true
-		if w.ahead != nil && w.ahead.err == nil {
+		w.parent.addOwned(pids)
+		if w.ahead != nil && w.ahead.err == nil && w.ahead.child.alive() {
 			pids[w.ahead.child.pid] = true
 		}
 	}
 	for _, c := range s.spares {
-		pids[c.pid] = true
+		if c.alive() {
+			pids[c.pid] = true
+		}
 	}
 	return pids
 }
