@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -115,16 +117,37 @@ func findAccount(name string) (*user.User, []string, error) {
 		}
 		return u, groups, nil
 	}
-	line, err := exec.Command("getent", "passwd", "--", name).Output()
+	line, err := ask(directoryPatience, "getent", "passwd", "--", name)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, nil, fmt.Errorf("unix account %q: %w", name, err)
+	}
 	fields := strings.Split(strings.TrimSpace(string(line)), ":")
 	if err != nil || len(fields) != 7 || fields[0] != name { // a number is looked up as a user's id
 		return nil, nil, fmt.Errorf("no unix account %q on this host", name)
 	}
-	groups, err := exec.Command("id", "-G", "--", name).Output()
+	groups, err := ask(directoryPatience, "id", "-G", "--", name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("groups of %s: %w", name, err)
 	}
 	return &user.User{Username: name, Uid: fields[2], Gid: fields[3], HomeDir: fields[5]}, strings.Fields(string(groups)), nil
+}
+
+// directoryPatience is how long a directory service may take: whoever claims
+// jobs waits for it, and so does the end of the agent.
+const directoryPatience = 10 * time.Second
+
+// ask runs a program that answers on its standard output. It is killed, and the
+// error a context.DeadlineExceeded, when it takes too long.
+func ask(patience time.Duration, program string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.WaitDelay = time.Second // for what it started, if that keeps its output open
+	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("%s does not answer: %w", program, ctx.Err())
+	}
+	return out, err
 }
 
 func id32(s string) (uint32, error) {
@@ -150,7 +173,7 @@ func (a *accounts) list() []string {
 }
 
 func readAccounts() []string {
-	out, err := exec.Command("getent", "passwd").Output()
+	out, err := ask(directoryPatience, "getent", "passwd")
 	if err != nil {
 		if out, err = os.ReadFile("/etc/passwd"); err != nil {
 			return []string{}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -59,5 +60,22 @@ func TestListOfAccountsGrowsOld(t *testing.T) {
 	self := &accounts{runAs: RunAsSelf}
 	if got := self.list(); got != nil {
 		t.Errorf("where jobs run as the agent's user, accounts do not matter: %v", got)
+	}
+}
+
+// A directory service that hangs must not hold up claims, nor the agent's end; nor
+// must what its program has started, which has the output too.
+func TestADirectoryThatDoesNotAnswer(t *testing.T) {
+	began := time.Now()
+	for _, command := range []string{"exec sleep 20", "sleep 20 & wait"} {
+		if _, err := ask(50*time.Millisecond, "sh", "-c", command); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%q: %v", command, err)
+		}
+	}
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if out, err := ask(directoryPatience, "echo", "an answer"); err != nil || string(out) != "an answer\n" {
+		t.Errorf("%q, %v", out, err)
 	}
 }
