@@ -43,6 +43,7 @@ def prepare() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
+    os.set_inheritable(FD, False)  # a spare has it from the slot, past an exec
     os.umask(_UMASK)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _linux.no_new_privileges()
