@@ -365,3 +365,18 @@ def test_a_job_may_close_the_line(runner: Runner) -> None:
 
     code, found = runner.call(close)
     assert (code, bytes(found.frames["view"])) == (0, b"5")
+
+
+def test_missing_module_keeps_the_error_that_led_to_it(runner: Runner) -> None:
+    def load() -> None:
+        import importlib
+
+        try:
+            importlib.import_module("mlq_no_such_module")
+        except ImportError:
+            importlib.import_module("mlq_nor_such_a_module")
+
+    _, found = runner.call(load)
+    text = found.header["traceback"]
+    assert "mlq_no_such_module" in text
+    assert "During handling" in text

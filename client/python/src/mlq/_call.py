@@ -171,6 +171,7 @@ def _explained(err: BaseException, environment: str) -> BaseException:
     text = f"{err} in the environment {environment!r} (Python {platform.python_version()})"
     named = ModuleNotFoundError(text, name=err.name, path=err.path)
     named.__cause__, named.__context__ = err.__cause__, err.__context__
+    named.__suppress_context__ = err.__suppress_context__  # to set a cause, even None, sets it
     return named.with_traceback(err.__traceback__)
 
 
