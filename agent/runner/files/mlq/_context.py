@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING:
+    import urllib.request
+
     from ._channel import Channel
 
 T = TypeVar("T")
@@ -116,9 +118,10 @@ def _post(path: str, body: bytes) -> str:
             "Idempotency-Key": str(uuid.uuid4()),
         },
     )
+    opener = _opener()
     for left in reversed(range(_POST_TRIES)):
         try:
-            with urllib.request.urlopen(request, timeout=_POST_TIMEOUT) as answer:  # noqa: S310
+            with opener.open(request, timeout=_POST_TIMEOUT) as answer:
                 text: str = answer.read(1 << 10).decode()
                 return text
         except urllib.request.HTTPError:
@@ -127,6 +130,18 @@ def _post(path: str, body: bytes) -> str:
             if not left:
                 raise
     raise AssertionError("unreachable")
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    import urllib.request
+
+    fingerprint = os.environ.get("MLQ_TLS_FINGERPRINT")
+    if not fingerprint:
+        return urllib.request.build_opener()
+    from ._config import digits_of
+    from ._pinned import Handler
+
+    return urllib.request.build_opener(Handler(digits_of(fingerprint)))
 
 
 _current: Context | None = None

@@ -56,10 +56,10 @@ def load(
     elif url.rstrip("/") == elsewhere.url:
         token = token or elsewhere.token
         tls_fingerprint = tls_fingerprint or elsewhere.tls_fingerprint
-    return Settings(url.rstrip("/"), token, tls_fingerprint and _digits(tls_fingerprint))
+    return Settings(url.rstrip("/"), token, tls_fingerprint and digits_of(tls_fingerprint))
 
 
-def _digits(fingerprint: str) -> str:
+def digits_of(fingerprint: str) -> str:
     """A fingerprint as servers print it, without its colons. MlqError if it is none."""
     digits = fingerprint.lower().replace("sha256:", "", 1).replace(":", "")
     if not re.fullmatch("[0-9a-f]{64}", digits):
