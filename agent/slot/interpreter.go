@@ -230,6 +230,9 @@ func (p *warmParent) end() {
 		f.fail(p.dead)
 	}
 	p.pending = nil
+	for pid := range p.children {
+		p.nursery.inherit(pid)
+	}
 	close(p.gone)
 }
 

@@ -1,6 +1,7 @@
 package slot
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"runtime"
@@ -87,6 +88,19 @@ func (n *nursery) forget(pid int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.watched, pid)
+}
+
+// inherit is for a watched process whose parent has died, and which so is ours to
+// reap. If it is not there any more, it was reaped before anybody watched it: then
+// its end is told here, as what it most likely was.
+func (n *nursery) inherit(pid int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	exit, watched := n.watched[pid]
+	if watched && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+		delete(n.watched, pid)
+		exit <- syscall.WaitStatus(unix.SIGKILL)
+	}
 }
 
 func (n *nursery) reapAll(children <-chan os.Signal) {
