@@ -48,7 +48,7 @@ func newAttempt(s *slot, g *Grant, locks []*os.File) *attempt {
 		grown:  make(chan int64, 1),
 		log:    s.log.With().Int64("job", int64(g.Job)).Uint64("fence", g.Fence).Logger(),
 		clocks: clocks{
-			deadline: g.Deadline, keep: g.Keep, grace: g.Grace, timeout: g.Timeout,
+			deadline: g.Deadline, grace: g.Grace, timeout: g.Timeout,
 			termBefore: s.options.TermBefore, killBefore: s.options.KillBefore,
 		},
 	}

@@ -121,6 +121,7 @@ func (a *attempt) handOver(call *os.File) {
 	}
 	a.command = isCommand(call)
 	a.started.Store(true)
+	a.clocks.keep = a.grant.Keep // of a job that never started nothing would be lost, and nobody else would end it
 	if a.grant.Timeout > 0 {
 		a.clocks.timeoutAt = boottime.Now() + a.grant.Timeout
 	}

@@ -45,7 +45,7 @@ type Grant struct {
 	Grace time.Duration `json:"grace_ns,omitempty"`
 	// Deadline is the CLOCK_BOOTTIME at which the belief in the lease ends.
 	Deadline time.Duration `json:"deadline_ns"`
-	// Keep: on_partition=keep, the deadline is not enforced.
+	// Keep: on_partition=keep, the deadline is not enforced once the job has started.
 	Keep bool `json:"keep,omitempty"`
 
 	Limits Limits `json:"limits"`
