@@ -24,11 +24,15 @@ func (a *attempt) prepare(ctx context.Context) error {
 		return fmt.Errorf("python %s: %w", a.grant.Environment, err)
 	}
 	a.said = a.child.said
+	runner, err := readStat(a.child.pid) // as long as it surely lives
+	if err != nil {
+		return fmt.Errorf("the waiting interpreter: %w", err)
+	}
 	if err := a.identify(); err != nil {
 		return fmt.Errorf("the host's spool: %w", err)
 	}
 	// While the child becomes the job's.
-	if err := a.persist(); err != nil {
+	if err := a.persist(runner); err != nil {
 		return fmt.Errorf("the host's spool: %w", err)
 	}
 	a.oomBefore = oomKills()
@@ -52,11 +56,7 @@ func (a *attempt) checkLocks() error {
 
 // persist notes the attempt in the journal, before anything of the job can run:
 // the call is not handed over yet.
-func (a *attempt) persist() error {
-	runner, err := readStat(a.child.pid)
-	if err != nil {
-		return err
-	}
+func (a *attempt) persist(runner procStat) error {
 	runner.Session = a.child.pid // it makes its own at once, if it has not yet
 	uid := uint32(os.Geteuid())
 	if a.grant.Account != nil {
