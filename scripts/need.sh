@@ -2,7 +2,7 @@
 # Says in one line what this machine lacks and what mends it.
 #   need.sh go GO        Go 1.21 or newer, which fetches the toolchain of go.mod
 #   need.sh python PY    Python 3.9 or newer that can make virtual environments
-#   need.sh test         redis-server, curl, a C compiler, for root a Python for all; root has them installed
+#   need.sh test         redis-server, curl, systemd-analyze, a C compiler, for root a Python for all; root has them installed
 set -euo pipefail
 
 die() { echo "make: $*" >&2; exit 2; }
@@ -40,6 +40,7 @@ need_test() {
   command -v redis-server >/dev/null || packages+=(redis-server)
   command -v curl >/dev/null || packages+=(curl)
   command -v "${CC:-gcc}" >/dev/null || packages+=(gcc libc6-dev)
+  command -v systemd-analyze >/dev/null || packages+=(systemd)
   # Root tests jobs of other users, who need a Python that is in nobody's home.
   if ((EUID == 0)) && [[ ! -x /usr/bin/python3 && ! -x /usr/local/bin/python3 ]]; then packages+=(python3); fi
   if ((${#packages[@]} == 0)); then return; fi

@@ -37,6 +37,8 @@ func bindTLS(cmd *cobra.Command) *tlsFlags {
 	f.BoolVar(&t.behindProxy, "behind-tls-proxy", false, "a proxy in front of this server does TLS")
 	variable(f, "tls-cert", "MLQ_TLS_CERT")
 	variable(f, "tls-key", "MLQ_TLS_KEY")
+	variable(f, "tls-self-signed", "MLQ_TLS_SELF_SIGNED")
+	variable(f, "behind-tls-proxy", "MLQ_BEHIND_TLS_PROXY")
 	return &t
 }
 
