@@ -80,7 +80,7 @@ func TestRevokeToRunAgain(t *testing.T) {
 	w.start("h2", "cpu:1", nil)
 	g := w.gate()
 	pid := g.running(1)
-	if err := w.sched.Revoke(w.ctx, g.id, "requeue", "root: maintenance"); err != nil {
+	if _, _, err := w.sched.Revoke(w.ctx, g.id, "requeue", "root: maintenance"); err != nil {
 		t.Fatal(err)
 	}
 	g.gone(pid)

@@ -22,43 +22,6 @@ func (s *Server) listLeases(c *call) error {
 	return s.write(c, http.StatusOK, map[string][]Lease{"leases": list})
 }
 
-// revokeLease answers DELETE /leases/{job}?then=cancel|requeue&reason=. The
-// user is told who and why.
-func (s *Server) revokeLease(c *call) error {
-	id, err := c.jobID("job")
-	if err != nil {
-		return err
-	}
-	q := c.r.URL.Query()
-	then := q.Get("then")
-	if then == "" {
-		then = "cancel"
-	}
-	if then != "cancel" && then != "requeue" {
-		return refuse(CodeBadRequest, "then: want cancel or requeue")
-	}
-	why, err := reasonParam(c)
-	if err != nil {
-		return err
-	}
-	if err := s.scheduler.Revoke(c.ctx(), id, then, why); err != nil {
-		return err
-	}
-	return s.write(c, http.StatusOK, map[string]any{"job": id, "then": then})
-}
-
-// reasonParam is who acts, and the ?reason= that they gave.
-func reasonParam(c *call) (string, error) {
-	reason := c.r.URL.Query().Get("reason")
-	if reason == "" {
-		return c.who.User, nil
-	}
-	if !plainText(reason) {
-		return "", refuse(CodeBadRequest, "reason: want at most 200 printable characters")
-	}
-	return c.who.User + ": " + reason, nil
-}
-
 func plainText(text string) bool {
 	return len(text) <= 200 && !slices.ContainsFunc([]rune(text), func(r rune) bool {
 		return r < ' ' || r == 0x7f || r == 0xfffd || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069

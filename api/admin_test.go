@@ -84,6 +84,9 @@ func TestLeasesAndRevoke(t *testing.T) {
 	}
 	target := fmt.Sprintf("/leases/%d", id)
 	w.refused(w.do(w.admin, "DELETE", target+"?then=explode", nil), 400, api.CodeBadRequest)
+	w.refused(w.do(w.admin, "DELETE", target+"?then=cancel", nil), 400, api.CodeBadRequest)
+	w.refused(w.do(w.admin, "DELETE", fmt.Sprintf("/leases/%d?reason=why", w.submit(w.ana, `{"msg":1}`)), nil), 409, "no-lease")
+	w.refused(w.do(w.admin, "DELETE", "/leases/99?reason=why", nil), 404, api.CodeNotFound)
 	w.refused(w.do(w.admin, "DELETE", target+"?reason="+strings.Repeat("x", 300), nil), 400, api.CodeBadRequest)
 	w.ok(w.do(w.admin, "DELETE", target+"?then=cancel&reason=maintenance", nil), 200, nil)
 	renewed, err := w.sched.Renew(t.Context(), "node1", w.epoch, []scheduler.LeaseRef{l.ref})

@@ -39,6 +39,7 @@ func (s *Server) cancel(c *call, id scheduler.JobID) (Cancelled, error) {
 // Bulk answers a bulk action.
 type Bulk struct {
 	Cancelled []scheduler.JobID `json:"cancelled,omitzero"` // of a cancel
+	Stopping  []scheduler.JobID `json:"stopping,omitzero"`  // of these, those that run and were told to stop
 	Requeued  []Requeued        `json:"requeued,omitzero"`  // of a requeue
 	// More: there are further jobs; repeat the request.
 	More bool `json:"more"`
@@ -51,9 +52,11 @@ type Requeued struct {
 }
 
 // bulkTime is how long one bulk request works before it answers with More.
-const bulkTime = 20 * time.Second
+const bulkTime = 5 * time.Second
 
-// cancelJobs answers DELETE /jobs?…: all jobs of the filter that have not ended.
+// cancelJobs answers DELETE /jobs?…: all jobs of the filter that have not
+// ended; with before=ID those with a lower id, so that who has asked a person
+// about some jobs does not hit others that came meanwhile.
 func (s *Server) cancelJobs(c *call) error {
 	f, err := c.bulkFilter(scheduler.Scheduled, scheduler.Queued, scheduler.Leased, scheduler.Running)
 	if err != nil {
@@ -62,10 +65,14 @@ func (s *Server) cancelJobs(c *call) error {
 	done := Bulk{Cancelled: []scheduler.JobID{}}
 	done.More, err = s.eachJob(c, f, func(id scheduler.JobID) error {
 		result, err := s.cancel(c, id)
-		if err == nil && !result.Already {
-			done.Cancelled = append(done.Cancelled, id)
+		if err != nil || result.Already {
+			return err
 		}
-		return err
+		done.Cancelled = append(done.Cancelled, id)
+		if result.State.Active() {
+			done.Stopping = append(done.Stopping, id)
+		}
+		return nil
 	})
 	if err != nil {
 		return err
@@ -76,7 +83,7 @@ func (s *Server) cancelJobs(c *call) error {
 // bulkFilter wants a filter, so that a slip does not hit everything. Which
 // states it may hit is the action's business.
 func (c *call) bulkFilter(allowed ...scheduler.State) (scheduler.Filter, error) {
-	f, err := c.filter("all")
+	f, err := c.filter("all", "before")
 	if err != nil {
 		return f, err
 	}

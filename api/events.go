@@ -106,7 +106,7 @@ type jobWatch struct {
 	last     string
 	progress string
 	logBytes int64
-	cancel   bool
+	notice   string
 	begun    bool
 }
 
@@ -136,17 +136,29 @@ func (w *jobWatch) send(st *stream, job *scheduler.Job) error {
 
 // live reports whether what has no place in the history has changed.
 func (w *jobWatch) live(job *scheduler.Job) bool {
-	changed := job.Progress != w.progress || job.LogBytes != w.logBytes || job.CancelRequested != w.cancel || !w.begun
-	w.progress, w.logBytes, w.cancel, w.begun = job.Progress, job.LogBytes, job.CancelRequested, true
+	said := notice(job)
+	changed := job.Progress != w.progress || job.LogBytes != w.logBytes || said != w.notice || !w.begun
+	w.progress, w.logBytes, w.notice, w.begun = job.Progress, job.LogBytes, said, true
 	return changed
 }
 
 func update(job *scheduler.Job) Event {
-	e := Event{Job: job.ID, Kind: "update", State: job.State, Progress: progressJSON(job), LogBytes: job.LogBytes, Attempt: len(job.Attempts)}
-	if job.CancelRequested {
-		e.Text = "cancel requested" + by(job.CancelBy)
+	return Event{
+		Job: job.ID, Kind: "update", Text: notice(job), State: job.State,
+		Progress: progressJSON(job), LogBytes: job.LogBytes, Attempt: len(job.Attempts),
 	}
-	return e
+}
+
+// notice is what the user has to know of a job that runs, after "it is": that
+// it has to stop, who wants it and why.
+func notice(job *scheduler.Job) string {
+	switch {
+	case !job.CancelRequested || job.State.Final():
+		return ""
+	case job.CancelThen != "":
+		return "told to stop and to wait again" + by(job.CancelBy)
+	}
+	return "told to stop" + by(job.CancelBy)
 }
 
 // step is one event of a job's history. Its id is ATTEMPT.PLACE, and grows.

@@ -45,15 +45,17 @@ type Job struct {
 	Releases        int               `json:"releases,omitempty"`
 	After           []scheduler.JobID `json:"after,omitempty"`
 	CancelRequested bool              `json:"cancel_requested,omitempty"`
-	CancelBy        string            `json:"cancel_by,omitempty"`
-	RequeueOf       scheduler.JobID   `json:"requeue_of,omitempty"`
-	RequeuedAs      scheduler.JobID   `json:"requeued_as,omitempty"`
-	LogBytes        int64             `json:"log_bytes"`
-	Lease           *Lease            `json:"lease,omitempty"`
-	Attempts        []Attempt         `json:"attempts"`
-	ResultInfo      *ResultInfo       `json:"result_info,omitempty"`
-	Position        int               `json:"position,omitempty"` // of a queued job, from 1
-	PositionOver    bool              `json:"position_over,omitempty"`
+	CancelBy        string            `json:"cancel_by,omitempty"` // who, and why
+	// CancelThen is "requeue" where the job is to stop here and to wait again.
+	CancelThen   string          `json:"cancel_then,omitempty"`
+	RequeueOf    scheduler.JobID `json:"requeue_of,omitempty"`
+	RequeuedAs   scheduler.JobID `json:"requeued_as,omitempty"`
+	LogBytes     int64           `json:"log_bytes"`
+	Lease        *Lease          `json:"lease,omitempty"`
+	Attempts     []Attempt       `json:"attempts"`
+	ResultInfo   *ResultInfo     `json:"result_info,omitempty"`
+	Position     int             `json:"position,omitempty"` // of a queued job, from 1
+	PositionOver bool            `json:"position_over,omitempty"`
 	// EnvVars are names; the values are shown to nobody.
 	EnvVars []string `json:"env_vars,omitempty"`
 }
@@ -106,7 +108,7 @@ func wireJob(j *scheduler.Job) Job {
 		State: j.State, Reason: j.Reason, Detail: j.Detail, User: j.User, Name: j.Name, Priority: j.Priority,
 		GPUs: j.Devices, Class: j.Class, Submitted: j.Submitted, QueuedAt: j.QueuedAt, NotBefore: j.NotBefore,
 		ExpiresAt: j.ExpiresAt, EndedAt: j.EndedAt, TimeoutSeconds: j.Timeout.Seconds(), RetriesLeft: j.Retries,
-		Losses: j.Losses, Releases: j.Releases, After: j.After, CancelRequested: j.CancelRequested, CancelBy: j.CancelBy,
+		Losses: j.Losses, Releases: j.Releases, After: j.After, CancelRequested: j.CancelRequested, CancelBy: j.CancelBy, CancelThen: j.CancelThen,
 		RequeueOf: j.RequeueOf, RequeuedAs: j.RequeuedAs, LogBytes: j.LogBytes, Attempts: wireAttempts(j.Attempts),
 	}
 	if a := j.Attempt(); a != nil {

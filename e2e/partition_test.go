@@ -46,7 +46,7 @@ func TestOnPartition(t *testing.T) {
 	l.staysAlive(3*time.Second, pids["keep"], pids["python"]) // all deadlines of a host lie within one second
 	redis.Resume(t)
 	l.eventually("nobody waits|cancelled", "queue")
-	l.mlq("cancel", "--all")
+	l.mlq("cancel", "--all", "--yes")
 	l.eventually("^no leases$", "leases")
 }
 

@@ -45,7 +45,8 @@ func TestDocumentedUsers(t *testing.T) {
 	agent.must(agent.s.Progress(agent.ctx, leases[0], "50"))
 	server.must(server.s.LogLength(server.ctx, leases[0], 10))
 	server.must(server.s.Drain(server.ctx, "a", "", "new driver", true))
-	server.must(server.s.Revoke(server.ctx, ids[2], "cancel", "by an admin"))
+	_, _, err = server.s.Revoke(server.ctx, ids[2], "cancel", "by an admin")
+	server.must(err)
 	for _, a := range h.renew(leases...).Answers {
 		if a.Gone || a.Cancel != (a.Ref.Job == ids[2]) {
 			t.Errorf("the renewal answers %+v", a)

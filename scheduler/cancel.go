@@ -2,15 +2,8 @@ package scheduler
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
-)
-
-// What a revoke may ask for.
-const (
-	thenCancel  = "cancel"
-	thenRequeue = "requeue"
 )
 
 // Cancel ends a waiting job at once, and asks the agent of an active one to
@@ -38,34 +31,6 @@ func (s *Scheduler) Cancel(ctx context.Context, id JobID, by string) (job Job, a
 	}
 	a, err := run(ctx, s, t)
 	return a.job, a.already, err
-}
-
-// Revoke ends a lease for an admin. then says what becomes of the job:
-// "cancel" or "requeue". A job that holds no lease has nothing to revoke:
-// then "requeue" is done, and "cancel" cancels it.
-func (s *Scheduler) Revoke(ctx context.Context, id JobID, then, why string) error {
-	if then != thenCancel && then != thenRequeue {
-		return &FieldError{"then", fmt.Sprintf("%q is neither %q nor %q", then, thenCancel, thenRequeue)}
-	}
-	if then == thenCancel {
-		_, _, err := s.Cancel(ctx, id, why)
-		return err
-	}
-	t := transition[struct{}]{name: "revoke", freeing: true, query: store.Query{Keys: []string{keyJob(id)}}}
-	t.decide = func(f *facts) (p plan[struct{}], err error) {
-		before, err := f.job(id)
-		switch {
-		case err != nil:
-			return p, err
-		case before.State.Final():
-			return p, fmt.Errorf("%w: job %d is %s", ErrFinal, id, before.State)
-		case before.State.Active() && !before.CancelRequested:
-			p.stop(&before, why, thenRequeue, f)
-		}
-		return p, nil
-	}
-	_, err := run(ctx, s, t)
-	return err
 }
 
 // stop writes that the job is not to run, or not here.

@@ -15,6 +15,7 @@ var (
 	ErrStaleAgent     = errors.New("agent replaced")            // another process has this agent's name
 	ErrFinal          = errors.New("job has ended")             // a final state never changes
 	ErrNotFinal       = errors.New("job has not ended")         // only an ended job can be requeued
+	ErrNoLease        = errors.New("job holds no lease")        // there is nothing to revoke
 	ErrCancelled      = errors.New("cancel requested")          // start refused: release it
 	ErrQuota          = errors.New("over quota")                // a limit of the user is reached
 	ErrUnsatisfiable  = errors.New("no host can ever run this") // with the closest that exists

@@ -190,18 +190,3 @@ func TestCancel(t *testing.T) {
 	}
 	w.clean()
 }
-
-func TestRevokeRequeues(t *testing.T) {
-	w := newWorld(t, scheduler.DefaultTiming())
-	a, b := w.host("a", 1), w.host("b", 1)
-	id := w.submit("ana")
-	ref := w.start(a.take(nil))
-	w.must(w.s.Revoke(w.ctx, id, "requeue", "root: needs the host"))
-	if answer := a.renew(ref).Answers[0]; !answer.Cancel || answer.Then != "requeue" {
-		t.Fatalf("%+v", answer)
-	}
-	w.must(w.s.Release(w.ctx, ref, "revoked"))
-	w.wantState(id, scheduler.Queued)
-	w.succeed(w.start(b.take(nil)))
-	w.wantErr(w.s.Revoke(w.ctx, id, "requeue", ""), scheduler.ErrFinal)
-}

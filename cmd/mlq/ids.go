@@ -16,12 +16,28 @@ func readID(text string) (scheduler.JobID, error) {
 	return scheduler.JobID(n), nil
 }
 
+// mostIDs bounds the ids of one range.
+const mostIDs = 10_000
+
+// readIDs reads ids and ranges of them: 53 60-75.
 func readIDs(texts []string) ([]scheduler.JobID, error) {
-	ids := make([]scheduler.JobID, len(texts))
-	for i, text := range texts {
-		var err error
-		if ids[i], err = readID(text); err != nil {
-			return nil, err
+	ids := make([]scheduler.JobID, 0, len(texts))
+	for _, text := range texts {
+		low, high, isRange := strings.Cut(text, "-")
+		first, err := readID(low)
+		if err != nil || !isRange {
+			if first, err = readID(text); err != nil {
+				return nil, err
+			}
+			ids = append(ids, first)
+			continue
+		}
+		last, err := readID(high)
+		if err != nil || last < first || last-first >= mostIDs {
+			return nil, usage("job ids %q: want FIRST-LAST with at most %d ids", text, mostIDs)
+		}
+		for id := first; id <= last; id++ {
+			ids = append(ids, id)
 		}
 	}
 	return ids, nil

@@ -79,13 +79,21 @@ func stateInWords(j *api.Job) string {
 	case j.Reason != "":
 		text += " (" + string(j.Reason) + ")"
 	case j.CancelRequested && !j.State.Final():
-		text += ", cancel requested by " + j.CancelBy
+		text += ", told to stop" + andWait(j.CancelThen) + " by " + j.CancelBy
 	case j.Position > 0 && j.PositionOver:
 		text += fmt.Sprintf(", place > %d", j.Position)
 	case j.Position > 0:
 		text += fmt.Sprintf(", place %d", j.Position)
 	}
 	return text
+}
+
+// andWait says that a job which is told to stop is to wait again.
+func andWait(then string) string {
+	if then == "" {
+		return ""
+	}
+	return " and to wait again"
 }
 
 func attemptInWords(a *api.Attempt, now time.Time) string {

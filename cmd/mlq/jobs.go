@@ -92,7 +92,7 @@ func note(j *api.Job) string {
 	case j.Detail != "":
 		return j.Detail
 	case j.CancelRequested && !j.State.Final():
-		return "cancel requested"
+		return "told to stop" + andWait(j.CancelThen) + " by " + j.CancelBy
 	case j.ShortResult != nil:
 		return *j.ShortResult
 	}

@@ -37,6 +37,9 @@ func newLogs(io streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if follow {
+			defer tellNotices(cmd.Context(), io, r, id, false)()
+		}
 		return copyLog(cmd.Context(), io.out, r, id, attempt, follow)
 	}
 	return cmd

@@ -77,9 +77,7 @@ func addCommand(fields map[string]any, command []string) error {
 
 // followRun streams the job's output; a signal cancels it.
 func followRun(ctx context.Context, io streams, r *remote, id scheduler.JobID) error {
-	end := whileWaiting(ctx, io, r, id)
-	err := copyLog(ctx, io.out, r, id, 0, true)
-	end()
+	err := followLog(ctx, io, r, id)
 	if s, ok := errors.AsType[signalled](context.Cause(ctx)); ok {
 		return cancelRun(ctx, io, r, id, s)
 	}

@@ -96,9 +96,7 @@ func submitJob(ctx context.Context, r *remote, fields map[string]any) (id schedu
 // streamed copies the job's output until it has ended, and turns how it ended
 // into exit code 0 or 1.
 func streamed(ctx context.Context, io streams, r *remote, id scheduler.JobID) error {
-	end := whileWaiting(ctx, io, r, id)
-	err := copyLog(ctx, io.out, r, id, 0, true)
-	end()
+	err := followLog(ctx, io, r, id)
 	if err != nil {
 		return err
 	}

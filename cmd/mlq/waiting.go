@@ -12,6 +12,17 @@ import (
 // waitQuietly is how long a terminal stays silent about a job that waits.
 const waitQuietly = 2 * time.Second
 
+// followLog copies the output of a job that was just submitted until it has
+// ended, and says on standard error why it waits and what befalls it.
+func followLog(ctx context.Context, io streams, r *remote, id scheduler.JobID) error {
+	waits := whileWaiting(ctx, io, r, id)
+	told := tellNotices(ctx, io, r, id, true)
+	err := copyLog(ctx, io.out, r, id, 0, true)
+	told()
+	waits()
+	return err
+}
+
 // whileWaiting says why a job waits, if it still does after a moment, so that
 // nobody takes a queue for a program that hangs. The caller ends it.
 func whileWaiting(ctx context.Context, io streams, r *remote, id scheduler.JobID) (end func()) {

@@ -171,6 +171,31 @@ class TestShow:
         resumed = scripted.asked("GET /jobs/53/events")
         assert [r.headers.get("Last-Event-ID") for r in resumed] == [None, "1.2", "1.2"]
 
+    def test_who_stops_it_and_why_is_told_once(
+        self, scripted: Scripted, client: mlq.Client, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        why = "told to stop and to wait again by root: a deadline tonight"
+        update = {"kind": "update", "state": "running", "attempt": 1}
+        scripted.on("GET /jobs/53", details("running"))
+        scripted.on("GET /jobs/53/logs", Reply(200, {"Content-Type": "text/plain"}, b""))
+        scripted.on(
+            "GET /jobs/53/events",
+            events(update, {**update, "text": why}, {**update, "text": why}),
+            DROP,
+            events(
+                {**update, "text": why},
+                {"kind": "attempt_released", "attempt": 1, "text": "root: a deadline tonight"},
+                {"kind": "succeeded", "state": "succeeded", "attempt": 2},
+            ),
+        )
+        scripted.on(RESULT, DONE)
+        client.job(53).result()
+        assert capsys.readouterr().err.splitlines()[1:] == [
+            f"mlq job 53: {why}",
+            "mlq job 53: attempt released: root: a deadline tonight",
+            "mlq job 53: succeeded",
+        ]
+
     @pytest.mark.parametrize(
         ("more", "said"),
         [

@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from ._follow import Output, Step
+from ._follow import Notice, Output, Step
 
 if TYPE_CHECKING:
     from ._follow import Happening
@@ -31,7 +31,7 @@ class Display(Protocol):
         """The job waits no more; it did for so long, where that is known."""
 
     def show(self, happening: Happening) -> None:
-        """A step, progress or output."""
+        """A step, a notice, progress or output."""
 
     def interrupted(self) -> None:
         """The user stopped waiting; the job goes on."""
@@ -52,10 +52,12 @@ class PlainDisplay:
         self._line("queued, and taken" if seconds is None else f"queued for {seconds:.2f} s")
 
     def show(self, happening: Happening) -> None:
-        """Write output as it is, and a line for each step."""
+        """Write output as it is, and a line for each step and notice."""
         if isinstance(happening, Output):
             sys.stdout.write(happening.text)
             sys.stdout.flush()
+        elif isinstance(happening, Notice):
+            self._line(happening.text)
         elif isinstance(happening, Step) and happening.kind not in _UNTOLD:
             text = happening.kind.replace("_", " ")
             self._line(f"{text}: {happening.text}" if happening.text else text)

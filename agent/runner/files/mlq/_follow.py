@@ -37,6 +37,12 @@ class Step(NamedTuple):
     text: str
 
 
+class Notice(NamedTuple):
+    """What its user has to know of a job that runs: who stops it, and why."""
+
+    text: str
+
+
 class Progress(NamedTuple):
     """The job reported how far it is."""
 
@@ -49,7 +55,7 @@ class Output(NamedTuple):
     text: str
 
 
-Happening = Union[Step, Progress, Output]
+Happening = Union[Step, Notice, Progress, Output]
 
 
 def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happening]:
@@ -60,9 +66,13 @@ def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happe
     """
     log = LogReader(transport, job)
     last: Any = None
+    said = ""
     for event in job_events(transport, job, deadline):
         kind, attempt = str(event.get("kind")), int(event.get("attempt", 0))
         if kind == "update":
+            if event.get("text", "") not in ("", said):
+                yield Notice(event["text"])
+            said = event.get("text", "")
             if event.get("state") == "running" and event.get("progress") not in (last, "[started]"):
                 last = event["progress"]
                 yield Progress(last)

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlq-dev/mlq/api"
+)
+
+func newLease(io streams) *cobra.Command {
+	cmd := listing[api.Lease]{
+		use: "lease", short: "List who holds which devices (for admins)",
+		path: "/leases", member: "leases", table: leasesTable,
+	}.command(io)
+	cmd.Aliases = []string{"leases"}
+	cmd.AddCommand(newRevoke(io))
+	return cmd
+}
+
+func leasesTable(leases []api.Lease, now time.Time) *table {
+	t := &table{head: []string{"JOB", "NAME", "USER", "HOST", "DEVICES", "STATE", "SINCE", "RENEWED", "ENDS BY"}, empty: "no leases"}
+	for i := range leases {
+		l := &leases[i]
+		devices := make([]string, len(l.Devices))
+		for j, uuid := range l.Devices {
+			devices[j] = shortUUID(uuid)
+		}
+		t.row(idText(l.Job), l.Name, l.User, l.Host, strings.Join(devices, " "), string(l.State),
+			ago(l.Since, now), ago(l.Renewed, now), in(l.EndsBy, now))
+	}
+	return t
+}
