@@ -38,7 +38,7 @@ func (s *Server) submitBatch(c *call) error {
 		// Those with a key of their own are committed one by one, up to the limit.
 		return refuse(CodeQuota, fmt.Sprintf("%d jobs in one batch; you may have %d waiting", len(parsed), most))
 	}
-	if err := s.rates.allow(c.who.User, len(parsed)-1); err != nil {
+	if err := s.rates.allow(c.who.User, len(parsed)-1, submitsTooOften); err != nil {
 		return err
 	}
 	key, err := idempotencyKey(c.r, "")

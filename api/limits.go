@@ -7,7 +7,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// rates limits the submits of each user.
+// rates limits how often each user submits, or each address tries to join.
 type rates struct {
 	perSecond float64
 	burst     int
@@ -18,8 +18,11 @@ type rates struct {
 // maxUsers bounds the memory; forgetting a limiter gives a user a new burst.
 const maxUsers = 10_000
 
-// allow takes n submits of a user, or says how long to wait.
-func (r *rates) allow(user string, n int) error {
+// submitsTooOften is what a user is told who submits above the rate.
+const submitsTooOften = "you submit faster than the server allows one user; POST /jobs/batch takes many at once"
+
+// allow takes n tries of a user, or says what is too often and how long to wait.
+func (r *rates) allow(user string, n int, words string) error {
 	if r.perSecond <= 0 {
 		return nil
 	}
@@ -29,7 +32,7 @@ func (r *rates) allow(user string, n int) error {
 		return nil
 	}
 	reservation.Cancel()
-	err := refuse(CodeTooManyRequests, "you submit faster than the server allows one user; POST /jobs/batch takes many at once")
+	err := refuse(CodeTooManyRequests, words)
 	err.RetryAfter = wait
 	return err
 }

@@ -58,7 +58,7 @@ func TestOpenAPIMatchesTypes(t *testing.T) {
 		"Cancelled": api.Cancelled{}, "Bulk": api.Bulk{}, "Requeued": api.Requeued{}, "Why": api.Why{}, "WhyReason": api.WhyReason{},
 		"Estimate": api.Estimate{}, "File": blob.File{}, "Manifest": blob.Manifest{}, "LogWritten": api.LogWritten{},
 		"BlobWritten": api.BlobWritten{}, "BlobFolder": api.BlobFolder{}, "Function": api.Function{}, "Environment": api.Environment{}, "Device": api.Device{},
-		"Host": api.Host{}, "Waiting": api.Waiting{}, "User": api.User{}, "Token": api.Token{}, "Ready": api.Ready{},
+		"Host": api.Host{}, "Waiting": api.Waiting{}, "User": api.User{}, "Token": api.Token{}, "Admission": api.Admission{}, "Removed": api.Removed{}, "Joined": api.Joined{}, "Whoami": api.Whoami{}, "Ready": api.Ready{},
 		"Problem": api.Problem{}, "FieldProblem": api.FieldProblem{}, "RemoteError": api.RemoteError{},
 	} {
 		var described []string

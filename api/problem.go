@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/submission"
 	"github.com/mlq-dev/mlq/scheduler"
@@ -46,6 +47,11 @@ const (
 	CodeDiskFull        Code = "disk-full"
 	CodeBlobsAway       Code = "blobs-away"
 	CodeOtherBlobs      Code = "other-blobs"
+	CodeHostBusy        Code = "host-busy"
+	CodeBadCode         Code = "bad-code"
+	CodeCodeUsed        Code = "code-used"
+	CodeCodeExpired     Code = "code-expired"
+	CodeHostTaken       Code = "host-taken"
 	CodeBadAnswer       Code = "bad-answer" // only in the Go client: not an answer of MLQ
 )
 
@@ -75,6 +81,7 @@ var kinds = []kind{
 	{Code(submission.CodeBadEnvelope), 400, "The body is not a valid envelope", nil, 0, "MlqError"},
 	{CodeUnauthorized, 401, "A valid token is needed", nil, 0, "Unauthorized"},
 	{CodeForbidden, 403, "This token may not do that", scheduler.ErrForbidden, 0, "Unauthorized"},
+	{CodeBadCode, 403, "The join code is not valid", auth.ErrCode, 0, "MlqError"},
 	{CodeForeignOrigin, 403, "Requests from other web pages are refused", nil, 0, "Unauthorized"},
 	{CodeNotFound, 404, "There is no such thing", scheduler.ErrNotFound, 0, "MlqError"},
 	{CodeNotFinished, 404, "The job has not finished", nil, 1, "MlqError"},
@@ -88,9 +95,13 @@ var kinds = []kind{
 	{"no-lease", 409, "The job holds no lease", scheduler.ErrNoLease, 0, "MlqError"},
 	{"stale-lease", 409, "The lease is over or another's", scheduler.ErrStale, 0, "MlqError"},
 	{"stale-agent", 409, "Another process has this agent's name", scheduler.ErrStaleAgent, 0, "MlqError"},
+	{CodeCodeUsed, 409, "The join code was used already", auth.ErrCodeUsed, 0, "MlqError"},
+	{CodeHostTaken, 409, "The host's name is taken", auth.ErrHostTaken, 0, "MlqError"},
+	{CodeHostBusy, 409, "Jobs run on the host", nil, 0, "MlqError"},
 	{CodeBlobMissing, 409, "The blob was not uploaded", nil, 0, "MlqError"},
 	{CodeLogGap, 409, "The log does not reach that offset yet", nil, 0, "MlqError"},
 	{CodeJobCancelled, 410, "The job was cancelled", nil, 0, "JobCancelled"},
+	{CodeCodeExpired, 410, "The join code has expired", auth.ErrCodeExpired, 0, "MlqError"},
 	{CodeResultGone, 410, "The result is not kept any more", nil, 0, "MlqError"},
 	{CodePrecondition, 412, "It is not the version that was asked for", nil, 0, "MlqError"},
 	{CodeTooLarge, 413, "Too large", store.ErrTooLarge, 0, "TooLarge"},

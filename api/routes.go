@@ -33,6 +33,7 @@ var (
 	metering = []auth.Role{auth.RoleMetrics}
 	admins   = []auth.Role{auth.RoleAdmin}
 	servers  = []auth.Role{auth.RoleServer}
+	everyone = []auth.Role{auth.RoleUser, auth.RoleAttempt, auth.RoleAgent, auth.RoleMetrics, auth.RoleServer}
 	fetchers = []auth.Role{auth.RoleAgent, auth.RoleServer}
 	senders  = []auth.Role{auth.RoleUser, auth.RoleAttempt, auth.RoleAgent, auth.RoleServer}
 )
@@ -66,6 +67,9 @@ func routes() []route {
 		{method: "GET", pattern: "/leases", roles: admins, handle: (*Server).listLeases},
 		{method: "DELETE", pattern: "/leases/{job}", roles: admins, handle: (*Server).revokeLease},
 		{method: "GET", pattern: "/hosts", roles: people, handle: (*Server).listHosts},
+		{method: "POST", pattern: "/hosts", roles: admins, handle: (*Server).addHost},
+		{method: "DELETE", pattern: "/hosts/{host}", roles: admins, handle: (*Server).removeHost},
+		{method: "POST", pattern: "/join", roles: anyone, handle: (*Server).join},
 		{method: "POST", pattern: "/hosts/{host}/drain", roles: admins, handle: drain(true)},
 		{method: "POST", pattern: "/hosts/{host}/undrain", roles: admins, handle: drain(false)},
 		{method: "GET", pattern: "/gpus", roles: people, handle: (*Server).listGPUs},
@@ -77,6 +81,7 @@ func routes() []route {
 		{method: "GET", pattern: "/blobs", roles: servers, handle: (*Server).getBlobFolder},
 		{method: "GET", pattern: "/blobs/logs/{job}/{n}", roles: servers, handle: (*Server).getRawLog},
 		{method: "PUT", pattern: "/blobs/logs/{job}/{n}", roles: servers, handle: (*Server).putRawLog},
+		{method: "GET", pattern: "/whoami", roles: everyone, handle: (*Server).whoami},
 		{method: "GET", pattern: "/users", roles: admins, handle: (*Server).listUsers},
 		{method: "GET", pattern: "/tokens", roles: admins, handle: (*Server).listTokens},
 		{method: "POST", pattern: "/tokens", roles: admins, handle: (*Server).createToken},
@@ -90,7 +95,11 @@ func routes() []route {
 
 // public reports whether a path needs no token.
 func public(path string) bool {
-	return path == "/healthz" || path == "/readyz" || path == "/openapi.yaml"
+	switch path {
+	case "/healthz", "/readyz", "/openapi.yaml", "/join":
+		return true
+	}
+	return false
 }
 
 // router builds the routes. HEAD is GET without the body.
@@ -140,7 +149,7 @@ func (rt *route) bodiless() bool {
 	case http.MethodPut:
 		return false
 	case http.MethodPost:
-		return !slices.Contains([]string{"/jobs", "/jobs/batch", "/consumer", "/tokens"}, rt.pattern)
+		return !slices.Contains([]string{"/jobs", "/jobs/batch", "/consumer", "/tokens", "/hosts", "/join"}, rt.pattern)
 	}
 	return true
 }

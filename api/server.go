@@ -30,6 +30,7 @@ type Server struct {
 	guard     guard
 	hub       hub
 	rates     rates
+	joins     rates // by address
 	functions functions
 	disk      disk
 	metrics   *metrics
@@ -51,6 +52,7 @@ func New(opts Options) (*Server, error) {
 		functions: newFunctions(opts),
 		disk:      disk{look: lookAt(opts.Blobs)},
 		rates:     rates{perSecond: opts.SubmitRate, burst: opts.SubmitBurst},
+		joins:     rates{perSecond: joinsPerSecond, burst: joinsAtOnce},
 		stopping:  make(chan struct{}),
 	}
 	s.metrics = newMetrics(opts.Metrics, s)

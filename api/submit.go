@@ -60,7 +60,7 @@ func (c *call) created(done scheduler.Submitted) error {
 
 // admitSubmit refuses what should not even be read.
 func (s *Server) admitSubmit(c *call, n int) error {
-	if err := s.rates.allow(c.who.User, n); err != nil {
+	if err := s.rates.allow(c.who.User, n, submitsTooOften); err != nil {
 		return err
 	}
 	return s.disk.writable()

@@ -85,7 +85,7 @@ func TestTokenInURL(t *testing.T) {
 func TestEveryRouteNeedsAToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	public := map[string]bool{"/healthz": true, "/readyz": true, "/openapi.yaml": true}
+	public := map[string]bool{"/healthz": true, "/readyz": true, "/openapi.yaml": true, "/join": true}
 	seen := 0
 	for _, r := range w.api.Routes() {
 		seen++
@@ -130,6 +130,9 @@ func TestRoles(t *testing.T) {
 		{"PUT", "/jobs/1/attempts/1/log?fence=1", false, true, false, false, true},
 		{"GET", "/tokens", false, false, false, false, true},
 		{"POST", "/tokens", false, false, false, false, true},
+		{"POST", "/hosts", false, false, false, false, true},
+		{"DELETE", "/hosts/h", false, false, false, false, true},
+		{"GET", "/whoami", true, true, true, true, true},
 		{"GET", "/users", false, false, false, false, true},
 		{"GET", "/metrics", false, false, true, false, true},
 	} {

@@ -5,6 +5,7 @@
 //
 //	auth:token:<id>   a token's SHA-256, user, role, end
 //	auth:user:<name>  a user's unix account and limits
+//	auth:host:<name>  a host that may join, with the SHA-256 of its code
 //	auth:tokens       index of token ids
 //	auth:users        index of user names
 //

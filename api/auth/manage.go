@@ -22,8 +22,9 @@ type Wanted struct {
 
 const maxName = 64
 
-// Create makes a token, and its user where there is none yet. The text is
-// returned here and never again. Errors: ErrInvalid, those of the store.
+// Create makes a token, and where it is a person's its user, if there is none
+// yet: the user of an agent's token is its host. The text is returned here and
+// never again. Errors: ErrInvalid, those of the store.
 func (t *Tokens) Create(ctx context.Context, w Wanted) (string, Token, error) {
 	if err := w.check(); err != nil {
 		return "", Token{}, err
@@ -93,17 +94,22 @@ func tokenCommit(answer store.Answer, kept Token, user User) (store.Commit, erro
 	if err != nil {
 		return store.Commit{}, fmt.Errorf("encode a user: %w", err)
 	}
-	return store.Commit{
+	c := store.Commit{
 		Identity: answer.Identity,
 		Guards:   []store.Guard{store.At(userKey(user.Name), answer.Records[0].Version)},
 		Effects: []store.Effect{
-			store.Put(userKey(user.Name), userText),
-			store.Index(usersIndex, []byte(user.Name)),
 			store.Put(tokenKey(kept.ID), tokenText),
 			store.Index(tokensIndex, []byte(kept.ID)),
 		},
-	}, nil
+	}
+	if kept.Role.person() {
+		c.Effects = append(c.Effects, store.Put(userKey(user.Name), userText), store.Index(usersIndex, []byte(user.Name)))
+	}
+	return c, nil
 }
+
+// person: whoever has such a token has a record among the users.
+func (r Role) person() bool { return r == RoleUser || r == RoleAdmin }
 
 func (w Wanted) check() error {
 	switch w.Role {

@@ -1,0 +1,27 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/mlq-dev/mlq/api/auth"
+)
+
+// Whoami is whose token a request has, and what holds for that user.
+type Whoami struct {
+	User       string    `json:"user"`
+	Role       auth.Role `json:"role"`
+	Unix       string    `json:"unix,omitempty"`          // account on hosts
+	MaxQueued  int       `json:"max_queued,omitempty"`    // jobs that wait
+	MaxDevices int       `json:"max_devices,omitempty"`   // at once; 0: no limit
+	MaxTimeout float64   `json:"max_timeout_s,omitempty"` // seconds of one job; 0: no limit
+	Version    string    `json:"version"`                 // of the server
+}
+
+// whoami answers GET /whoami.
+func (s *Server) whoami(c *call) error {
+	limits := s.submitter(c)
+	return s.write(c, http.StatusOK, Whoami{
+		User: c.who.User, Role: c.who.Role, Unix: c.who.Unix, Version: s.opts.Version,
+		MaxQueued: limits.MaxQueued, MaxDevices: limits.MaxDevices, MaxTimeout: limits.MaxTimeout.Seconds(),
+	})
+}
