@@ -59,3 +59,17 @@ func DropLog(log string) Effect { return Effect{Kind: EffectDropLog, Key: log} }
 func Notify(topic string, value []byte) Effect {
 	return Effect{Kind: EffectNotify, Key: topic, Value: value}
 }
+
+// Names lists the keys that the commit guards or writes, topics left out.
+func (c Commit) Names() []string {
+	names := make([]string, 0, len(c.Guards)+len(c.Effects))
+	for _, g := range c.Guards {
+		names = append(names, g.Key)
+	}
+	for _, e := range c.Effects {
+		if e.Kind != EffectNotify {
+			names = append(names, e.Key)
+		}
+	}
+	return names
+}

@@ -90,7 +90,7 @@ func (k *checker) key(key string, as kind) {
 	if as == kindTopic {
 		return
 	}
-	k.require(key != RevisionKey, "the store's own key")
+	k.require(key != RevisionKey && key != RedoKey && key != OwnRedoKey, "the store's own key")
 	was, used := k.kinds[key]
 	k.require(!used || was == as, "one key as two kinds")
 	k.kinds[key] = as

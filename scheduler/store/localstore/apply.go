@@ -35,13 +35,19 @@ func (t *txn) apply(effects []store.Effect) {
 }
 
 func (t *txn) putRecord(e store.Effect) {
-	t.deleteRecord(e.Key) // with its place in the sweep
 	r := record{version: t.revision, value: e.Value}
 	if e.TTL > 0 {
 		r.expires = uint64(t.now.Add(e.TTL).UnixMicro())
-		t.keep(t.expiry.Put(expiryPath(r.expires, e.Key), nil))
 	}
-	t.put(path(e.Key, recordKind), r.encode())
+	t.setRecord(e.Key, r)
+}
+
+func (t *txn) setRecord(key string, r record) {
+	t.deleteRecord(key) // with its place in the sweep
+	if r.expires != 0 {
+		t.keep(t.expiry.Put(expiryPath(r.expires, key), nil))
+	}
+	t.put(path(key, recordKind), r.encode())
 }
 
 func (t *txn) deleteRecord(key string) {
@@ -68,13 +74,17 @@ func (t *txn) add(key string, n int64) {
 
 // append adds an entry and drops the oldest ones above Keep.
 func (t *txn) append(e store.Effect, id store.EntryID) {
-	at := path(e.Key, logKind)
-	length := numberFrom(t.data.Get(at)) + 1
+	length := numberFrom(t.data.Get(path(e.Key, logKind))) + 1
 	t.put(path(e.Key, logKind, idBytes(id)...), e.Value)
-	for ; length > uint64(e.Keep); length-- {
-		t.dropEntry(e.Key)
+	t.trim(e.Key, length, e.Keep)
+}
+
+// trim drops the oldest of so many entries, and writes how many are left.
+func (t *txn) trim(log string, length uint64, keep int64) {
+	for ; length > uint64(keep); length-- {
+		t.dropEntry(log)
 	}
-	t.put(at, numberBytes(length))
+	t.put(path(log, logKind), numberBytes(length))
 }
 
 // dropEntry drops the oldest entry, which lies behind the length.

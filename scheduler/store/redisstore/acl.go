@@ -16,6 +16,7 @@ const (
 	inScripts = "+time +info +get +getrange +exists +set +mset +unlink +incr +incrby +zcard +zadd +zrem +xlen +xadd +publish"
 	readers   = "+mget +zrange +zlexcount +xrange"
 	watchers  = "+subscribe +unsubscribe"
+	snapshots = "+scan +type +pexpiretime +pexpire +xtrim"
 	allowed   = connect + " " + scripts + " " + inScripts + " " + readers + " " + watchers
 )
 
@@ -23,8 +24,8 @@ const (
 // Give it to ACL SETUSER, or to an ACL file after the word user, with the
 // password put in for >PASSWORD.
 func ServerACL(namespace, user string) string {
-	return fmt.Sprintf("%s on >PASSWORD resetkeys ~mlq:{%s}:* resetchannels &mlq:{%s}:* -@all %s +config|get",
-		user, namespace, namespace, allowed)
+	return fmt.Sprintf("%s on >PASSWORD resetkeys ~mlq:{%s}:* resetchannels &mlq:{%s}:* -@all %s %s +config|get",
+		user, namespace, namespace, allowed, snapshots)
 }
 
 // AgentACL is the ACL rule of the user of `mlq agent`: it writes live: and agent:,

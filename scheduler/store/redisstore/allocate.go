@@ -11,7 +11,7 @@ func (s *Store) Allocate(ctx context.Context, counter string, n int64) (int64, s
 	if err := store.CheckAllocate(counter, n); err != nil {
 		return 0, "", err
 	}
-	reply, err := s.run(ctx, allocateScript, 0, []string{s.key(counter)}, []any{n})
+	reply, err := s.run(ctx, allocateScript, 0, []string{s.key(counter), s.revision, s.redoOf(counter)}, []any{n})
 	if err != nil {
 		return 0, "", err
 	}

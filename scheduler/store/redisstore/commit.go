@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -36,7 +37,7 @@ func sizeOf(c store.Commit) int {
 // encode writes a commit as commit.lua reads it.
 func (s *Store) encode(c store.Commit) (keys []string, args []any) {
 	items := len(c.Guards) + len(c.Effects)
-	keys = append(make([]string, 0, 1+items), s.revision)
+	keys = append(make([]string, 0, 2+items), s.revision, none)
 	args = append(make([]any, 0, 2+3*items), c.Identity, len(c.Guards))
 	for _, g := range c.Guards {
 		keys = append(keys, s.key(g.Key))
@@ -48,7 +49,25 @@ func (s *Store) encode(c store.Commit) (keys []string, args []any) {
 		keys, args = s.encodeRun(effects[:n], keys, args)
 		effects = effects[n:]
 	}
+	keys[1] = s.redoOf(c.Names()...)
 	return keys, args
+}
+
+// redoOf is where a change of these keys is noted while a snapshot is taken. An
+// agent's user may write only one of the two logs, so that nothing an agent notes
+// there can pass for a server's.
+func (s *Store) redoOf(keys ...string) string {
+	for _, key := range keys {
+		if !anAgentMay(key) {
+			return s.key(store.RedoKey)
+		}
+	}
+	return s.key(store.OwnRedoKey)
+}
+
+// anAgentMay reports whether agents' users may write a key (AgentACL).
+func anAgentMay(key string) bool {
+	return strings.HasPrefix(key, "live:") || strings.HasPrefix(key, "agent:")
 }
 
 // none stands for an operand that a word does not have.

@@ -2,7 +2,8 @@
 -- Commit: if this server is the one that was read and all guards hold, then
 -- take the next revision and make all effects.
 --
--- KEYS[1]  the revision counter; then a key for each guard; then those of the effects
+-- KEYS[1]  the revision counter; KEYS[2] the redo log, which is there while somebody
+--          takes a snapshot; then a key for each guard; then those of the effects
 -- ARGV     the run id under which the caller read, and the number of guards;
 --          for each guard a word and two operands ('' where it needs fewer):
 --              at VERSION · most N LIMIT · empty
@@ -65,7 +66,7 @@ local guards = tonumber(ARGV[2])
 local seen = {} -- versions of records, what the effects make of counters, other keys that were looked at
 
 for i = 1, guards do
-  local key, word, x, y = KEYS[1 + i], ARGV[3 * i], ARGV[3 * i + 1], ARGV[3 * i + 2]
+  local key, word, x, y = KEYS[2 + i], ARGV[3 * i], ARGV[3 * i + 1], ARGV[3 * i + 2]
   local holds
   if word == 'at' then
     seen[key] = version_of(key)
@@ -87,7 +88,7 @@ end
 -- Of FEW records each is looked at. Of more, which are new as a rule, it is first
 -- asked whether any is there: what is not there is of no other kind.
 local FEW = 2
-local first_key, first_arg, args = guards + 2, 3 * guards + 3, #ARGV
+local first_key, first_arg, args = guards + 3, 3 * guards + 3, #ARGV
 
 -- Whatever of the effects could fail, and the notices: a channel is the one name
 -- that Redis did not compare with the caller's ACL before the script began, and
@@ -195,4 +196,26 @@ while a <= args do
 end
 
 local clock = call('TIME')
+
+-- What redo.go makes again on top of what was read: the time, the number of keys,
+-- each of them with what it counts now, and the arguments; all with their lengths.
+if call('EXISTS', KEYS[2]) == 1 then
+  local pack, redo = struct.pack, {}
+  local function add(text)
+    redo[#redo + 1] = pack('>I4', #text)
+    redo[#redo + 1] = text
+  end
+  add(string.format('%.0f', clock[1] * 1000000 + clock[2]))
+  add(tostring(#KEYS - first_key + 1))
+  for i = first_key, #KEYS do
+    local number = seen[KEYS[i]]
+    add(KEYS[i])
+    add(type(number) == 'number' and string.format('%.0f', number) or '')
+  end
+  for i = first_arg, args do
+    add(ARGV[i])
+  end
+  call('XADD', KEYS[2], version .. '-0', 'v', table.concat(redo))
+end
+
 return {'ok', revision, clock[1] * 1000000 + clock[2], ARGV[1]}

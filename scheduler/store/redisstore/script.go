@@ -19,12 +19,16 @@ var allocateLua string
 //go:embed stamp.lua
 var stampLua string
 
+//go:embed redo.lua
+var redoLua string
+
 // commitScript and freeingScript are the same but for a flag: Redis at its
 // memory limit refuses the first before it begins, and runs the second.
 var (
 	commitScript   = newScript(commitLua)
 	freeingScript  = newScript(strings.Replace(commitLua, "#!lua", "#!lua flags=allow-oom", 1))
 	allocateScript = newScript(allocateLua)
+	redoScript     = newScript(redoLua)
 )
 
 // script is a script's text and the name under which Redis keeps it.

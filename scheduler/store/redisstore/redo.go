@@ -1,0 +1,375 @@
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+const (
+	redoTTL  = time.Minute // a snapshot whose process died costs nothing after that
+	redoPage = 256         // commits of one read
+)
+
+// redo is the note of all that is committed while a snapshot reads: two logs
+// on the server, which are emptied into a file of ours as they grow.
+type redo struct {
+	store *Store
+	at    uint64                   // the last revision that was made
+	read  map[string]store.EntryID // by log: what was read last
+	wait  map[uint64][]noted       // by revision: read, and not made yet
+	ops   *os.File                 // one JSON object a line
+	lines *json.Encoder
+}
+
+// noted is a commit, or an allocation that came after it.
+type noted struct {
+	log   string
+	id    store.EntryID
+	value string
+}
+
+// beginRedo starts the note. Whoever finds one there waits until it is gone.
+func (s *Store) beginRedo(ctx context.Context) (*redo, error) {
+	own, all := s.key(store.OwnRedoKey), s.key(store.RedoKey)
+	reply, err := s.run(ctx, redoScript, 0, []string{s.revision, own, all}, []any{redoTTL.Milliseconds()})
+	if err != nil {
+		return nil, err
+	}
+	at := reply[0].(int64)
+	if at < 0 {
+		return nil, fmt.Errorf("%w: another one is being taken, or its process ended less than a minute ago", store.ErrSnapshot)
+	}
+	r := &redo{store: s, at: uint64(at), read: map[string]store.EntryID{}, wait: map[uint64][]noted{}}
+	for _, key := range []string{own, all} {
+		r.read[key] = store.EntryID{Revision: r.at, Seq: 1}
+	}
+	if r.ops, err = os.CreateTemp("", "mlq-redo-"); err != nil {
+		return r, err
+	}
+	r.lines = json.NewEncoder(r.ops)
+	return r, os.Remove(r.ops.Name()) // the open file lives on without its name
+}
+
+// end stops the note, also where the caller's time is over.
+func (r *redo) end(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	cmd := redis.NewIntCmd(ctx, "unlink", r.store.key(store.OwnRedoKey), r.store.key(store.RedoKey))
+	err := r.store.courier.deliver(ctx, 0, cmd)
+	if err == nil {
+		err = cmd.Err()
+	}
+	if r.ops != nil {
+		err = errors.Join(err, r.ops.Close())
+	}
+	return err
+}
+
+// take makes what was noted until now.
+func (r *redo) take(ctx context.Context) error {
+	for {
+		most, all, err := r.page(ctx)
+		if err != nil {
+			return err
+		}
+		if err := r.makeWaiting(); err != nil {
+			return err
+		}
+		switch {
+		case all && r.at >= most:
+			return r.forget(ctx)
+		case all:
+			return fmt.Errorf("%w: commit %d was not noted: an older mlq writes to this store, or the snapshot stood still for a minute",
+				store.ErrSnapshot, r.at+1)
+		}
+	}
+}
+
+// makeWaiting makes commits in the order of their revisions, each once it is
+// there, and allocations when they come: nothing but them changes their counters.
+func (r *redo) makeWaiting() error {
+	for revision := range r.wait {
+		if revision <= r.at {
+			if err := r.noteAll(revision); err != nil {
+				return err
+			}
+		}
+	}
+	for len(r.wait[r.at+1]) > 0 && r.wait[r.at+1][0].id.Seq == 0 {
+		r.at++
+		if err := r.noteAll(r.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *redo) noteAll(revision uint64) error {
+	list := r.wait[revision]
+	delete(r.wait, revision)
+	for _, n := range list {
+		if err := r.note(n); err != nil {
+			return fmt.Errorf("revision %d: %w", revision, err)
+		}
+	}
+	return nil
+}
+
+// page reads what comes next in both logs. It returns which revision there was
+// before, and whether that was all.
+func (r *redo) page(ctx context.Context) (most uint64, all bool, err error) {
+	s := r.store
+	pipe := s.client.Pipeline()
+	stamp := s.askStamp(ctx, pipe)
+	cmds := make(map[string]*redis.XMessageSliceCmd, len(r.read))
+	for key, id := range r.read {
+		cmds[key] = pipe.XRangeN(ctx, key, fmt.Sprintf("(%d-%d", id.Revision, id.Seq), "+", redoPage)
+	}
+	if err := s.courier.deliver(ctx, 0, pipe.Cmds()...); err != nil {
+		return 0, false, failure(err)
+	}
+	var a store.Answer
+	if err := stamp(&a); err != nil {
+		return 0, false, failure(err)
+	}
+	all = true
+	for key, cmd := range cmds {
+		entries, err := logged(cmd)
+		if err != nil {
+			return 0, false, failure(err)
+		}
+		for _, e := range entries {
+			r.keep(noted{key, e.ID, string(e.Value)})
+		}
+		all = all && len(entries) < redoPage
+	}
+	return a.Revision, all, nil
+}
+
+// keep puts a commit before the allocations that came after it.
+func (r *redo) keep(n noted) {
+	if n.id.After(r.read[n.log]) {
+		r.read[n.log] = n.id
+	}
+	r.wait[n.id.Revision] = append(r.wait[n.id.Revision], n)
+	slices.SortStableFunc(r.wait[n.id.Revision], func(a, b noted) int { return cmp.Compare(a.id.Seq, b.id.Seq) })
+}
+
+// note writes the steps of one commit to our file.
+func (r *redo) note(n noted) error {
+	prefix := len(r.store.prefix)
+	ops, err := readAllocation(n.value, prefix)
+	if n.id.Seq == 0 {
+		ops, err = readRedo(n.value, n.id.Revision, prefix)
+	}
+	if err != nil {
+		return err
+	}
+	for _, op := range ops {
+		if n.log == r.store.key(store.OwnRedoKey) && !anAgentMay(string(op.Key)) {
+			return fmt.Errorf("%w: what an agent may note names %s", store.ErrSnapshot, op.Key)
+		}
+		if err := r.lines.Encode(op); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAllocation reads what allocate.lua noted: KEY and what it counts now.
+func readAllocation(text string, prefix int) ([]store.Op, error) {
+	key, number, ok := cutLast(text, " ")
+	n, err := strconv.ParseInt(number, 10, 64)
+	if !ok || err != nil || len(key) <= prefix {
+		return nil, errRedo
+	}
+	return []store.Op{{Kind: store.OpCount, Key: []byte(key[prefix:]), N: n}}, nil
+}
+
+func cutLast(text, separator string) (before, after string, ok bool) {
+	i := strings.LastIndex(text, separator)
+	if i < 0 {
+		return text, "", false
+	}
+	return text[:i], text[i+len(separator):], true
+}
+
+// forget takes what was made out of the logs, and lets them live on.
+func (r *redo) forget(ctx context.Context) error {
+	pipe := r.store.client.Pipeline()
+	for key := range r.read {
+		pipe.XTrimMinID(ctx, key, strconv.FormatUint(r.at+1, 10)+"-0") // commits that wait are later
+		pipe.PExpire(ctx, key, redoTTL)
+	}
+	cmds := pipe.Cmds()
+	if err := r.store.courier.deliver(ctx, 0, cmds...); err != nil {
+		return failure(err)
+	}
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil {
+			return failure(err)
+		}
+	}
+	return nil
+}
+
+// replay gives the steps in their order.
+func (r *redo) replay(do func(store.Op) error) error {
+	if _, err := r.ops.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	for lines := json.NewDecoder(r.ops); ; {
+		var op store.Op
+		err := lines.Decode(&op)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := do(op); err != nil {
+			return err
+		}
+	}
+}
+
+// readRedo reads what commit.lua noted of the commit with this revision. The
+// keys are full names, of which the first prefix bytes are the namespace's.
+func readRedo(text string, revision uint64, prefix int) ([]store.Op, error) {
+	words, err := redoWords(text)
+	if err != nil {
+		return nil, err
+	}
+	now, err1 := strconv.ParseInt(words[0], 10, 64)
+	n, err2 := strconv.Atoi(words[1])
+	if err := errors.Join(err1, err2); err != nil || n < 0 || 2*n > len(words)-2 {
+		return nil, errRedo
+	}
+	d := redoDecoder{now: now, prefix: prefix, id: store.EntryID{Revision: revision}, keys: words[2 : 2+2*n], args: words[2+2*n:]}
+	for len(d.args) > 0 && d.err == nil {
+		d.run()
+	}
+	return d.ops, d.err
+}
+
+var errRedo = fmt.Errorf("%w: the note cannot be read", store.ErrSnapshot)
+
+func redoWords(text string) (words []string, err error) {
+	for text != "" {
+		if len(text) < 4 {
+			return nil, errRedo
+		}
+		size := int(binary.BigEndian.Uint32([]byte(text)))
+		if size > len(text)-4 {
+			return nil, errRedo
+		}
+		words = append(words, text[4:4+size])
+		text = text[4+size:]
+	}
+	if len(words) < 2 {
+		return nil, errRedo
+	}
+	return words, nil
+}
+
+// redoDecoder reads the effects of a commit as commit.lua does.
+type redoDecoder struct {
+	now        int64 // µs
+	prefix     int
+	id         store.EntryID
+	keys, args []string // keys: each with what it counts now
+	counts     string   // of the last key
+	ops        []store.Op
+	err        error
+}
+
+// run reads one run of effects: a word, a count, an operand, and the values.
+func (d *redoDecoder) run() {
+	word, count, shared := d.arg(), d.number(d.arg()), d.arg()
+	if word == "notify" {
+		for range count {
+			d.arg()
+		}
+		return
+	}
+	var key []byte
+	for i := range count {
+		if i == 0 || word == "put" || word == "del" || word == "drop" {
+			key = d.key()
+		}
+		if d.err != nil {
+			return
+		}
+		d.ops = append(d.ops, d.op(word, key, shared))
+	}
+}
+
+func (d *redoDecoder) op(word string, key []byte, shared string) store.Op {
+	switch word {
+	case "put":
+		op := store.Op{Kind: store.OpPut, Key: key, Value: []byte(d.arg())}
+		if ttl := d.number(shared); ttl > 0 {
+			op.Expires = d.now + ttl*1000
+		}
+		return op
+	case "del":
+		return store.Op{Kind: store.OpDelete, Key: key}
+	case "index":
+		return store.Op{Kind: store.OpIndex, Key: key, Value: []byte(d.arg())}
+	case "unindex":
+		return store.Op{Kind: store.OpUnindex, Key: key, Value: []byte(d.arg())}
+	case "add":
+		d.arg()
+		return store.Op{Kind: store.OpCount, Key: key, N: d.number(d.counts)}
+	case "append":
+		op := store.Op{Kind: store.OpAppend, Key: key, Value: []byte(d.arg()), N: d.number(shared), Revision: d.id.Revision, Seq: d.id.Seq}
+		d.id.Seq++
+		return op
+	case "drop":
+		return store.Op{Kind: store.OpDrop, Key: key}
+	}
+	d.err = errRedo
+	return store.Op{}
+}
+
+func (d *redoDecoder) arg() string {
+	if len(d.args) == 0 {
+		d.err = errRedo
+		return ""
+	}
+	word := d.args[0]
+	d.args = d.args[1:]
+	return word
+}
+
+func (d *redoDecoder) key() []byte {
+	if len(d.keys) < 2 || len(d.keys[0]) <= d.prefix {
+		d.err = errRedo
+		return nil
+	}
+	key := d.keys[0][d.prefix:]
+	d.counts, d.keys = d.keys[1], d.keys[2:]
+	return []byte(key)
+}
+
+func (d *redoDecoder) number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		d.err = errRedo
+	}
+	return n
+}

@@ -1,0 +1,297 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// Snapshots is the contract of store.Snapshots: what a snapshot of one store
+// makes of an empty one, which may be of another kind. open gives new, empty ones.
+func Snapshots(t *testing.T, from, to func(t testing.TB) store.Store) {
+	for name, contract := range map[string]func(t *testing.T, from, to *bench){
+		"equal":     testEqualCopy,
+		"one time":  testOneMoment,
+		"not empty": testNotEmpty,
+		"cut off":   testCutOff,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			contract(t, newBench(t, from(t)), newBench(t, to(t)))
+		})
+	}
+}
+
+func (b *bench) snapshots() store.Snapshots {
+	b.t.Helper()
+	s, ok := b.Store.(store.Snapshots)
+	if !ok {
+		b.t.Fatalf("%T takes no snapshots", b.Store)
+	}
+	return s
+}
+
+// snapshot takes one as a file has it.
+func (b *bench) snapshot() (uint64, []store.Op) {
+	b.t.Helper()
+	var ops []store.Op
+	revision, err := b.snapshots().Snapshot(b.ctx, func(op store.Op) error {
+		text, err := json.Marshal(op)
+		if err != nil {
+			return err
+		}
+		var kept store.Op
+		ops = append(ops, kept)
+		return json.Unmarshal(text, &ops[len(ops)-1])
+	})
+	if err != nil {
+		b.t.Fatalf("snapshot: %v", err)
+	}
+	return revision, ops
+}
+
+func (b *bench) restore(revision uint64, ops []store.Op) {
+	b.t.Helper()
+	if err := b.snapshots().Restore(b.ctx, revision, each(ops)); err != nil {
+		b.t.Fatalf("restore: %v", err)
+	}
+}
+
+// each gives ops one by one.
+func each(ops []store.Op) func() (store.Op, error) {
+	return func() (op store.Op, err error) {
+		if len(ops) == 0 {
+			return op, io.EOF
+		}
+		op, ops = ops[0], ops[1:]
+		return op, nil
+	}
+}
+
+// state is all that random commits can have made, without the versions.
+func (b *bench) state() store.Answer {
+	b.t.Helper()
+	a := b.read(*everything())
+	for i, r := range a.Records {
+		if r.Version != 0 {
+			a.Records[i].Version = 1
+		}
+	}
+	a.Now, a.Identity, a.Revision = time.Time{}, "", 0
+	return a
+}
+
+// testEqualCopy copies what random commits have made.
+func testEqualCopy(t *testing.T, from, to *bench) {
+	g := newGenerator(7)
+	for range 3000 {
+		op := g.next()
+		g.learn(op, op.on(from.ctx, subject{from.Store, from.identity}))
+	}
+	g.requireVariety(t)
+	from.must(nil, store.PutTTL("soon gone", []byte("x"), time.Millisecond), store.PutTTL("later", []byte("y\x00\xff"), time.Hour))
+	wanted := from.state()
+	revision, ops := from.snapshot()
+	if now := from.read(store.Query{}).Revision; revision != now {
+		t.Fatalf("the snapshot is of revision %d, the store at %d", revision, now)
+	}
+	to.restore(revision+10, ops)
+	to.want(to.state(), wanted)
+	to.want(string(to.record("later").Value), "y\x00\xff")
+	to.want(to.record("soon gone"), store.Record{})
+	if next := to.must(nil, store.Put("next", nil)); next != revision+11 {
+		t.Errorf("the first commit is revision %d, want %d", next, revision+11)
+	}
+	if n, _, err := to.Allocate(to.ctx, "a new counter", 1); err != nil || n != 1 {
+		t.Errorf("allocate: %d, %v", n, err)
+	}
+}
+
+// A commit of testOneMoment moves a token from one of these to the next. Each
+// of them counts its tokens, lists them, and notes the last one that came.
+const (
+	places = 5
+	tokens = 40
+)
+
+func place(i int) (index, counter string) {
+	return fmt.Sprint("live:place", i%places), fmt.Sprint("live:count", i%places)
+}
+
+// testOneMoment: a copy that was taken while others commit is what the store was
+// at one moment, with all that was acknowledged before.
+func testOneMoment(t *testing.T, from, to *bench) {
+	fill(from)
+	ctx, stop := context.WithCancel(from.ctx)
+	var moved atomic.Int64
+	var wg sync.WaitGroup
+	for n := range tokens {
+		wg.Go(func() { move(ctx, from, n, &moved) })
+	}
+	awaitMoves(t, &moved, tokens)
+	before := from.record("spec:token0")
+	revision, ops := from.snapshot()
+	stop()
+	wg.Wait()
+	to.restore(revision, ops)
+	checkPlaces(to)
+	checkAcknowledged(to, before)
+}
+
+func fill(b *bench) {
+	effects := []store.Effect{store.Put("agent:old", []byte("there"))}
+	for n := range tokens {
+		index, counter := place(n)
+		effects = append(effects, store.Put(fmt.Sprint("spec:token", n), fmt.Append(nil, n)),
+			store.Index(index, fmt.Append(nil, n)), store.Add(counter, 1))
+	}
+	for n := range 3000 { // so that a copy takes a while
+		effects = append(effects, store.Put(fmt.Sprint("spec:ballast", n), make([]byte, 100)))
+	}
+	guards, once := once("once")
+	b.must(guards, append(effects, once)...)
+}
+
+// move moves one token on until ctx ends.
+func move(ctx context.Context, b *bench, n int, moved *atomic.Int64) {
+	key := fmt.Sprint("spec:token", n)
+	for at := n; ctx.Err() == nil; at++ {
+		a, err := b.Read(ctx, store.Query{Keys: []string{key}})
+		if err != nil {
+			return
+		}
+		id, _, err := b.Allocate(ctx, "spec:ids", 1)
+		if err != nil {
+			return
+		}
+		from, fromCount := place(at)
+		to, toCount := place(at + 1)
+		member := fmt.Append(nil, n)
+		r, err := b.Commit(ctx, store.Commit{Identity: b.identity, Guards: []store.Guard{store.At(key, a.Records[0].Version)}, Effects: []store.Effect{
+			store.Put(key, fmt.Append(nil, at+1)), store.Put(fmt.Sprint("spec:made", id%512), fmt.Append(nil, id)),
+			store.Unindex(from, member), store.Add(fromCount, -1), store.Index(to, member), store.Add(toCount, 1),
+			store.Append("live:log", fmt.Append(nil, id), 50), store.Notify("live:changes", member),
+		}})
+		if err != nil || !r.OK() {
+			return
+		}
+		moved.Add(1)
+	}
+}
+
+func awaitMoves(t *testing.T, moved *atomic.Int64, n int64) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(30 * time.Second); moved.Load() < n; {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("nothing moves")
+		}
+	}
+}
+
+// checkPlaces: each token is listed where its record says, and nowhere else, and
+// all is counted.
+func checkPlaces(b *bench) {
+	b.t.Helper()
+	for i := range places {
+		index, counter := place(i)
+		if members := b.members(index); int64(len(members)) != b.counter(counter) {
+			b.t.Errorf("%s: %d members, counted %d", index, len(members), b.counter(counter))
+		}
+	}
+	for n := range tokens {
+		var at int
+		if err := json.Unmarshal(b.record(fmt.Sprint("spec:token", n)).Value, &at); err != nil {
+			b.t.Fatal(err)
+		}
+		for i := range places {
+			index, _ := place(i)
+			listed := b.read(store.Query{Counts: []store.Count{{Index: index, From: fmt.Append(nil, n), To: append(fmt.Append(nil, n), 0)}}}).Counts[0] == 1
+			if listed != (at%places == i) {
+				b.t.Errorf("token %d is at %d, listed in %s: %v", n, at%places, index, listed)
+			}
+		}
+	}
+}
+
+// checkAcknowledged: what was there before is there, later or not; the log is as
+// long as it may be, and no id in use is above the counter.
+func checkAcknowledged(b *bench, before store.Record) {
+	b.t.Helper()
+	b.want(string(b.record("agent:old").Value), "there")
+	var was, is int
+	must(b.t, json.Unmarshal(before.Value, &was))
+	must(b.t, json.Unmarshal(b.record("spec:token0").Value, &is))
+	if is < was {
+		b.t.Errorf("token 0 is at %d, and was at %d before the snapshot", is, was)
+	}
+	entries := b.entries(store.LogRange{Log: "live:log", Limit: 1000})
+	if len(entries) > 50 || len(entries) < 40 {
+		b.t.Errorf("the log has %d entries", len(entries))
+	}
+	highest := b.counter("spec:ids")
+	for i := range 512 {
+		r := b.record(fmt.Sprint("spec:made", i))
+		var id int64
+		if r.Version != 0 {
+			must(b.t, json.Unmarshal(r.Value, &id))
+		}
+		if id > highest {
+			b.t.Errorf("id %d was used, the counter says %d", id, highest)
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func testNotEmpty(t *testing.T, from, to *bench) {
+	from.must(nil, store.Put("record", []byte("of the copy")))
+	revision, ops := from.snapshot()
+	to.must(nil, store.Put("mine", []byte("stays")))
+	if err := to.snapshots().Restore(to.ctx, revision, each(ops)); !errors.Is(err, store.ErrNotEmpty) {
+		t.Fatalf("restore over something: %v", err)
+	}
+	to.want(string(to.record("mine").Value), "stays")
+	to.want(to.record("record"), store.Record{})
+}
+
+// testCutOff: an unfinished restore leaves what Clear removes, and an unfinished
+// snapshot does not stand in the way of the next.
+func testCutOff(t *testing.T, from, to *bench) {
+	from.must(nil, store.Put("record", []byte("x")), store.Index("index", []byte("m")), store.PutTTL("later", nil, time.Hour))
+	cut := errors.New("cut off")
+	if _, err := from.snapshots().Snapshot(from.ctx, func(store.Op) error { return cut }); !errors.Is(err, cut) {
+		t.Fatalf("snapshot: %v", err)
+	}
+	revision, ops := from.snapshot()
+	next := each(ops)
+	err := to.snapshots().Restore(to.ctx, revision, func() (store.Op, error) {
+		if op, err := next(); err == nil {
+			return op, nil
+		}
+		return store.Op{}, cut
+	})
+	if !errors.Is(err, cut) {
+		t.Fatalf("restore: %v", err)
+	}
+	must(t, to.snapshots().Clear(to.ctx))
+	to.restore(revision, ops)
+	to.want(string(to.record("record").Value), "x")
+	to.want(to.members("index"), []string{"m"})
+}
