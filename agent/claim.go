@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -185,7 +184,7 @@ func (a *Agent) claim(ctx context.Context, c scheduler.Choice, several bool) err
 	sum := token.Hash(secret)
 	request := scheduler.ClaimRequest{
 		Host: a.opts.Name, Epoch: a.epoch.Load(), Job: c.Job, Devices: c.Devices,
-		ClaimID: claimID(), TokenSHA256: sum[:], WorkDir: a.workdirs.path(c.Job),
+		ClaimID: claimID(c.Job), TokenSHA256: sum[:], WorkDir: a.workdirs.path(c.Job),
 		Held: c.Held, FairHeld: several, // a user alone takes nothing from anybody
 	}
 	won, err := a.commitClaim(ctx, request)
@@ -276,11 +275,12 @@ func (a *Agent) unmarkIdle(ctx context.Context) {
 	a.idle = false
 }
 
-// claimID names one claim, so that its repeat is recognised.
-func claimID() string {
+// claimID names one claim, so that its repeat is recognised, and that of
+// another job is not.
+func claimID(job scheduler.JobID) string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
+	return fmt.Sprintf("%d-%x", job, b)
 }
 
 // files are the descriptors of the locks.

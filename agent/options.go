@@ -12,7 +12,6 @@ import (
 	"github.com/mlq-dev/mlq/agent/pyenv"
 	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/gpu"
-	"github.com/mlq-dev/mlq/scheduler"
 )
 
 // Options of an agent. Scheduler, API, Provider and DataDir must be
@@ -29,7 +28,7 @@ type Options struct {
 	// Pythons are the environments to offer, probed at the start; nil: guessed.
 	Pythons []pyenv.Candidate
 
-	Scheduler *scheduler.Scheduler
+	Scheduler Scheduler
 	API       API
 	// URL of the HTTP server, given to jobs as MLQ_URL.
 	URL string
@@ -67,6 +66,21 @@ const DefaultKeepWork = 7 * 24 * time.Hour
 // nameRule: a host's name stands in keys, URLs and file names.
 var nameRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
+// HostName checks the name of a host; "" is the machine's own.
+func HostName(name string) (string, error) {
+	if name == "" {
+		own, err := os.Hostname()
+		if err != nil {
+			return "", fmt.Errorf("name of this host: %w", err)
+		}
+		name = own
+	}
+	if !nameRule.MatchString(name) {
+		return "", fmt.Errorf("host name %q: want letters, digits, dot, dash and underscore, at most 128", name)
+	}
+	return name, nil
+}
+
 // withDefaults fills in what was not given, and checks the rest.
 func (o Options) withDefaults() (Options, error) {
 	if o.Scheduler == nil || o.API == nil || o.Provider == nil {
@@ -75,15 +89,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.DataDir == "" {
 		return o, errors.New("agent: the data folder must be given")
 	}
-	if o.Name == "" {
-		name, err := os.Hostname()
-		if err != nil {
-			return o, fmt.Errorf("name of this host: %w", err)
-		}
-		o.Name = name
-	}
-	if !nameRule.MatchString(o.Name) {
-		return o, fmt.Errorf("host name %q: want letters, digits, dot, dash and underscore, at most 128", o.Name)
+	var err error
+	if o.Name, err = HostName(o.Name); err != nil {
+		return o, err
 	}
 	if o.KeepWork == 0 {
 		o.KeepWork = DefaultKeepWork

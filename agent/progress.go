@@ -15,13 +15,13 @@ const progressEvery = 250 * time.Millisecond
 // progressShipper writes the last reported progress of one attempt. Values
 // that were overtaken are skipped.
 type progressShipper struct {
-	scheduler *scheduler.Scheduler
+	scheduler Scheduler
 	ref       scheduler.LeaseRef
 	log       zerolog.Logger
 	values    *mailbox[string]
 }
 
-func newProgressShipper(s *scheduler.Scheduler, ref scheduler.LeaseRef, log zerolog.Logger) *progressShipper {
+func newProgressShipper(s Scheduler, ref scheduler.LeaseRef, log zerolog.Logger) *progressShipper {
 	return &progressShipper{scheduler: s, ref: ref, log: log, values: newMailbox[string]()}
 }
 

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -19,7 +20,8 @@ const (
 // Run joins and works until ctx ends. Then it takes no new work and, with
 // Options.Drain, waits for what runs; otherwise the jobs go on in their slots,
 // and the next agent adopts them. ErrReplaced: another process took this
-// host's name; the jobs here were killed. Either way no slot without a job is
+// host's name; the jobs here were killed. scheduler.ErrForbidden: the server
+// does not let this agent join; the jobs go on until their deadline. Either way no slot without a job is
 // left behind, whenever ctx ends.
 func (a *Agent) Run(ctx context.Context) error {
 	defer a.retireSlots() // the last of all, when nothing here starts slots any more
@@ -30,8 +32,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer loops.Wait()
 	lines, cutLines := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutLines()
-	if !a.findAttempts(ctx) || !a.joinFirst(ctx) {
+	if !a.findAttempts(ctx) {
 		return nil
+	}
+	if err := a.joinFirst(ctx); err != nil || ctx.Err() != nil {
+		return err
 	}
 	a.sampleDevices(ctx)
 	for _, l := range a.links {
@@ -63,19 +68,20 @@ func (a *Agent) findAttempts(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// joinFirst joins as soon as the store can be reached.
-func (a *Agent) joinFirst(ctx context.Context) bool {
+// joinFirst joins as soon as the store can be reached. An error: it never will
+// be by this agent, whose token is no token, or another host's.
+func (a *Agent) joinFirst(ctx context.Context) error {
 	for pause := 100 * time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 2*time.Second) {
 		a.renewing.Lock()
 		err := a.join(ctx)
 		a.renewing.Unlock()
-		if err == nil {
-			return true
+		if err == nil || errors.Is(err, scheduler.ErrForbidden) {
+			return err
 		}
 		a.warn(ctx, err, "cannot join, trying again")
 		sleep(ctx, pause)
 	}
-	return false
+	return nil
 }
 
 // work runs the loops until ctx ends or the name is lost.

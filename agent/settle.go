@@ -2,7 +2,10 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/mlq-dev/mlq/scheduler"
 )
 
 // settle tells the store how the attempt ended.
@@ -47,7 +50,22 @@ func (t *attempt) tell(ctx context.Context) bool {
 			return false
 		}
 		t.log.Warn().Err(err).Msg("cannot tell the store how the job ended, trying again")
+		t.mend(err)
 		sleep(ctx, pause)
+	}
+}
+
+// mend changes what would be refused again: an upload that is not there any
+// more is sent once more, and what the server never takes ends the job as failed.
+func (t *attempt) mend(err error) {
+	switch {
+	case t.verdict.kind != finish || t.end == nil:
+	case errors.Is(err, scheduler.ErrBlobMissing):
+		if err := t.send(t.gone); err != nil {
+			t.log.Warn().Err(err).Msg("cannot send the result again")
+		}
+	case errors.Is(err, scheduler.ErrInvalid):
+		t.verdict = undeliverable(t.verdict, err, false)
 	}
 }
 

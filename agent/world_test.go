@@ -168,7 +168,7 @@ func (h *host) end() error {
 }
 
 // hostOptions are those of every agent of these tests.
-func hostOptions(name, data, gpus string, s *scheduler.Scheduler, url string, python pyenv.Candidate) (agent.Options, error) {
+func hostOptions(name, data, gpus string, s agent.Scheduler, url string, python pyenv.Candidate) (agent.Options, error) {
 	seed, err := gpu.Seed(data)
 	if err != nil {
 		return agent.Options{}, err

@@ -59,6 +59,13 @@ func TestOpenAPIMatchesTypes(t *testing.T) {
 		"Estimate": api.Estimate{}, "File": blob.File{}, "Manifest": blob.Manifest{}, "LogWritten": api.LogWritten{},
 		"BlobWritten": api.BlobWritten{}, "BlobFolder": api.BlobFolder{}, "Function": api.Function{}, "Environment": api.Environment{}, "Device": api.Device{},
 		"Host": api.Host{}, "Waiting": api.Waiting{}, "User": api.User{}, "Token": api.Token{}, "Admission": api.Admission{}, "Removed": api.Removed{}, "Joined": api.Joined{}, "Whoami": api.Whoami{}, "Ready": api.Ready{},
+		"LeaseRef": api.LeaseRef{}, "AgentDevice": api.AgentDevice{}, "AgentBarred": api.AgentBarred{}, "AgentInventory": api.AgentInventory{},
+		"AgentState": api.AgentState{}, "AgentJoin": api.AgentJoin{}, "AgentNamed": api.AgentNamed{}, "AgentHeld": api.AgentHeld{},
+		"AgentTakeOver": api.AgentTakeOver{}, "AgentJoined": api.AgentJoined{}, "AgentReport": api.AgentReport{}, "AgentRenew": api.AgentRenew{},
+		"AgentRenewed": api.AgentRenewed{}, "LeaseAnswer": api.LeaseAnswer{}, "AgentOffer": api.AgentOffer{}, "AgentView": api.AgentView{},
+		"AgentEntry": api.AgentEntry{}, "AgentIdle": api.AgentIdle{}, "AgentRevision": api.AgentRevision{}, "AgentClaim": api.AgentClaim{},
+		"AgentClaimed": api.AgentClaimed{}, "AgentJob": api.AgentJob{}, "AgentSpec": api.AgentSpec{}, "AgentProgress": api.AgentProgress{},
+		"AgentRelease": api.AgentRelease{}, "AgentFinish": api.AgentFinish{},
 		"Problem": api.Problem{}, "FieldProblem": api.FieldProblem{}, "RemoteError": api.RemoteError{},
 	} {
 		var described []string
@@ -83,6 +90,10 @@ func TestOpenAPIMatchesTypes(t *testing.T) {
 func jsonNames(t reflect.Type) []string {
 	var names []string
 	for field := range t.Fields() {
+		if field.Anonymous {
+			names = append(names, jsonNames(field.Type)...)
+			continue
+		}
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		names = append(names, name)
 	}

@@ -42,6 +42,8 @@ const (
 	CodeConnections     Code = "too-many-connections"
 	CodeQuota           Code = "quota"
 	CodeInternal        Code = "internal"
+	CodeClaimReused     Code = "claim-reused"
+	CodeUnregistered    Code = "unregistered-device"
 	CodeUnavailable     Code = "store-unavailable"
 	CodeStoreFull       Code = "store-full"
 	CodeDiskFull        Code = "disk-full"
@@ -98,7 +100,13 @@ var kinds = []kind{
 	{CodeCodeUsed, 409, "The join code was used already", auth.ErrCodeUsed, 0, "MlqError"},
 	{CodeHostTaken, 409, "The host's name is taken", auth.ErrHostTaken, 0, "MlqError"},
 	{CodeHostBusy, 409, "Jobs run on the host", nil, 0, "MlqError"},
-	{CodeBlobMissing, 409, "The blob was not uploaded", nil, 0, "MlqError"},
+	{"rejoin", 409, "The store does not know this agent any more", scheduler.ErrRejoin, 0, "MlqError"},
+	{"agent-late", 409, "The agent's leases are about to end", scheduler.ErrAgentTooLate, 0, "MlqError"},
+	{"taken", 409, "Somebody else was faster", scheduler.ErrBusy, 0, "MlqError"},
+	{"cancel-requested", 409, "The job is to be cancelled", scheduler.ErrCancelled, 0, "MlqError"},
+	{CodeClaimReused, 409, "The claim's id is another claim's", nil, 0, "MlqError"},
+	{CodeUnregistered, 409, "The host did not report this device", nil, 0, "MlqError"},
+	{CodeBlobMissing, 409, "The blob was not uploaded", scheduler.ErrBlobMissing, 0, "MlqError"},
 	{CodeLogGap, 409, "The log does not reach that offset yet", nil, 0, "MlqError"},
 	{CodeJobCancelled, 410, "The job was cancelled", nil, 0, "JobCancelled"},
 	{CodeCodeExpired, 410, "The join code has expired", auth.ErrCodeExpired, 0, "MlqError"},

@@ -72,6 +72,22 @@ func routes() []route {
 		{method: "POST", pattern: "/join", roles: anyone, handle: (*Server).join},
 		{method: "POST", pattern: "/hosts/{host}/drain", roles: admins, handle: drain(true)},
 		{method: "POST", pattern: "/hosts/{host}/undrain", roles: admins, handle: drain(false)},
+		{method: "GET", pattern: "/agents/{host}", roles: agents, handle: agentGet((*Server).agentState)},
+		{method: "POST", pattern: "/agents/{host}/join", roles: agents, handle: agentCall(maxInventory, (*Server).agentJoin)},
+		{method: "POST", pattern: "/agents/{host}/takeover", roles: agents, handle: agentCall(maxAgentBody, (*Server).agentTakeOver)},
+		{method: "POST", pattern: "/agents/{host}/report", roles: agents, handle: agentCall(maxInventory, (*Server).agentReport)},
+		{method: "POST", pattern: "/agents/{host}/renew", roles: agents, handle: agentCall(maxAgentBody, (*Server).agentRenew)},
+		{method: "GET", pattern: "/agents/{host}/notices", roles: agents, handle: (*Server).agentNotices},
+		{method: "POST", pattern: "/agents/{host}/view", roles: agents, handle: agentCall(maxInventory, (*Server).agentView)},
+		{method: "GET", pattern: "/agents/{host}/revision", roles: agents, handle: agentGet((*Server).agentRevision)},
+		{method: "POST", pattern: "/agents/{host}/idle", roles: agents, handle: agentCall(maxAgentBody, (*Server).agentIdle)},
+		{method: "GET", pattern: "/agents/{host}/jobs/{id}", roles: agents, handle: agentGet((*Server).agentJob)},
+		{method: "GET", pattern: "/agents/{host}/jobs/{id}/spec", roles: agents, handle: agentGet((*Server).agentSpec)},
+		{method: "POST", pattern: "/agents/{host}/claim", roles: agents, handle: agentCall(maxAgentBody, (*Server).agentClaim)},
+		{method: "POST", pattern: "/agents/{host}/start", roles: agents, handle: agentCall(maxAgentBody, (*Server).agentStart)},
+		{method: "POST", pattern: "/agents/{host}/progress", roles: agents, handle: agentCall(maxAgentBody, (*Server).agentProgress)},
+		{method: "POST", pattern: "/agents/{host}/finish", roles: agents, handle: agentCall(maxAgentBody, (*Server).agentFinish)},
+		{method: "POST", pattern: "/agents/{host}/release", roles: agents, handle: agentCall(maxAgentBody, (*Server).agentRelease)},
 		{method: "GET", pattern: "/gpus", roles: people, handle: (*Server).listGPUs},
 		{method: "POST", pattern: "/gpus/{uuid}/drain", roles: admins, handle: drainDevice(true)},
 		{method: "POST", pattern: "/gpus/{uuid}/undrain", roles: admins, handle: drainDevice(false)},
@@ -149,6 +165,9 @@ func (rt *route) bodiless() bool {
 	case http.MethodPut:
 		return false
 	case http.MethodPost:
+		if strings.HasPrefix(rt.pattern, "/agents/") {
+			return false
+		}
 		return !slices.Contains([]string{"/jobs", "/jobs/batch", "/consumer", "/tokens", "/hosts", "/join"}, rt.pattern)
 	}
 	return true

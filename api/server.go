@@ -31,6 +31,7 @@ type Server struct {
 	hub       hub
 	rates     rates
 	joins     rates // by address
+	renewals  rates
 	functions functions
 	disk      disk
 	metrics   *metrics
@@ -53,6 +54,7 @@ func New(opts Options) (*Server, error) {
 		disk:      disk{look: lookAt(opts.Blobs)},
 		rates:     rates{perSecond: opts.SubmitRate, burst: opts.SubmitBurst},
 		joins:     rates{perSecond: joinsPerSecond, burst: joinsAtOnce},
+		renewals:  renewalRate(opts.Scheduler.Timing()),
 		stopping:  make(chan struct{}),
 	}
 	s.metrics = newMetrics(opts.Metrics, s)

@@ -26,6 +26,7 @@ var (
 	ErrUnknownDevice  = errors.New("no such device")
 	ErrAgentTooLate   = errors.New("agent's lease time is over") // renew before claiming
 	ErrRejoin         = errors.New("store lost this agent")      // join again, then go on
+	ErrBlobMissing    = errors.New("blob was not uploaded")      // upload it, then say the same again
 	ErrConflictRepeat = errors.New("too many conflicts")         // the store kept changing under this transition
 )
 

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -182,4 +183,24 @@ func readHost(f *facts, name string, t Timing) (Host, error) {
 	}
 	h.Drained, h.DrainedBy, h.DrainedDevices = drain.By != "", drain.By, drain.Devices
 	return h, nil
+}
+
+// Unreported gives the first of these devices that the host's inventory does
+// not have, "" where it has all.
+func (s *Scheduler) Unreported(ctx context.Context, host string, uuids []string) (string, error) {
+	q := store.Query{Keys: []string{keyInventory(host)}}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return "", fmt.Errorf("read inventory: %w", err)
+	}
+	var inv Inventory
+	if _, err := newFacts(q, a).load(keyInventory(host), &inv); err != nil {
+		return "", fmt.Errorf("read inventory: %w", err)
+	}
+	for _, uuid := range uuids {
+		if !slices.ContainsFunc(inv.Devices, func(d DeviceReport) bool { return d.UUID == uuid }) {
+			return uuid, nil
+		}
+	}
+	return "", nil
 }

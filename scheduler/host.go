@@ -31,7 +31,10 @@ type Inventory struct {
 	RunAs        string // "self", "submitter" or an account
 	Accounts     []string
 	Barred       []Barred // working directories that were asked for here in vain, lately
-	Reported     time.Time
+	// ClockAhead is how far the host's clock is ahead of the store's, in whole
+	// seconds; 0 where they agree within what can be told.
+	ClockAhead time.Duration `json:",omitempty"`
+	Reported   time.Time
 }
 
 // Barred is a working directory that jobs of a unix account may not enter on a host.

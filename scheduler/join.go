@@ -16,19 +16,70 @@ import (
 // a device. Leases of the host that are not running are ended at once where
 // that is certain — all their devices are locked, or the host was booted
 // since — and otherwise when they expire.
+//
+// It is TakeName and TakeOver in one; an agent whose scheduler is on another
+// machine does them one by one, and tries the locks in between.
 func (s *Scheduler) Join(ctx context.Context, inv Inventory, running []LeaseRef, locked func(uuid string) bool) (Joined, error) {
-	j, err := s.takeName(ctx, inv)
+	named, err := s.takeName(ctx, inv, nil)
 	if err != nil {
 		return Joined{}, err
 	}
-	active, err := s.activeOn(ctx, inv.Host)
+	return s.TakeOver(ctx, TakeOver{Host: inv.Host, Epoch: named.Epoch, Rebooted: named.Rebooted, Running: running, Locked: locked})
+}
+
+// Named answers TakeName.
+type Named struct {
+	Epoch    uint64 // of this agent process
+	Rebooted bool   // the host was booted since the last agent of this name joined
+	Leases   []Lease
+}
+
+// TakeName is the first half of Join. after is the epoch that the caller found
+// (AgentEpoch): where the name is another's by now it is refused with
+// ErrStaleAgent, so that a request that was long on its way takes nothing from
+// anybody. Leases are those that the name holds.
+func (s *Scheduler) TakeName(ctx context.Context, inv Inventory, after uint64) (Named, error) {
+	named, err := s.takeName(ctx, inv, &after)
+	if err != nil {
+		return named, err
+	}
+	named.Leases, err = s.leasesOn(ctx, inv.Host)
+	return named, err
+}
+
+// AgentEpoch is the epoch of the process that has this agent's name; 0: none
+// ever had it, or the store lost it.
+func (s *Scheduler) AgentEpoch(ctx context.Context, host string) (uint64, error) {
+	q := store.Query{Keys: []string{keyAgent(host)}}
+	answer, err := s.store.Read(ctx, q)
+	if err != nil {
+		return 0, fmt.Errorf("read agent: %w", err)
+	}
+	var a agentRecord
+	_, err = newFacts(q, answer).load(keyAgent(host), &a)
+	return a.Epoch, err
+}
+
+// TakeOver is what a new agent process says of the leases of its name.
+type TakeOver struct {
+	Host     string
+	Epoch    uint64
+	Rebooted bool
+	Running  []LeaseRef // its slots still work on them
+	// Locked reports whether the process holds a device's kernel lock; nil: of none.
+	Locked func(uuid string) bool
+}
+
+// TakeOver is the second half of Join: it adopts what runs, and ends what
+// certainly does not.
+func (s *Scheduler) TakeOver(ctx context.Context, t TakeOver) (Joined, error) {
+	active, err := s.activeOn(ctx, t.Host)
 	if err != nil {
 		return Joined{}, fmt.Errorf("join: %w", err)
 	}
-	r := reconcile{host: inv.Host, epoch: j.epoch, running: running, locked: locked, rebooted: j.rebooted}
-	joined := Joined{Epoch: j.epoch}
+	joined := Joined{Epoch: t.Epoch}
 	for _, id := range active {
-		adopted, err := s.reconcile(ctx, r, id)
+		adopted, err := s.reconcile(ctx, t, id)
 		if err != nil {
 			return Joined{}, err
 		}
@@ -36,7 +87,7 @@ func (s *Scheduler) Join(ctx context.Context, inv Inventory, running []LeaseRef,
 			joined.Adopt = append(joined.Adopt, *adopted)
 		}
 	}
-	for _, ref := range running {
+	for _, ref := range t.Running {
 		if !slices.ContainsFunc(joined.Adopt, func(job Job) bool { return job.ID == ref.Job }) {
 			joined.Kill = append(joined.Kill, ref)
 		}
@@ -46,19 +97,17 @@ func (s *Scheduler) Join(ctx context.Context, inv Inventory, running []LeaseRef,
 	return joined, err
 }
 
-type newName struct {
-	epoch    uint64
-	rebooted bool
-}
-
 // takeName gives the process an epoch above all earlier ones of its name.
-func (s *Scheduler) takeName(ctx context.Context, inv Inventory) (newName, error) {
-	t := transition[newName]{name: "join", freeing: true, patient: true, query: store.Query{Keys: []string{keyAgent(inv.Host)}}}
-	t.decide = func(f *facts) (p plan[newName], err error) {
+func (s *Scheduler) takeName(ctx context.Context, inv Inventory, after *uint64) (Named, error) {
+	t := transition[Named]{name: "join", freeing: true, patient: true, query: store.Query{Keys: []string{keyAgent(inv.Host)}}}
+	t.decide = func(f *facts) (p plan[Named], err error) {
 		var old agentRecord
 		version, err := f.load(keyAgent(inv.Host), &old)
 		if err != nil {
 			return p, err
+		}
+		if after != nil && old.Epoch != *after {
+			return p, fmt.Errorf("%w: a newer process joined as %s", ErrStaleAgent, inv.Host)
 		}
 		a := agentRecord{
 			Epoch: max(old.Epoch+1, uint64(f.Now.UnixMilli())), BootID: inv.BootID,
@@ -69,7 +118,7 @@ func (s *Scheduler) takeName(ctx context.Context, inv Inventory) (newName, error
 			store.Put(keyBeat(inv.Host), encode(beatRecord{Epoch: a.Epoch, At: stamp(f.Now)})),
 			store.Index(keyHosts, []byte(inv.Host)))
 		p.putInventory(inv, f)
-		p.value = newName{a.Epoch, old.BootID != "" && inv.BootID != "" && old.BootID != inv.BootID}
+		p.value = Named{Epoch: a.Epoch, Rebooted: old.BootID != "" && inv.BootID != "" && old.BootID != inv.BootID}
 		return p, nil
 	}
 	return run(ctx, s, t)
@@ -113,53 +162,44 @@ func hasReal(devices []DeviceReport) bool {
 	return slices.ContainsFunc(devices, func(d DeviceReport) bool { return d.Kind != gpu.KindCPU })
 }
 
-// reconcile is what a new agent process knows of its host's leases.
-type reconcile struct {
-	host     string
-	epoch    uint64
-	running  []LeaseRef
-	locked   func(uuid string) bool
-	rebooted bool
-}
-
 // reconcile takes over one lease, ends it, or leaves it to expire.
-func (s *Scheduler) reconcile(ctx context.Context, r reconcile, id JobID) (*Job, error) {
+func (s *Scheduler) reconcile(ctx context.Context, r TakeOver, id JobID) (*Job, error) {
 	q := endQuery(id)
-	q.Keys = append(q.Keys, keyAgent(r.host))
+	q.Keys = append(q.Keys, keyAgent(r.Host))
 	t := transition[*Job]{name: "reconcile", freeing: true, patient: true, query: q}
 	t.decide = func(f *facts) (plan[*Job], error) { return decideReconcile(f, r, id) }
 	return run(ctx, s, t)
 }
 
-func decideReconcile(f *facts, r reconcile, id JobID) (p plan[*Job], err error) {
+func decideReconcile(f *facts, r TakeOver, id JobID) (p plan[*Job], err error) {
 	job, err := f.job(id)
-	if err != nil || !job.State.Active() || job.Attempt().Host != r.host {
+	if err != nil || !job.State.Active() || job.Attempt().Host != r.Host {
 		return p, ignoreMissing(err)
 	}
-	if err := p.guardAgent(f, r.host, r.epoch); err != nil {
+	if err := p.guardAgent(f, r.Host, r.Epoch); err != nil {
 		return p, err
 	}
 	a := job.Attempt()
 	switch {
-	case slices.Contains(r.running, LeaseRef{job.ID, a.Fence}):
+	case slices.Contains(r.Running, LeaseRef{job.ID, a.Fence}):
 		after := job.next()
-		after.Attempt().Epoch = r.epoch
+		after.Attempt().Epoch = r.Epoch
 		p.value = &after
-		if a.Epoch != r.epoch {
+		if a.Epoch != r.Epoch {
 			p.change(&job, &after)
 		}
-	case a.Epoch != r.epoch && r.certainlyOver(a):
+	case a.Epoch != r.Epoch && r.certainlyOver(a):
 		p.lose(&job, "its agent was restarted and does not run it", f)
 	}
 	return p, nil
 }
 
 // certainlyOver reports whether nothing of the attempt can be alive.
-func (r reconcile) certainlyOver(a *Attempt) bool {
-	if r.rebooted {
+func (r TakeOver) certainlyOver(a *Attempt) bool {
+	if r.Rebooted {
 		return true
 	}
-	return r.locked != nil && !slices.ContainsFunc(a.Devices, func(uuid string) bool { return !r.locked(uuid) })
+	return r.Locked != nil && !slices.ContainsFunc(a.Devices, func(uuid string) bool { return !r.Locked(uuid) })
 }
 
 // activeOn lists the active jobs of a host.

@@ -48,6 +48,8 @@ type agentRecord struct {
 type beatRecord struct {
 	Epoch uint64 `json:"e"`
 	At    int64  `json:"t"`
+	// Number of the renewal that wrote it, of those that are numbered.
+	Number uint64 `json:"n,omitempty"`
 }
 
 // drainRecord is what an admin closed on a host.

@@ -18,8 +18,16 @@ const maxActive = 1024
 // that is not named for Timing.Believe after its claim is ended, because the
 // answer of its claim was lost.
 func (s *Scheduler) Renew(ctx context.Context, host string, epoch uint64, refs []LeaseRef) (Renewed, error) {
+	return s.RenewNumbered(ctx, host, epoch, refs, 0)
+}
+
+// RenewNumbered is Renew with the number of the sending, which grows with each:
+// one that was overtaken on its way by a younger one is refused with
+// ErrConflictRepeat, because it names the leases of an earlier time. 0: it
+// cannot be overtaken.
+func (s *Scheduler) RenewNumbered(ctx context.Context, host string, epoch uint64, refs []LeaseRef, number uint64) (Renewed, error) {
 	t := transition[renewal]{name: "renew", freeing: true, patient: true, query: renewQuery(host, refs)}
-	t.decide = func(f *facts) (plan[renewal], error) { return decideRenew(f, host, epoch, refs, s.opts.Timing) }
+	t.decide = func(f *facts) (plan[renewal], error) { return decideRenew(f, host, epoch, refs, number, s.opts.Timing) }
 	r, err := run(ctx, s, t)
 	if err != nil {
 		return Renewed{}, err
@@ -48,14 +56,21 @@ func renewQuery(host string, refs []LeaseRef) store.Query {
 	return q
 }
 
-func decideRenew(f *facts, host string, epoch uint64, refs []LeaseRef, t Timing) (p plan[renewal], err error) {
+func decideRenew(f *facts, host string, epoch uint64, refs []LeaseRef, number uint64, t Timing) (p plan[renewal], err error) {
 	if err := p.guardAgent(f, host, epoch); err != nil {
 		return p, err
+	}
+	var last beatRecord
+	if _, err := f.load(keyBeat(host), &last); err != nil {
+		return p, err
+	}
+	if number != 0 && number < last.Number {
+		return p, fmt.Errorf("%w: renewal %d was overtaken by %d", ErrConflictRepeat, number, last.Number)
 	}
 	// Guarded as it was read: a heartbeat that was long on its way must not
 	// undo a younger one, whose answer an agent already lives by.
 	p.guard(store.At(keyBeat(host), f.record(keyBeat(host)).Version))
-	p.effect(store.Put(keyBeat(host), encode(beatRecord{Epoch: epoch, At: stamp(f.Now)})))
+	p.effect(store.Put(keyBeat(host), encode(beatRecord{Epoch: epoch, At: stamp(f.Now), Number: max(number, last.Number)})))
 	if err := p.markReal(f, host, t); err != nil {
 		return p, err
 	}

@@ -12,8 +12,19 @@ import (
 
 	"github.com/mlq-dev/mlq/agent"
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/api/agentclient"
 	"github.com/mlq-dev/mlq/scheduler"
 )
+
+// scheduler is the server as the scheduler of an agent, over connections of its
+// own: a heartbeat must not wait behind an upload.
+func (r *remote) scheduler(host string, timing scheduler.Timing) *agentclient.Scheduler {
+	transport := r.http.Transport.(*http.Transport).Clone() //nolint:forcetypeassert // newRemote's
+	return agentclient.New(agentclient.Options{
+		Server: r.base, Token: r.token, Host: host, Timing: timing,
+		HTTP: &http.Client{Transport: agentclient.Transport(transport), CheckRedirect: refuseRedirect},
+	})
+}
 
 // agentAPI is the HTTP server as the agent needs it.
 type agentAPI struct{ *remote }

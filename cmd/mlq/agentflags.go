@@ -45,11 +45,20 @@ func bindAgent(cmd *cobra.Command) *agentFlags {
 // hostParts is what an agent is made of.
 type hostParts struct {
 	data      *dataFolder
-	scheduler *scheduler.Scheduler
+	scheduler agent.Scheduler // nil: the server is asked
 	server    *remote
-	standIn   bool   // CPU slots that auto finds also meet requests for a GPU
-	joined    func() // called each time that the agent has joined; nil: nobody is
+	timing    scheduler.Timing // where the server is asked
+	standIn   bool             // CPU slots that auto finds also meet requests for a GPU
+	joined    func()           // called each time that the agent has joined; nil: nobody is
 	log       zerolog.Logger
+}
+
+// schedulerOf is the scheduler of an agent: on the store, or the server's.
+func (p *hostParts) schedulerOf(host string) agent.Scheduler {
+	if p.scheduler != nil {
+		return p.scheduler
+	}
+	return p.server.scheduler(host, p.timing)
 }
 
 func (p *hostParts) told() func(uint64) {
@@ -69,13 +78,17 @@ func (a *agentFlags) build(ctx context.Context, p hostParts) (*agent.Agent, gpu.
 	if err != nil {
 		return nil, nil, misconfigured("--python: %w", err)
 	}
+	name, err := agent.HostName(a.name)
+	if err != nil {
+		return nil, nil, misconfigured("--name: %w", err)
+	}
 	provider, err := a.provider(p)
 	if err != nil {
 		return nil, nil, err
 	}
 	made, err := agent.New(ctx, agent.Options{
-		Name: a.name, DataDir: p.data.join("agent"), Provider: provider, Pythons: pythons,
-		Scheduler: p.scheduler, API: agentAPI{p.server}, URL: p.server.base, TLSFingerprint: p.server.fingerprint, RunAs: a.runAs, KeepWork: *a.keepWork,
+		Name: name, DataDir: p.data.join("agent"), Provider: provider, Pythons: pythons,
+		Scheduler: p.schedulerOf(name), API: agentAPI{p.server}, URL: p.server.base, TLSFingerprint: p.server.fingerprint, RunAs: a.runAs, KeepWork: *a.keepWork,
 		Labels: labels, Preload: a.preload, Version: version, Log: p.log, Joined: p.told(),
 	})
 	if err != nil {

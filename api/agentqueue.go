@@ -1,0 +1,120 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// agentView answers POST /agents/{host}/view: what Pick, on the agent, chooses from.
+func (s *Server) agentView(c *call, host string, in *AgentOffer) (any, error) {
+	v, err := s.scheduler.View(c.ctx(), in.offer(host), in.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return wireView(&v), nil
+}
+
+// agentRevision answers GET /agents/{host}/revision.
+func (s *Server) agentRevision(c *call, _ string) (any, error) {
+	revision, err := s.scheduler.Revision(c.ctx())
+	return AgentRevision{revision}, err
+}
+
+// agentIdle answers POST /agents/{host}/idle.
+func (s *Server) agentIdle(c *call, host string, in *AgentIdle) (any, error) {
+	return nil, s.scheduler.Idle(c.ctx(), host, in.Idle)
+}
+
+// agentJob answers GET /agents/{host}/jobs/{id}: whether a folder of a job may go.
+func (s *Server) agentJob(c *call, _ string) (any, error) {
+	id, err := c.jobID("id")
+	if err != nil {
+		return nil, err
+	}
+	job, err := s.scheduler.Job(c.ctx(), id)
+	if err != nil {
+		return nil, aboutJob(err, id)
+	}
+	return wireAgentJob(&job), nil
+}
+
+// agentSpec answers GET /agents/{host}/jobs/{id}/spec: of a job that could be
+// claimed here, whether its call needs what just now cannot be had.
+func (s *Server) agentSpec(c *call, _ string) (any, error) {
+	id, err := c.jobID("id")
+	if err != nil {
+		return nil, err
+	}
+	job, err := s.scheduler.Job(c.ctx(), id)
+	if err != nil {
+		return nil, aboutJob(err, id)
+	}
+	if job.State != scheduler.Queued {
+		return nil, refuse(CodeForbidden, "only what waits can be claimed, and so be looked at")
+	}
+	spec, err := s.scheduler.Spec(c.ctx(), id)
+	if err != nil {
+		return nil, aboutJob(err, id)
+	}
+	return wireSpec(&spec), nil
+}
+
+// noticeBeat is how often a stream of notices shows that it is alive.
+const noticeBeat = 5 * time.Second
+
+// agentNotices answers GET /agents/{host}/notices: an event for each notice,
+// until one side ends it. The first comes at once: what was missed before.
+func (s *Server) agentNotices(c *call) error {
+	host, err := c.agentHost()
+	if err != nil {
+		return err
+	}
+	notices, err := s.scheduler.Notices(c.ctx(), host)
+	if err != nil {
+		return err
+	}
+	st, err := c.startStream()
+	if err != nil || c.r.Method == http.MethodHead {
+		return err
+	}
+	return s.sendNotices(c, st, notices)
+}
+
+func (s *Server) sendNotices(c *call, st *stream, notices <-chan struct{}) error {
+	beat := time.NewTicker(noticeBeat)
+	defer beat.Stop()
+	if err := st.notice(); err != nil {
+		return err
+	}
+	for {
+		var err error
+		select {
+		case _, open := <-notices:
+			if !open {
+				return nil
+			}
+			err = st.notice()
+		case <-beat.C:
+			err = st.beat()
+		case <-c.ctx().Done():
+			return nil
+		case <-s.stopping:
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// NoticeLine is the line of a stream of notices that is one.
+const NoticeLine = "event: notice"
+
+func (st *stream) notice() error {
+	if _, err := st.c.Write([]byte(NoticeLine + "\ndata: {}\n\n")); err != nil {
+		return err
+	}
+	return st.c.FlushError()
+}
