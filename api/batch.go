@@ -34,9 +34,13 @@ func (s *Server) submitBatch(c *call) error {
 	if err != nil {
 		return err
 	}
-	if most := s.submitter(c).MaxQueued; len(parsed) > most {
+	who, err := s.submitter(c)
+	if err != nil {
+		return err
+	}
+	if len(parsed) > who.MaxQueued {
 		// Those with a key of their own are committed one by one, up to the limit.
-		return refuse(CodeQuota, fmt.Sprintf("%d jobs in one batch; you may have %d waiting", len(parsed), most))
+		return refuse(CodeQuota, fmt.Sprintf("%d jobs in one batch; you may have %d waiting", len(parsed), who.MaxQueued))
 	}
 	if err := s.rates.allow(c.who.User, len(parsed)-1, submitsTooOften); err != nil {
 		return err
@@ -49,7 +53,7 @@ func (s *Server) submitBatch(c *call) error {
 	if err != nil {
 		return err
 	}
-	done, err := s.scheduler.Submit(c.ctx(), s.submitter(c), subs, key)
+	done, err := s.scheduler.Submit(c.ctx(), who, subs, key)
 	if err != nil {
 		return err
 	}

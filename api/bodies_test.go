@@ -111,7 +111,7 @@ func TestFieldRefusals(t *testing.T) {
 	w.submit(w.ana, `{"msg":1,"priority":-10}`)
 	limits := newWorld(t, func(o *api.Options) { o.DefaultTimeout, o.MaxTimeout = time.Minute, time.Hour })
 	for body, want := range map[string]float64{`{"msg":1}`: 60, `{"msg":1,"timeout":"1h"}`: 3600} {
-		if j := limits.job(limits.ana, limits.submit(limits.ana, body)); j.TimeoutSeconds != want {
+		if j := limits.job(limits.ana, limits.submit(limits.ana, body)); j.TimeoutSeconds != want || (j.TimeoutFrom == "request") != (want == 3600) {
 			t.Errorf("%s has a time limit of %v s, want %v", body, j.TimeoutSeconds, want)
 		}
 	}

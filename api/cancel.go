@@ -54,11 +54,14 @@ type Requeued struct {
 // bulkTime is how long one bulk request works before it answers with More.
 const bulkTime = 5 * time.Second
 
+// unended are the states of jobs that can be cancelled.
+var unended = []scheduler.State{scheduler.Scheduled, scheduler.Queued, scheduler.Leased, scheduler.Running}
+
 // cancelJobs answers DELETE /jobs?…: all jobs of the filter that have not
 // ended; with before=ID those with a lower id, so that who has asked a person
 // about some jobs does not hit others that came meanwhile.
 func (s *Server) cancelJobs(c *call) error {
-	f, err := c.bulkFilter(scheduler.Scheduled, scheduler.Queued, scheduler.Leased, scheduler.Running)
+	f, err := c.bulkFilter(unended...)
 	if err != nil {
 		return err
 	}
@@ -135,7 +138,11 @@ func (s *Server) requeueJob(c *call) error {
 	if err := s.admitSubmit(c, 1); err != nil {
 		return err
 	}
-	id, err := s.scheduler.Requeue(c.ctx(), s.submitter(c), job.ID)
+	who, err := s.submitter(c)
+	if err != nil {
+		return err
+	}
+	id, err := s.scheduler.Requeue(c.ctx(), who, job.ID)
 	if err != nil {
 		return err
 	}
@@ -153,13 +160,17 @@ func (s *Server) requeueJobs(c *call) error {
 	if err := s.admitSubmit(c, 1); err != nil {
 		return err
 	}
+	who, err := s.submitter(c)
+	if err != nil {
+		return err
+	}
 	done := Bulk{Requeued: []Requeued{}}
 	done.More, err = s.eachJob(c, f, func(id scheduler.JobID) error {
 		job, err := s.scheduler.Job(c.ctx(), id)
 		if err != nil || job.RequeuedAs != 0 {
 			return err
 		}
-		to, err := s.scheduler.Requeue(c.ctx(), s.submitter(c), id)
+		to, err := s.scheduler.Requeue(c.ctx(), who, id)
 		if err == nil {
 			done.Requeued = append(done.Requeued, Requeued{From: id, To: to})
 		}

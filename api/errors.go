@@ -102,6 +102,7 @@ var others = []struct {
 }{
 	{auth.ErrUnauthorized, CodeUnauthorized},
 	{auth.ErrNotFound, CodeNotFound},
+	{auth.ErrNoUser, CodeNotFound},
 	{auth.ErrInvalid, CodeInvalidField},
 	{blob.ErrNotFound, CodeNotFound},
 	{blob.ErrName, CodeNotFound},

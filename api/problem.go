@@ -25,6 +25,7 @@ const (
 	CodeMethod          Code = "method-not-allowed"
 	CodeSlow            Code = "slow-request"
 	CodeJobFailed       Code = "job-failed"
+	CodeInUse           Code = "in-use"
 	CodeBlobMissing     Code = "blob-missing"
 	CodeLogGap          Code = "log-gap"
 	CodeJobCancelled    Code = "job-cancelled"
@@ -91,6 +92,7 @@ var kinds = []kind{
 	{"unknown-device", 404, "There is no such device", scheduler.ErrUnknownDevice, 0, "MlqError"},
 	{CodeMethod, 405, "This path does not take that method", nil, 0, "MlqError"},
 	{CodeSlow, 408, "The request's body came too slowly", nil, 0, "Unavailable"},
+	{CodeInUse, 409, "It is still in use", nil, 0, "MlqError"},
 	{CodeJobFailed, 409, "The job failed", nil, 0, "RemoteError"},
 	{"job-ended", 409, "The job has ended", scheduler.ErrFinal, 0, "MlqError"},
 	{"not-ended", 409, "The job has not ended", scheduler.ErrNotFinal, 0, "MlqError"},

@@ -98,7 +98,11 @@ func routes() []route {
 		{method: "GET", pattern: "/blobs/logs/{job}/{n}", roles: servers, handle: (*Server).getRawLog},
 		{method: "PUT", pattern: "/blobs/logs/{job}/{n}", roles: servers, handle: (*Server).putRawLog},
 		{method: "GET", pattern: "/whoami", roles: everyone, handle: (*Server).whoami},
-		{method: "GET", pattern: "/users", roles: admins, handle: (*Server).listUsers},
+		{method: "GET", pattern: "/users", roles: users, handle: (*Server).listUsers},
+		{method: "GET", pattern: "/users/{name}", roles: users, handle: (*Server).getUser},
+		{method: "PUT", pattern: "/users/{name}", roles: admins, handle: (*Server).putUser},
+		{method: "PATCH", pattern: "/users/{name}", roles: admins, handle: (*Server).patchUser},
+		{method: "DELETE", pattern: "/users/{name}", roles: admins, handle: (*Server).removeUser},
 		{method: "GET", pattern: "/tokens", roles: admins, handle: (*Server).listTokens},
 		{method: "POST", pattern: "/tokens", roles: admins, handle: (*Server).createToken},
 		{method: "DELETE", pattern: "/tokens/{id}", roles: admins, handle: (*Server).revokeToken},
@@ -162,7 +166,7 @@ func (s *Server) serve(rt *route) http.HandlerFunc {
 // bodiless: the handler reads no body. One that comes all the same is left.
 func (rt *route) bodiless() bool {
 	switch rt.method {
-	case http.MethodPut:
+	case http.MethodPut, http.MethodPatch:
 		return false
 	case http.MethodPost:
 		if strings.HasPrefix(rt.pattern, "/agents/") {
@@ -189,7 +193,7 @@ func (rt *route) wants() string {
 // notAllowed answers 405 and says which methods there are.
 func (s *Server) notAllowed(c *call) {
 	var allowed []string
-	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE"} {
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
 		if s.mux.Match(chi.NewRouteContext(), method, c.r.URL.Path) {
 			allowed = append(allowed, method)
 		}

@@ -38,7 +38,10 @@ func (s *Server) settle(c *call, p *submission.Parsed) error {
 // permits refuses what other users' tokens could ask for: a place ahead of
 // the queue, or more time than the admin allows.
 func (s *Server) permits(c *call, r *scheduler.Request) error {
-	who := s.submitter(c)
+	who, err := s.submitter(c)
+	if err != nil {
+		return err
+	}
 	top := 0
 	if who.Admin {
 		top = 10
@@ -46,10 +49,7 @@ func (s *Server) permits(c *call, r *scheduler.Request) error {
 	if r.Priority < -10 || r.Priority > top {
 		return refuseField(CodeForbidden, "/priority", fmt.Sprintf("priority: you may use -10 to %d", top))
 	}
-	if who.MaxTimeout > 0 && r.Timeout > who.MaxTimeout {
-		return refuseField(CodeInvalidField, "/timeout", fmt.Sprintf("timeout: at most %s", who.MaxTimeout))
-	}
-	return nil
+	return who.CheckTimeout(r.Timeout)
 }
 
 // moveOut keeps the body as a blob and leaves a reference in the spec.

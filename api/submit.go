@@ -37,7 +37,11 @@ func (s *Server) submit(c *call) error {
 	if err := s.settle(c, p); err != nil {
 		return err
 	}
-	done, err := s.scheduler.Submit(c.ctx(), s.submitter(c), []scheduler.Submission{p.Submission}, key)
+	who, err := s.submitter(c)
+	if err != nil {
+		return err
+	}
+	done, err := s.scheduler.Submit(c.ctx(), who, []scheduler.Submission{p.Submission}, key)
 	if err != nil {
 		return err
 	}

@@ -21,15 +21,6 @@ type Token struct {
 	Text    string    `json:"token,omitempty"` // once, where it was made
 }
 
-// User is a user and their limits.
-type User struct {
-	Name       string    `json:"name"`
-	Unix       string    `json:"unix,omitempty"`
-	Created    time.Time `json:"created"`
-	MaxQueued  int       `json:"max_queued,omitempty"`
-	MaxDevices int       `json:"max_devices,omitempty"`
-}
-
 func wireToken(t auth.Token) Token {
 	return Token{ID: t.ID, User: t.User, Role: t.Role, Created: t.Created, Expires: t.Expires}
 }
@@ -45,19 +36,6 @@ func (s *Server) listTokens(c *call) error {
 		list[i] = wireToken(t)
 	}
 	return s.write(c, http.StatusOK, map[string][]Token{"tokens": list})
-}
-
-// listUsers answers GET /users.
-func (s *Server) listUsers(c *call) error {
-	users, err := s.opts.Tokens.Users(c.ctx())
-	if err != nil {
-		return err
-	}
-	list := make([]User, len(users))
-	for i, u := range users {
-		list[i] = User{Name: u.Name, Unix: u.Unix, Created: u.Created, MaxQueued: u.MaxQueued, MaxDevices: u.MaxDevices}
-	}
-	return s.write(c, http.StatusOK, map[string][]User{"users": list})
 }
 
 // createToken answers POST /tokens {user, role, unix, expires}.

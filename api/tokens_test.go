@@ -133,7 +133,10 @@ func TestRoles(t *testing.T) {
 		{"POST", "/hosts", false, false, false, false, true},
 		{"DELETE", "/hosts/h", false, false, false, false, true},
 		{"GET", "/whoami", true, true, true, true, true},
-		{"GET", "/users", false, false, false, false, true},
+		{"GET", "/users", true, false, false, true, true},
+		{"PATCH", "/users/ana", false, false, false, false, true},
+		{"PUT", "/users/ana", false, false, false, false, true},
+		{"DELETE", "/users/nobody", false, false, false, false, true},
 		{"GET", "/metrics", false, false, true, false, true},
 	} {
 		attempt := w.start(w.submit(w.ana, `{"msg":1}`), 0)

@@ -83,20 +83,34 @@ func (s *Server) owner(c *call) (auth.Identity, bool) {
 	if !s.opts.Dev || !peerIs(c.r, s.opts.Owner.UID) {
 		return auth.Identity{}, false
 	}
-	return auth.Identity{User: s.opts.Owner.Name, Unix: s.opts.Owner.Name, Role: auth.RoleAdmin, Token: "owner"}, true
+	return auth.Identity{User: s.opts.Owner.Name, Unix: s.opts.Owner.Name, Role: auth.RoleAdmin, Token: tokenOfOwner}, true
 }
 
 // submitter is what the scheduler is told of who asks.
-func (s *Server) submitter(c *call) scheduler.Who {
+func (s *Server) submitter(c *call) (scheduler.Who, error) {
+	asks := c.who
+	if asks.Token == tokenOfOwner || asks.Role == auth.RoleAttempt {
+		var err error
+		if asks, err = s.opts.Tokens.Complete(c.ctx(), asks); err != nil {
+			return scheduler.Who{}, err
+		}
+	}
+	return s.limited(asks), nil
+}
+
+// limited is somebody with the limits that hold for them here.
+func (s *Server) limited(asks auth.Identity) scheduler.Who {
 	who := scheduler.Who{
-		User: c.who.User, Unix: c.who.Unix, Admin: c.who.Role == auth.RoleAdmin,
-		MaxQueued: c.who.MaxQueued, MaxDevices: c.who.MaxDevices, MaxTimeout: c.who.MaxTimeout,
-		DefaultTimeout: s.opts.DefaultTimeout,
+		User: asks.User, Unix: asks.Unix, Admin: asks.Role == auth.RoleAdmin,
+		MaxQueued: asks.MaxQueued, MaxDevices: asks.MaxDevices, MaxTimeout: asks.MaxTimeout,
+		MaxTimeoutOfAll: s.opts.MaxTimeout, DefaultTimeout: s.opts.DefaultTimeout,
 	}
 	fill(&who.MaxQueued, s.opts.MaxQueued)
-	fill(&who.MaxTimeout, s.opts.MaxTimeout)
 	return who
 }
+
+// tokenOfOwner stands for a token where the owner of a dev server needs none.
+const tokenOfOwner = "owner"
 
 // sees reports whether who asks may see a job of that user.
 func (c *call) sees(user string) bool {

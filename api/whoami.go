@@ -19,9 +19,12 @@ type Whoami struct {
 
 // whoami answers GET /whoami.
 func (s *Server) whoami(c *call) error {
-	limits := s.submitter(c)
+	limits, err := s.submitter(c)
+	if err != nil {
+		return err
+	}
 	return s.write(c, http.StatusOK, Whoami{
 		User: c.who.User, Role: c.who.Role, Unix: c.who.Unix, Version: s.opts.Version,
-		MaxQueued: limits.MaxQueued, MaxDevices: limits.MaxDevices, MaxTimeout: limits.MaxTimeout.Seconds(),
+		MaxQueued: limits.MaxQueued, MaxDevices: limits.MaxDevices, MaxTimeout: limits.Timeouts().Max.Seconds(),
 	})
 }

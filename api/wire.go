@@ -39,7 +39,9 @@ type Job struct {
 	ExpiresAt time.Time        `json:"expires_at,omitzero"`
 	EndedAt   time.Time        `json:"ended_at,omitzero"`
 
-	TimeoutSeconds  float64           `json:"timeout_s,omitempty"`
+	TimeoutSeconds float64 `json:"timeout_s,omitempty"`
+	// TimeoutFrom says whose limit that is: "request", "server-default", "server-max" or "user-max".
+	TimeoutFrom     string            `json:"timeout_from,omitempty"`
 	RetriesLeft     int               `json:"retries_left"`
 	Losses          int               `json:"losses,omitempty"`
 	Releases        int               `json:"releases,omitempty"`
@@ -107,7 +109,7 @@ func wireJob(j *scheduler.Job) Job {
 		Functions: []string{}, Msg: json.RawMessage("null"),
 		State: j.State, Reason: j.Reason, Detail: j.Detail, User: j.User, Name: j.Name, Priority: j.Priority,
 		GPUs: j.Devices, Class: j.Class, Submitted: j.Submitted, QueuedAt: j.QueuedAt, NotBefore: j.NotBefore,
-		ExpiresAt: j.ExpiresAt, EndedAt: j.EndedAt, TimeoutSeconds: j.Timeout.Seconds(), RetriesLeft: j.Retries,
+		ExpiresAt: j.ExpiresAt, EndedAt: j.EndedAt, TimeoutSeconds: j.Timeout.Seconds(), TimeoutFrom: timeoutFrom(j), RetriesLeft: j.Retries,
 		Losses: j.Losses, Releases: j.Releases, After: j.After, CancelRequested: j.CancelRequested, CancelBy: j.CancelBy, CancelThen: j.CancelThen,
 		RequeueOf: j.RequeueOf, RequeuedAs: j.RequeuedAs, LogBytes: j.LogBytes, Attempts: wireAttempts(j.Attempts),
 	}
@@ -124,6 +126,17 @@ func wireJob(j *scheduler.Job) Job {
 		w.ProcessingFinished = secondsPtr(j.EndedAt)
 	}
 	return w
+}
+
+// timeoutFrom says whose time limit a job has.
+func timeoutFrom(j *scheduler.Job) string {
+	switch {
+	case j.Timeout == 0:
+		return ""
+	case j.TimeoutFrom == scheduler.FromRequest:
+		return "request"
+	}
+	return string(j.TimeoutFrom)
 }
 
 // attempt fills in what the last attempt says.

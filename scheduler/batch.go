@@ -100,10 +100,11 @@ func inBatch(err error, i, n int) error {
 func newItem(who Who, sub *Submission) item {
 	r := &sub.Request
 	need := r.Need(sub.PythonVersion)
+	limit, from := who.timeLimit(r.Timeout)
 	j := Job{
 		User: who.User, Unix: who.Unix, Name: r.Name, Class: need.String(), Priority: r.Priority,
 		Devices: need.Slots(), MaxDevices: who.MaxDevices,
-		Timeout: who.timeLimit(r.Timeout), QueueTimeout: r.QueueTimeout, Grace: defaultGrace, Retries: r.Retries,
+		Timeout: limit, TimeoutFrom: from, QueueTimeout: r.QueueTimeout, Grace: defaultGrace, Retries: r.Retries,
 		KeepOnPartition: r.OnPartition == "keep", ResultTTL: r.ResultTTL, After: unique(r.After),
 	}
 	if j.Name == "" {

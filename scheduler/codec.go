@@ -126,7 +126,7 @@ func encodeJob(j *Job) []byte {
 		Priority: j.Priority, Devices: packOne(j.Devices), Numbers: packNumbers(j), MaxHeld: j.MaxDevices,
 		QueuedAt:  packQueued(j),
 		NotBefore: stamp(j.NotBefore), ExpiresAt: stamp(j.ExpiresAt), EndedAt: stamp(j.EndedAt),
-		Timeout: j.Timeout.Microseconds(), InQueue: j.QueueTimeout.Microseconds(), Grace: packGrace(j.Grace), Retries: j.Retries,
+		Timeout: packTimeout(j), InQueue: j.QueueTimeout.Microseconds(), Grace: packGrace(j.Grace), Retries: j.Retries,
 		Failures: j.Failures, Losses: j.Losses, Releases: j.Releases,
 		Keep: j.KeepOnPartition, ResultTTL: j.ResultTTL.Microseconds(),
 		After: j.After, Pending: j.Pending, Followed: j.HasDependents,
@@ -155,17 +155,17 @@ func decodeJob(id JobID, version uint64, b []byte) (Job, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return Job{}, fmt.Errorf("decode job %d: %w", id, err)
 	}
-	rank, epoch, submitted, err := unpackNumbers(r.Numbers)
+	n, err := unpackNumbers(r.Numbers)
 	if err != nil {
 		return Job{}, fmt.Errorf("decode job %d: %w", id, err)
 	}
 	j := Job{
 		ID: id, Version: version, State: lettersState[r.State], Reason: r.Reason, Detail: r.Detail,
 		User: r.User, Unix: r.Unix, Name: r.Name, Class: unpackClass(r.Class), Shared: r.Shared,
-		Priority: r.Priority, Devices: max(r.Devices, 1), Rank: rank, Epoch: epoch, MaxDevices: r.MaxHeld,
-		Submitted: submitted, QueuedAt: unpackQueued(r.QueuedAt, submitted),
+		Priority: r.Priority, Devices: max(r.Devices, 1), Rank: n.rank, Epoch: n.epoch, MaxDevices: r.MaxHeld,
+		Submitted: n.submitted, QueuedAt: unpackQueued(r.QueuedAt, n.submitted),
 		NotBefore: unstamp(r.NotBefore), ExpiresAt: unstamp(r.ExpiresAt), EndedAt: unstamp(r.EndedAt),
-		Timeout: micros(r.Timeout), QueueTimeout: micros(r.InQueue), Grace: unpackGrace(r.Grace), Retries: r.Retries,
+		Timeout: n.limit + micros(r.Timeout), TimeoutFrom: n.from, QueueTimeout: micros(r.InQueue), Grace: unpackGrace(r.Grace), Retries: r.Retries,
 		Failures: r.Failures, Losses: r.Losses, Releases: r.Releases,
 		KeepOnPartition: r.Keep, ResultTTL: micros(r.ResultTTL),
 		After: r.After, Pending: r.Pending, HasDependents: r.Followed,
@@ -258,25 +258,46 @@ func unpackQueued(us int64, submitted time.Time) time.Time {
 	return unstamp(us)
 }
 
-// packNumbers writes the numbers that every job has as RANK.EPOCH.SUBMITTED, in
-// base 36: with names of their own they would be half of a waiting job's record.
+// packTimeout is the limit that the job itself named.
+func packTimeout(j *Job) int64 {
+	if j.TimeoutFrom != FromRequest {
+		return 0
+	}
+	return j.Timeout.Microseconds()
+}
+
+// packNumbers writes the numbers that every job has as RANK.EPOCH.SUBMITTED, or
+// RANK.EPOCH.SUBMITTED.LIMIT, in base 36: with names of their own they would be half of a waiting job's record.
 // The epoch is a time too, so that it is short as the ms from it to Submitted.
 func packNumbers(j *Job) string {
 	b := strconv.AppendUint(make([]byte, 0, 40), j.Rank, 36)
 	b = strconv.AppendInt(append(b, '.'), j.Submitted.UnixMilli()-int64(j.Epoch), 36)
-	return string(strconv.AppendInt(append(b, '.'), stamp(j.Submitted), 36))
+	return string(strconv.AppendInt(append(b, '.'), stamp(j.Submitted), 36)) + packLimit(j)
 }
 
-func unpackNumbers(text string) (rank, epoch uint64, submitted time.Time, err error) {
+// numbers are those that every job has.
+type numbers struct {
+	rank, epoch uint64
+	submitted   time.Time
+	limit       time.Duration // that the job did not name itself
+	from        LimitFrom
+}
+
+func unpackNumbers(text string) (n numbers, err error) {
 	parts := strings.Split(text, ".")
-	if len(parts) != 3 {
-		return 0, 0, submitted, fmt.Errorf("numbers %q", text)
+	if len(parts) != 3 && len(parts) != 4 {
+		return n, fmt.Errorf("numbers %q", text)
 	}
-	rank, err = strconv.ParseUint(parts[0], 36, 64)
+	rank, err := strconv.ParseUint(parts[0], 36, 64)
 	since, err2 := strconv.ParseInt(parts[1], 36, 64)
 	us, err3 := strconv.ParseInt(parts[2], 36, 64)
-	submitted = unstamp(us)
-	return rank, uint64(submitted.UnixMilli() - since), submitted, errors.Join(err, err2, err3)
+	var err4 error
+	if len(parts) == 4 {
+		n.limit, n.from, err4 = unpackLimit(parts[3])
+	}
+	n.rank, n.submitted = rank, unstamp(us)
+	n.epoch = uint64(n.submitted.UnixMilli() - since)
+	return n, errors.Join(err, err2, err3, err4)
 }
 
 func packGrace(d time.Duration) int64 {

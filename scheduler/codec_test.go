@@ -30,6 +30,10 @@ func genJob(t *rapid.T) Job {
 		Retries: rapid.IntRange(0, 100).Draw(t, "retries"), Progress: rapid.String().Draw(t, "progress"),
 		CancelRequested: rapid.Bool().Draw(t, "cancel"),
 	}
+	j.TimeoutFrom = rapid.SampledFrom([]LimitFrom{FromRequest, FromDefault, FromServerMax, FromUserMax}).Draw(t, "timeout from")
+	if j.TimeoutFrom != FromRequest {
+		j.Timeout = j.Timeout.Truncate(time.Second)
+	}
 	j.QueuedAt = rapid.SampledFrom([]time.Time{{}, j.Submitted, j.Submitted.Add(time.Minute)}).Draw(t, "queued at")
 	for i := range rapid.IntRange(0, 3).Draw(t, "attempts") {
 		j.Attempts = append(j.Attempts, Attempt{N: i + 1, Fence: 9, Host: "h", Devices: []string{"d"}, Claimed: genTime(t, "claimed"), ExitCode: -1})

@@ -129,6 +129,7 @@ type Job struct {
 	EndedAt   time.Time
 
 	Timeout         time.Duration // of one attempt; 0: none
+	TimeoutFrom     LimitFrom     // whose limit that is
 	QueueTimeout    time.Duration // how long it may stand in the queue; 0: for ever
 	Grace           time.Duration // between SIGTERM and SIGKILL
 	Retries         int           // the user's, left

@@ -26,6 +26,10 @@ const keyIDs = "spec:ids"
 // keySpec is the record of a job's spec: written by Submit, deleted by Purge.
 func keySpec(id JobID) string { return "spec:job:" + idText(id) }
 
+// keyLimits is the record of a user's limits (Limits): written with the user's own
+// record, gone where there are none.
+func keyLimits(user string) string { return "spec:limits:" + user }
+
 // keyIdem is the record of an idempotency key (idemRecord). TTL: Timing.IdempotencyTTL.
 func keyIdem(user, scope, key string) string {
 	sum := sha256.Sum256([]byte(user + "\x00" + scope + "\x00" + key))

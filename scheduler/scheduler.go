@@ -52,9 +52,9 @@ type Who struct {
 	// Limits; 0 means none.
 	MaxQueued  int
 	MaxDevices int
-	MaxTimeout time.Duration
-	// DefaultTimeout holds where a submission names none.
-	DefaultTimeout time.Duration
+	// MaxTimeout is the user's own limit, MaxTimeoutOfAll the server's; the lower
+	// one holds. DefaultTimeout holds where a submission names none.
+	MaxTimeout, MaxTimeoutOfAll, DefaultTimeout time.Duration
 }
 
 // Submitted answers a submit.

@@ -44,7 +44,7 @@ func (r *Request) checkNeed(who Who) error {
 	case r.GPUs != nil && *r.GPUs == 0 && (r.GPUMem > 0 || r.GPUType != "" || r.MinCC > 0):
 		return &FieldError{"gpus", "is 0, so gpu_mem, gpu_type and min_cc have nothing to apply to"}
 	case who.MaxDevices > 0 && r.Need("").Slots() > who.MaxDevices:
-		return fmt.Errorf("%w: %d devices asked for, %s may hold %d", ErrQuota, r.Need("").Slots(), who.User, who.MaxDevices)
+		return &FieldError{"gpus", fmt.Sprintf("%d asked for, and %s may hold at most %d at once", r.Need("").Slots(), who.User, who.MaxDevices)}
 	case r.WorkDir != "" && (!path.IsAbs(r.WorkDir) || path.Clean(r.WorkDir) != r.WorkDir):
 		return &FieldError{"workdir", "is not a clean absolute path"}
 	case len(r.Labels) > maxLabels:
@@ -103,10 +103,7 @@ func (r *Request) checkTimes(who Who) error {
 			return &FieldError{f.name, fmt.Sprintf("%s is not between 0 and ten years", f.d)}
 		}
 	}
-	if who.MaxTimeout > 0 && r.Timeout > who.MaxTimeout {
-		return fmt.Errorf("%w: timeout %s is above the limit of %s", ErrQuota, r.Timeout, who.MaxTimeout)
-	}
-	return nil
+	return who.CheckTimeout(r.Timeout)
 }
 
 func (r *Request) checkCounts(Who) error {
@@ -127,15 +124,4 @@ func checkWho(who Who) error {
 		return &FieldError{"user", fmt.Sprintf("%q is not a user's name of 1 to %d bytes", who.User, maxUser)}
 	}
 	return nil
-}
-
-// timeLimit is what holds for a job of this user.
-func (w Who) timeLimit(asked time.Duration) time.Duration {
-	switch {
-	case asked > 0:
-		return asked
-	case w.DefaultTimeout > 0:
-		return w.DefaultTimeout
-	}
-	return w.MaxTimeout
 }

@@ -118,13 +118,22 @@ func (w Wanted) check() error {
 		return fmt.Errorf("%w role: want user, agent, admin, metrics or server", ErrInvalid)
 	}
 	if !validName(w.User) {
-		return fmt.Errorf("%w user: want 1 to 64 letters, digits and . _ @ -", ErrInvalid)
-	}
-	if w.Unix != "" && !validName(w.Unix) {
-		return fmt.Errorf("%w unix account: want 1 to 64 letters, digits and . _ @ -", ErrInvalid)
+		return errUserName
 	}
 	if w.Expires < 0 {
 		return fmt.Errorf("%w end: already over", ErrInvalid)
+	}
+	if w.Unix != "" {
+		return checkAccount(w.Unix)
+	}
+	return nil
+}
+
+var errUserName = fmt.Errorf("%w user: want 1 to 64 letters, digits and . _ @ -", ErrInvalid)
+
+func checkAccount(name string) error {
+	if !validName(name) {
+		return fmt.Errorf("%w unix account: want 1 to 64 letters, digits and . _ @ -", ErrInvalid)
 	}
 	return nil
 }

@@ -35,6 +35,7 @@ type devFlags struct {
 	timeScale               *int
 	maxBlob                 *int64
 	keepOrphans             *time.Duration
+	limits                  *timeLimits
 	once                    bool
 	log                     *logFlags
 	agent                   *agentFlags
@@ -65,7 +66,7 @@ func newDev(io streams) *cobra.Command {
 	f.BoolVar(&d.once, "once", false, "end after COMMAND, with its exit code")
 	variable(f, "blobs", "MLQ_BLOBS")
 	d.data, d.listen, d.timeScale, d.maxBlob = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd), maxBlobFlag(cmd)
-	d.keepOrphans = keepOrphansFlag(cmd)
+	d.keepOrphans, d.limits = keepOrphansFlag(cmd), bindTimeLimits(cmd, 0, 0)
 	d.log, d.agent = bindLog(cmd, zerolog.WarnLevel, "text"), bindAgent(cmd)
 	return cmd
 }
@@ -101,8 +102,11 @@ func (d *devFlags) run(ctx context.Context, io streams, command []string) (err e
 }
 
 func (d *devFlags) config(io streams) (c serverConfig, err error) {
-	c = serverConfig{listen: *d.listen, maxBlob: *d.maxBlob, keepOrphans: *d.keepOrphans, dev: true}
+	c = serverConfig{listen: *d.listen, maxBlob: *d.maxBlob, keepOrphans: *d.keepOrphans, limits: *d.limits, dev: true}
 	if c.log, err = d.log.logger(io.err); err != nil {
+		return c, err
+	}
+	if err := d.limits.check(); err != nil {
 		return c, err
 	}
 	if err := checkListen(c.listen); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/scheduler"
 )
 
 func newJob(io streams) *cobra.Command {
@@ -55,7 +56,7 @@ func describeJob(w io.Writer, j *api.Job, now time.Time) error {
 	add("not before", moment(j.NotBefore, now))
 	add("ended", moment(j.EndedAt, now))
 	add("needs", j.Class)
-	add("time limit", limitInWords(j.TimeoutSeconds))
+	add("time limit", limitInWords(j))
 	add("progress", strings.Trim(string(j.Progress), `"`))
 	if j.RequeueOf != 0 {
 		add("requeue of", idText(j.RequeueOf))
@@ -125,11 +126,18 @@ func directoryInWords(a *api.Attempt) string {
 	return fmt.Sprintf("%s (%s)", a.WorkDir, size(a.WorkBytes))
 }
 
-func limitInWords(seconds float64) string {
-	if seconds == 0 {
-		return ""
+// limitInWords is a job's time limit, and whose it is.
+func limitInWords(j *api.Job) string {
+	text := timeLimit(j.TimeoutSeconds)
+	switch scheduler.LimitFrom(j.TimeoutFrom) {
+	case scheduler.FromDefault:
+		text += " (the server's default)"
+	case scheduler.FromServerMax:
+		text += " (the server's maximum)"
+	case scheduler.FromUserMax:
+		text += " (your maximum)"
 	}
-	return short(time.Duration(seconds * float64(time.Second)))
+	return text
 }
 
 // moment is a time as people want it: the clock, and how long ago.

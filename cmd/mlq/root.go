@@ -45,7 +45,7 @@ Which server and with which token is said by flags, variables or the file
 	)
 	add(root, io, groupRun, newDev, newServe, newAgent)
 	add(root, io, groupJobs, newSubmit, newRun, newJobs, newJob, newResult, newFiles, newLogs, newCancel, newRequeue, newWhy)
-	add(root, io, groupAdmin, newQueue, newGPUs, newHosts, newLease, newDrain, newToken)
+	add(root, io, groupAdmin, newQueue, newGPUs, newHosts, newLease, newDrain, newUser, newUsers, newToken)
 	add(root, io, "", newVersion, newSlot)
 	root.SetHelpCommand(newHelp(root))
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)

@@ -28,6 +28,7 @@ type serveFlags struct {
 	maxBlob                            *int64
 	keepOrphans                        *time.Duration
 	withAgent                          bool
+	limits                             *timeLimits
 	tls                                *tlsFlags
 	log                                *logFlags
 	agent                              *agentFlags
@@ -59,6 +60,7 @@ func newServe(io streams) *cobra.Command {
 	variable(f, "public-url", "MLQ_PUBLIC_URL")
 	s.data, s.listen, s.timeScale, s.maxBlob = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd), maxBlobFlag(cmd)
 	s.keepOrphans = keepOrphansFlag(cmd)
+	s.limits = bindTimeLimits(cmd, 24*time.Hour, 7*24*time.Hour)
 	s.tls, s.log, s.agent = bindTLS(cmd), bindLog(cmd, zerolog.InfoLevel, "json"), bindAgent(cmd)
 	return cmd
 }
@@ -99,8 +101,11 @@ func (s *serveFlags) run(ctx context.Context, io streams) (err error) {
 
 // config reads what needs no file.
 func (s *serveFlags) config(log zerolog.Logger) (c serverConfig, err error) {
-	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, tls: s.tls, log: log}
+	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, limits: *s.limits, tls: s.tls, log: log}
 	if err := checkListen(c.listen); err != nil {
+		return c, err
+	}
+	if err := s.limits.check(); err != nil {
 		return c, err
 	}
 	if err := s.tls.check(c.listen); err != nil {

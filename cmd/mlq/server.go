@@ -29,6 +29,7 @@ type serverConfig struct {
 	blobsFrom blobsFrom // that server
 	// keepOrphans is how long stays what no job names; 0: for ever.
 	keepOrphans time.Duration
+	limits      timeLimits
 	listen      string
 	tls         *tlsFlags // nil: none
 	publicURL   *url.URL
@@ -133,6 +134,7 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 	s.http, err = api.New(api.Options{
 		Scheduler: s.scheduler, Store: s.store, Tokens: s.tokens, Blobs: s.blobs,
 		Log: c.log, Version: version, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
+		DefaultTimeout: time.Duration(c.limits.byDefault), MaxTimeout: time.Duration(c.limits.most),
 	})
 	return err
 }

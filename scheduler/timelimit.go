@@ -1,0 +1,112 @@
+package scheduler
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// LimitFrom says where a job's time limit comes from.
+type LimitFrom string
+
+// Where time limits come from.
+const (
+	// FromRequest: the request named it, or there is none.
+	FromRequest LimitFrom = ""
+	// FromDefault: the server's default, because the request named none.
+	FromDefault LimitFrom = "server-default"
+	// FromServerMax: the server's maximum, because the request named none and there is no default.
+	FromServerMax LimitFrom = "server-max"
+	// FromUserMax: the user's own maximum, because the request named none and
+	// that is below whatever else would hold.
+	FromUserMax LimitFrom = "user-max"
+)
+
+// limitLetters are how records name the origins of limits.
+var limitLetters = map[LimitFrom]string{FromDefault: "d", FromServerMax: "m", FromUserMax: "u"}
+
+// maxTimeout is the longest time limit that this user may ask for, and whose
+// it is; 0: any.
+func (w Who) maxTimeout() (time.Duration, LimitFrom) {
+	if w.MaxTimeout > 0 && (w.MaxTimeoutOfAll == 0 || w.MaxTimeout < w.MaxTimeoutOfAll) {
+		return w.MaxTimeout, FromUserMax
+	}
+	return w.MaxTimeoutOfAll, FromServerMax
+}
+
+// Timeouts are the time limits that hold for a user; 0: none.
+type Timeouts struct{ Default, Max time.Duration }
+
+// Timeouts gives the limit of jobs that name none, and the longest that may be named.
+func (w Who) Timeouts() Timeouts {
+	limit, _ := w.timeLimit(0)
+	most, _ := w.maxTimeout()
+	return Timeouts{limit, most}
+}
+
+// timeLimit is what holds for a job of this user that asks for so much; 0: none.
+func (w Who) timeLimit(asked time.Duration) (time.Duration, LimitFrom) {
+	if asked > 0 {
+		return asked, FromRequest
+	}
+	most, from := w.maxTimeout()
+	switch {
+	case w.DefaultTimeout > 0 && (most == 0 || w.DefaultTimeout <= most):
+		return w.DefaultTimeout, FromDefault
+	case most > 0:
+		return most, from
+	}
+	return 0, FromRequest
+}
+
+// CheckTimeout refuses a time limit above what this user may ask for.
+func (w Who) CheckTimeout(asked time.Duration) error {
+	most, from := w.maxTimeout()
+	if most == 0 || asked <= most {
+		return nil
+	}
+	whose := "the server's maximum"
+	if from == FromUserMax {
+		whose = "your maximum"
+	}
+	return &FieldError{"timeout", fmt.Sprintf("%s is above the limit of %s (%s)", Words(asked), Words(most), whose)}
+}
+
+// Words writes a duration as people say it, and as requests may: "90s", "2h",
+// "1h30m", "7d".
+func Words(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= 2*day && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
+	text := d.String() // "24h0m0s"
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// packLimit writes a limit that the job did not name itself. It stands among
+// the numbers that every job has, because where a server has a default most
+// jobs do: a letter and whole seconds in base 36.
+func packLimit(j *Job) string {
+	if j.TimeoutFrom == FromRequest {
+		return ""
+	}
+	return "." + limitLetters[j.TimeoutFrom] + strconv.FormatInt(int64((j.Timeout+time.Second-1)/time.Second), 36)
+}
+
+// unpackLimit is the inverse of packLimit, without the point.
+func unpackLimit(text string) (time.Duration, LimitFrom, error) {
+	for from, letter := range limitLetters {
+		if rest, ok := strings.CutPrefix(text, letter); ok {
+			seconds, err := strconv.ParseInt(rest, 36, 64)
+			return time.Duration(seconds) * time.Second, from, err
+		}
+	}
+	return 0, FromRequest, fmt.Errorf("time limit %q", text)
+}
