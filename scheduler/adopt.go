@@ -37,8 +37,13 @@ func (s *Scheduler) adopt(ctx context.Context) error {
 			return err
 		}
 	}
-	t := transition[struct{}]{name: "adopt", freeing: true, query: store.Query{Keys: []string{keyEpoch}, Counters: []string{keyIDs}}}
-	t.decide = func(f *facts) (plan[struct{}], error) { return decideAdopt(f, high, s.opts.Timing) }
+	t := transition[struct{}]{name: "adopt", freeing: true, query: store.Query{Keys: []string{keyEpoch, keySchema}, Counters: []string{keyIDs}}}
+	t.decide = func(f *facts) (plan[struct{}], error) {
+		if _, _, err := schemaOf(f, s.opts.Version); err != nil {
+			return plan[struct{}]{}, err
+		}
+		return decideAdopt(f, high, s.opts.Timing)
+	}
 	_, err := run(ctx, s, t)
 	return err
 }

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -9,8 +10,11 @@ import (
 // Run keeps the shared state moving until ctx ends: it adopts the store when
 // its identity is new, ends silent leases, queues what was waiting for a time
 // or for other jobs, and checks. Several servers may run it on one store:
-// every step is guarded. It returns after the last loop has ended.
+// every step is guarded. It returns after the last loop has ended; with
+// ErrNewerSchema where a newer build has begun to migrate the store.
 func (s *Scheduler) Run(ctx context.Context) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	if err := s.adopt(ctx); err != nil && ctx.Err() == nil {
 		s.opts.Log.Warn().Err(err).Msg("store not adopted yet")
 	}
@@ -18,7 +22,13 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	t := s.opts.Timing
 	var wg sync.WaitGroup
 	for _, l := range []loop{
-		{"adopt", t.PromoteEvery, s.adopt},
+		{"adopt", t.PromoteEvery, func(ctx context.Context) error {
+			err := s.adopt(ctx)
+			if errors.Is(err, ErrNewerSchema) {
+				end(err)
+			}
+			return err
+		}},
 		{"promote", t.PromoteEvery, s.promote},
 		{"reap", t.ReapEvery, func(ctx context.Context) error {
 			n, err := s.Reap(ctx, reaper, time.Since(start))
@@ -32,6 +42,9 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		wg.Go(func() { s.repeat(ctx, l) })
 	}
 	wg.Wait()
+	if err := context.Cause(ctx); errors.Is(err, ErrNewerSchema) {
+		return err
+	}
 	return nil
 }
 

@@ -13,6 +13,8 @@ import (
 type Options struct {
 	Timing Timing
 	Log    zerolog.Logger
+	// Version is this build's, for the record of the store's schema and for refusals.
+	Version string
 	// HighWater persists the highest job id that this process may have issued
 	// (a file in the data folder of serve); nil where no jobs are submitted.
 	HighWater HighWater

@@ -92,7 +92,10 @@ func (a *agentCommand) onStore(ctx context.Context, io streams, host hostParts, 
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	sched, err := scheduler.New(st, scheduler.Options{Timing: host.timing, Log: host.log})
+	sched, err := scheduler.New(st, scheduler.Options{Timing: host.timing, Log: host.log, Version: version})
+	if err == nil {
+		err = sched.OpenSchema(ctx, false)
+	}
 	if err != nil {
 		return err
 	}

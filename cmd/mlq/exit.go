@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store/redisstore"
 )
 
@@ -86,6 +87,12 @@ func classify(err error) *exit {
 		return signalCode(s)
 	case errors.Is(err, redisstore.ErrConfig):
 		return &exit{code: exitConfig, err: err}
+	case errors.Is(err, scheduler.ErrNewerSchema):
+		return misconfigured("%w", err).with("use that version or a newer one; to go back, restore a backup from before the upgrade (mlq restore)")
+	case errors.Is(err, scheduler.ErrOlderSchema):
+		return failed("%w", err).with("start the servers of this version first: they migrate the store")
+	case errors.Is(err, scheduler.ErrRestoring):
+		return misconfigured("%w: mlq restore did not finish", err).with("run mlq restore again; it begins anew")
 	case errors.As(err, &problem):
 		return &exit{code: exitFailed, err: err, hint: hintFor(problem)}
 	case errors.Is(err, context.Canceled):

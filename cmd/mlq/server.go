@@ -103,9 +103,12 @@ func (s *server) openStore(ctx context.Context, c serverConfig) (err error) {
 	s.store = api.MeasureStore(s.store, s.metrics)
 	s.tokens = auth.New(s.store)
 	s.scheduler, err = scheduler.New(s.store, scheduler.Options{
-		Timing: c.timing, Log: c.log, HighWater: highwater.New(c.data.join("highest_job_id")),
+		Timing: c.timing, Log: c.log, Version: version, HighWater: highwater.New(c.data.join("highest_job_id")),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return s.scheduler.OpenSchema(ctx, true)
 }
 
 // holdOff is the hold-off on this store: agents may have renewed their leases with

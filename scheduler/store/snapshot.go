@@ -65,7 +65,8 @@ type Snapshots interface {
 	// its bytes are good until it returns. Errors: ErrSnapshot, those of do.
 	Snapshot(ctx context.Context, do func(Op) error) (revision uint64, err error)
 	// Restore makes all steps that next gives until io.EOF, in a store that must be
-	// empty (ErrNotEmpty). Its next commit takes the revision after the one given,
+	// empty (ErrNotEmpty). The first step is kept before the second is asked for, so
+	// that it may be a mark. The store's next commit takes the revision after the one given,
 	// which must be at least the snapshot's. What it has made when it fails
 	// stays; Clear removes it.
 	Restore(ctx context.Context, revision uint64, next func() (Op, error)) error

@@ -65,25 +65,28 @@ const (
 
 // Restore implements store.Snapshots.
 func (s *Store) Restore(ctx context.Context, revision uint64, next func() (store.Op, error)) error {
-	err := s.submit(ctx, func(t *txn) error {
+	ops, more, err := gatherOps(next, 1)
+	if err != nil {
+		return err
+	}
+	err = s.submit(ctx, func(t *txn) error {
 		if k, _ := t.data.Cursor().First(); k != nil {
 			return store.ErrNotEmpty
 		}
 		t.revision = max(t.revision, revision)
-		return nil
+		return t.makeAll(ops, revision)
 	})
-	for more := true; more && err == nil; {
-		var ops []store.Op
-		if ops, more, err = gatherOps(next); err == nil {
+	for more && err == nil {
+		if ops, more, err = gatherOps(next, restoreOps); err == nil {
 			err = s.submit(ctx, func(t *txn) error { return t.makeAll(ops, revision) })
 		}
 	}
 	return err
 }
 
-// gatherOps takes what one transaction makes; more is false at the end.
-func gatherOps(next func() (store.Op, error)) (ops []store.Op, more bool, err error) {
-	for size := 0; len(ops) < restoreOps && size < restoreBytes; {
+// gatherOps takes what one transaction makes, at most n; more is false at the end.
+func gatherOps(next func() (store.Op, error), n int) (ops []store.Op, more bool, err error) {
+	for size := 0; len(ops) < n && size < restoreBytes; {
 		op, err := next()
 		if errors.Is(err, io.EOF) {
 			return ops, false, nil

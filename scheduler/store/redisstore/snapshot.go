@@ -218,13 +218,16 @@ func (s *Store) Restore(ctx context.Context, revision uint64, next func() (store
 	}
 	f := filler{store: s, version: fmt.Sprint(revision) + ":", last: map[string]store.EntryID{}, pipe: s.client.Pipeline()}
 	f.pipe.Set(ctx, s.revision, revision, 0)
-	for {
+	for first := true; ; first = false {
 		op, err := next()
 		if errors.Is(err, io.EOF) {
 			return f.flush(ctx)
 		}
 		if err == nil {
 			err = f.add(ctx, op)
+		}
+		if err == nil && first {
+			err = f.flush(ctx)
 		}
 		if err != nil {
 			return err
