@@ -52,6 +52,9 @@ func needsAPI(spec scheduler.Spec) bool {
 	if err != nil {
 		return false
 	}
+	if len(p.Request.Secrets) > 0 {
+		return true
+	}
 	switch p.Call.Kind {
 	case submission.KindRef, submission.KindUploaded, submission.KindMessage:
 		return true

@@ -33,7 +33,13 @@ func (t *attempt) prepare(ctx context.Context) (p *prepared, err error) {
 	if p.call, err = t.readCall(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.place(p); err != nil {
+	if err = t.place(p); err == nil {
+		err = t.addSecrets(ctx, p)
+	}
+	if err == nil {
+		err = checkVars(p.vars)
+	}
+	if err != nil {
 		p.Close()
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // API is what the agent needs of the HTTP server: payloads, functions,
-// results and logs.
+// secrets, results and logs.
 // Safe for concurrent use. An error that wraps ErrRefused is final; after any
 // other the same call is made again.
 type API interface {
@@ -28,12 +28,18 @@ type API interface {
 	PutLog(ctx context.Context, ref scheduler.LeaseRef, attempt int, offset int64, piece []byte) error
 	// Functions lists the listener functions of a user, in order of arrival.
 	Functions(ctx context.Context, user string) ([]Function, error)
+	// Secrets gives the secrets of the attempt that holds ref, by variable, until it
+	// starts. ErrNoSecret: one of them is no more.
+	Secrets(ctx context.Context, ref scheduler.LeaseRef, attempt int) (map[string]string, error)
 	// Ready reports whether the server can serve.
 	Ready(ctx context.Context) error
 }
 
 // ErrRefused is wrapped by errors of an API that repeating cannot mend.
 var ErrRefused = errors.New("refused by the server")
+
+// ErrNoSecret is wrapped by the error about a secret that its user has removed.
+var ErrNoSecret = errors.New("a secret is missing")
 
 // Function is a listener function that a user registered under a name.
 type Function struct {

@@ -196,6 +196,11 @@ func (c shelfClient) Functions(ctx context.Context, user string) (list []agent.F
 	return list, json.NewDecoder(answer).Decode(&list)
 }
 
+// Secrets: no test here has jobs with secrets; those of e2e ask the real server.
+func (c shelfClient) Secrets(context.Context, scheduler.LeaseRef, int) (map[string]string, error) {
+	return nil, agent.ErrRefused
+}
+
 func (c shelfClient) Ready(ctx context.Context) error {
 	answer, err := c.do(ctx, http.MethodGet, "/readyz", nil, 0)
 	if err != nil {

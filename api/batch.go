@@ -49,6 +49,9 @@ func (s *Server) submitBatch(c *call) error {
 	if err != nil {
 		return err
 	}
+	if i, err := s.haveSecrets(c, parsed...); err != nil {
+		return memberError(i, err)
+	}
 	subs, err := s.settleAll(c, parsed)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/api/secrets"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/submission"
 	"github.com/mlq-dev/mlq/scheduler"
@@ -104,6 +105,8 @@ var others = []struct {
 	{auth.ErrNotFound, CodeNotFound},
 	{auth.ErrNoUser, CodeNotFound},
 	{auth.ErrInvalid, CodeInvalidField},
+	{secrets.ErrNotFound, CodeNotFound},
+	{secrets.ErrInvalid, CodeInvalidField},
 	{blob.ErrNotFound, CodeNotFound},
 	{blob.ErrName, CodeNotFound},
 	{blob.ErrDigest, CodeDigest},
@@ -133,9 +136,10 @@ func codeOf(err error) (Code, error) {
 
 // wordsFrom is an error's text without the names of our own steps before the
 // sentinel's words: they say nothing to who reads the answer. Why the store, or
-// the server that has the blobs, does not answer, with its address, is for the log only.
+// the server that has the blobs, does not answer, with its address, or what is the
+// matter with the secrets' key, is for the log only.
 func wordsFrom(err, sentinel error) string {
-	if errors.Is(sentinel, store.ErrUnavailable) || errors.Is(sentinel, blob.ErrAway) {
+	if errors.Is(sentinel, store.ErrUnavailable) || errors.Is(sentinel, blob.ErrAway) || errors.Is(sentinel, secrets.ErrKey) {
 		return sentinel.Error()
 	}
 	text := err.Error()

@@ -12,8 +12,8 @@ import (
 var packages = map[string]string{
 	"api": ".", "auth": "auth", "submission": "../internal/submission", "strictjson": "../internal/strictjson",
 	"redisstore": "../scheduler/store/redisstore", "agent": "../agent", "slot": "../agent/slot", "mlq": "../cmd/mlq",
-	"removetree": "../internal/removetree",
-	"scheduler":  "../scheduler",
+	"removetree": "../internal/removetree", "secrets": "secrets",
+	"scheduler": "../scheduler",
 }
 
 // TestInputsHaveTheirTests: each row of docs/inputs.md ends with tests, and each of them is there.

@@ -96,6 +96,7 @@ func (s *Server) addSpec(ctx context.Context, w *Job) error {
 		w.EnvVars = append(w.EnvVars, name)
 	}
 	sort.Strings(w.EnvVars)
+	w.Secrets = p.Request.Secrets
 	return nil
 }
 

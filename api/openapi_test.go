@@ -66,7 +66,7 @@ func TestOpenAPIMatchesTypes(t *testing.T) {
 		"AgentEntry": api.AgentEntry{}, "AgentIdle": api.AgentIdle{}, "AgentRevision": api.AgentRevision{}, "AgentClaim": api.AgentClaim{},
 		"AgentClaimed": api.AgentClaimed{}, "AgentJob": api.AgentJob{}, "AgentSpec": api.AgentSpec{}, "AgentProgress": api.AgentProgress{},
 		"AgentRelease": api.AgentRelease{}, "AgentFinish": api.AgentFinish{},
-		"Problem": api.Problem{}, "FieldProblem": api.FieldProblem{}, "RemoteError": api.RemoteError{},
+		"Secret": api.Secret{}, "Problem": api.Problem{}, "FieldProblem": api.FieldProblem{}, "RemoteError": api.RemoteError{},
 	} {
 		var described []string
 		for field := range doc.Components.Schemas[name].Value.Properties {

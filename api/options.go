@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/api/secrets"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
@@ -19,6 +20,7 @@ type Options struct {
 	Scheduler *scheduler.Scheduler
 	Store     store.Store // for tokens and listener functions
 	Tokens    *auth.Tokens
+	Secrets   *secrets.Vault
 	Blobs     Blobs
 	Log       zerolog.Logger
 	Version   string
@@ -67,8 +69,8 @@ type Owner struct {
 
 func (o Options) check() error {
 	switch {
-	case o.Scheduler == nil, o.Store == nil, o.Tokens == nil, o.Blobs == nil:
-		return errors.New("api: Scheduler, Store, Tokens and Blobs are needed")
+	case o.Scheduler == nil, o.Store == nil, o.Tokens == nil, o.Secrets == nil, o.Blobs == nil:
+		return errors.New("api: Scheduler, Store, Tokens, Secrets and Blobs are needed")
 	case o.PublicURL != nil && o.PublicURL.Host == "":
 		return errors.New("api: the public URL has no host")
 	}

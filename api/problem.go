@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/api/secrets"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/submission"
 	"github.com/mlq-dev/mlq/scheduler"
@@ -55,6 +56,8 @@ const (
 	CodeCodeUsed        Code = "code-used"
 	CodeCodeExpired     Code = "code-expired"
 	CodeHostTaken       Code = "host-taken"
+	CodeUnknownSecret   Code = "unknown-secret"
+	CodeNoKey           Code = "no-key"
 	CodeBadAnswer       Code = "bad-answer" // only in the Go client: not an answer of MLQ
 )
 
@@ -122,6 +125,7 @@ var kinds = []kind{
 	{CodeOtherBlobs, 421, "This server does not have those blobs", nil, 0, "MlqError"},
 	{CodeInvalidField, 422, "A field is not valid", scheduler.ErrInvalid, 0, "MlqError"},
 	{Code(submission.CodeReservedEnv), 422, "A variable belongs to the system", nil, 0, "MlqError"},
+	{CodeUnknownSecret, 422, "There is no such secret", nil, 0, "MlqError"},
 	{"version-mismatch", 422, "No host has the Python of this call", scheduler.ErrVersionMismatch, 0, "VersionMismatch"},
 	{CodeUnsatisfiable, 422, "No host can ever run this", scheduler.ErrUnsatisfiable, 0, "Unsatisfiable"},
 	{CodeDigest, 422, "The content does not have the digest that was given", nil, 0, "MlqError"},
@@ -133,6 +137,7 @@ var kinds = []kind{
 	{CodeStoreFull, 503, "The store is full", store.ErrFull, 2, "Unavailable"},
 	{CodeUnavailable, 503, "The store is not available", store.ErrUnavailable, 2, "Unavailable"},
 	{CodeBlobsAway, 503, "The server that has the blobs is away", blob.ErrAway, 2, "Unavailable"},
+	{CodeNoKey, 503, "This server has not the key of the secrets", secrets.ErrKey, 60, "Unavailable"},
 	{"busy", 503, "Too much changes at once", scheduler.ErrConflictRepeat, 2, "Unavailable"},
 	{"held", 503, "Old jobs wait while the store's state is settled", scheduler.ErrHold, 2, "Unavailable"},
 	{CodeDiskFull, 507, "The server's disk is full", nil, 60, "Unavailable"},

@@ -26,6 +26,7 @@ type route struct {
 var (
 	anyone   []auth.Role
 	users    = []auth.Role{auth.RoleUser, auth.RoleAttempt}
+	owners   = []auth.Role{auth.RoleUser} // not their jobs
 	agents   = []auth.Role{auth.RoleAgent}
 	both     = []auth.Role{auth.RoleUser, auth.RoleAttempt, auth.RoleAgent}
 	people   = []auth.Role{auth.RoleUser, auth.RoleAgent}
@@ -60,6 +61,10 @@ func routes() []route {
 		{method: "POST", pattern: "/jobs/{id}/requeue", roles: users, handle: (*Server).requeueJob},
 		{method: "GET", pattern: "/jobs/{id}/why", roles: users, handle: (*Server).whyJob},
 		{method: "PUT", pattern: "/jobs/{id}/attempts/{n}/log", roles: agents, handle: (*Server).putLog},
+		{method: "GET", pattern: "/jobs/{id}/attempts/{n}/secrets", roles: agents, handle: (*Server).attemptSecrets},
+		{method: "GET", pattern: "/secrets", roles: owners, handle: (*Server).listSecrets},
+		{method: "PUT", pattern: "/secrets/{name}", roles: owners, handle: (*Server).putSecret},
+		{method: "DELETE", pattern: "/secrets/{name}", roles: owners, handle: (*Server).deleteSecret},
 		{method: "GET", pattern: "/events", roles: users, handle: (*Server).allEvents},
 		{method: "GET", pattern: "/consumer", roles: both, handle: (*Server).listFunctions},
 		{method: "POST", pattern: "/consumer", roles: users, handle: (*Server).putFunction},

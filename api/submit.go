@@ -34,6 +34,9 @@ func (s *Server) submit(c *call) error {
 	if err != nil {
 		return err
 	}
+	if _, err := s.haveSecrets(c, p); err != nil {
+		return err
+	}
 	if err := s.settle(c, p); err != nil {
 		return err
 	}

@@ -185,6 +185,9 @@ func (s *Server) removeUser(c *call) error {
 	} else if err := s.freeOfJobs(c, name); err != nil {
 		return err
 	}
+	if err := s.opts.Secrets.Forget(c.ctx(), name); err != nil {
+		return err
+	}
 	if done.Tokens, err = s.opts.Tokens.RemoveUser(c.ctx(), name); err != nil {
 		return err
 	}

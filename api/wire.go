@@ -60,6 +60,8 @@ type Job struct {
 	PositionOver bool            `json:"position_over,omitempty"`
 	// EnvVars are names; the values are shown to nobody.
 	EnvVars []string `json:"env_vars,omitempty"`
+	// Secrets are the variables that are secrets, with the secrets' names.
+	Secrets map[string]string `json:"secrets,omitempty"`
 }
 
 // Attempt is one try to run a job.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/api/secrets"
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/envelope"
@@ -71,7 +72,7 @@ func worldOn(t testing.TB, st store.Store, blobs *blob.Folder, change ...func(*a
 	w.sched, err = scheduler.New(st, scheduler.Options{HighWater: highwater.New(filepath.Join(t.TempDir(), "id"))})
 	must(t, err)
 	opts := api.Options{
-		Scheduler: w.sched, Store: st, Tokens: w.tokens, Blobs: blobs, Log: zerolog.Nop(), Version: "test", Metrics: reg,
+		Scheduler: w.sched, Store: st, Tokens: w.tokens, Blobs: blobs, Secrets: secrets.New(st, filepath.Join(t.TempDir(), "secret.key")), Log: zerolog.Nop(), Version: "test", Metrics: reg,
 	}
 	for _, c := range change {
 		c(&opts)

@@ -70,6 +70,11 @@ var effects = map[string]func(*fields){
 		f.prints(fmt.Sprintf(`{"command":["pwd"],"workdir":%q}`, f.dir), f.dir)
 	},
 	"env_vars": func(f *fields) { f.prints(`{"command":["sh","-c","echo $SEED"],"env_vars":{"SEED":"7"}}`, "7") },
+	"secrets": func(f *fields) {
+		f.send("PUT", "/secrets/wandb", `{"value":"sealed"}`, 200)
+		f.prints(`{"command":["sh","-c","echo $WANDB_API_KEY"],"secrets":{"WANDB_API_KEY":"wandb"}}`, "sealed")
+		f.send("POST", "/jobs", `{"command":["true"],"secrets":["wandbb"]}`, 422)
+	},
 	"name": func(f *fields) {
 		id := f.submit(`{"command":["true"],"name":"ablation"}`)
 		var page api.Page

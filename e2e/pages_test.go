@@ -56,6 +56,26 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// TestDataPage: the commands of docs/data.md, typed one after the other beside a host that
+// has the folder and the label that they ask for.
+func TestDataPage(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "labels.txt"), []byte("cat\ndog\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := newShell(t, devHere(t, "--gpus", "cpu:2", "--label", "data=imagenet"))
+	s.env = append(s.env, "PATH="+filepath.Dir(binary)+":"+filepath.Dir(python)+":"+os.Getenv("PATH"))
+	commands := consoleBlocks(t, "../docs/data.md")
+	if len(commands) < 10 {
+		t.Fatalf("only %d commands: %q", len(commands), commands)
+	}
+	for _, c := range commands {
+		if out := s.run(strings.ReplaceAll(c.command, "/mnt/imagenet", folder)); strings.TrimSpace(out) != strings.TrimSpace(c.prints) {
+			t.Errorf("$ %s\n%swant\n%s", c.command, out, c.prints)
+		}
+	}
+}
+
 // TestWhatNext: the three commands that make run prints work as printed.
 func TestWhatNext(t *testing.T) {
 	d := devHere(t, "--gpus", "cpu:2", "--", "true")

@@ -15,7 +15,9 @@ type Request struct {
 	Python  string            // environment name, version ("3.11") or absolute path
 	WorkDir string            // absolute path on the host
 
-	EnvVars      map[string]string
+	EnvVars map[string]string
+	// Secrets are the user's secrets that the job gets: variable to name of the secret.
+	Secrets      map[string]string
 	Name         string
 	Priority     int
 	Timeout      time.Duration

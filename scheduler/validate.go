@@ -17,6 +17,7 @@ const (
 	maxAfter    = 100
 	maxLabels   = 32
 	maxEnvVars  = 256
+	maxSecrets  = 32
 	maxKeyChars = 255
 	maxDuration = 10 * 365 * 24 * time.Hour
 )
@@ -114,6 +115,8 @@ func (r *Request) checkCounts(Who) error {
 		return &FieldError{"after", fmt.Sprintf("names more than %d jobs", maxAfter)}
 	case len(r.EnvVars) > maxEnvVars:
 		return &FieldError{"env_vars", fmt.Sprintf("has more than %d", maxEnvVars)}
+	case len(r.Secrets) > maxSecrets:
+		return &FieldError{"secrets", fmt.Sprintf("has more than %d", maxSecrets)}
 	}
 	return nil
 }

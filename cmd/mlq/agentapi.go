@@ -68,6 +68,17 @@ func (a agentAPI) Functions(ctx context.Context, user string) ([]agent.Function,
 	return list, nil
 }
 
+// Secrets implements agent.API.
+func (a agentAPI) Secrets(ctx context.Context, ref scheduler.LeaseRef, attempt int) (map[string]string, error) {
+	var answer struct{ Variables map[string]string }
+	query := url.Values{"fence": {strconv.FormatUint(ref.Fence, 10)}}
+	err := a.get(ctx, jobPath(ref.Job, "/attempts/"+strconv.Itoa(attempt)+"/secrets"), query, &answer)
+	if has(err, api.CodeUnknownSecret) {
+		return nil, fmt.Errorf("%w: %w", agent.ErrNoSecret, err)
+	}
+	return answer.Variables, final(err)
+}
+
 // Ready implements agent.API.
 func (a agentAPI) Ready(ctx context.Context) error {
 	return a.get(ctx, "/readyz", nil, nil)

@@ -42,6 +42,14 @@ func bindAgent(cmd *cobra.Command) *agentFlags {
 	return &a
 }
 
+// host is the name that the agent will have.
+func (a *agentFlags) host() (string, error) {
+	if a.name != "" {
+		return a.name, nil
+	}
+	return os.Hostname()
+}
+
 // hostParts is what an agent is made of.
 type hostParts struct {
 	data      *dataFolder

@@ -15,6 +15,7 @@ type requestFlags struct {
 	labels []string
 	env    []string
 	after  []string
+	secret []string
 }
 
 // textFields are sent as they are given.
@@ -52,6 +53,7 @@ func bindRequest(cmd *cobra.Command) *requestFlags {
 	}
 	f.StringArrayVar(&q.labels, "label", nil, "label that the host must have, KEY=VALUE; repeatable")
 	f.StringArrayVar(&q.env, "env", nil, "variable for the job, NAME=VALUE; repeatable")
+	f.StringArrayVar(&q.secret, "secret", nil, "secret for the job, as the variable NAME, or VARIABLE=NAME; repeatable (see mlq secret)")
 	f.StringSliceVar(&q.after, "after", nil, "job ids that must have succeeded first")
 	return &q
 }
@@ -74,7 +76,30 @@ func (q *requestFlags) fields(cmd *cobra.Command) (map[string]any, error) {
 			return nil, err
 		}
 	}
+	if err := q.addSecrets(fields); err != nil {
+		return nil, err
+	}
 	return fields, q.addAfter(fields)
+}
+
+// addSecrets reads NAME and VARIABLE=NAME.
+func (q *requestFlags) addSecrets(fields map[string]any) error {
+	if len(q.secret) == 0 {
+		return nil
+	}
+	secrets := map[string]string{}
+	for _, given := range q.secret {
+		variable, name, two := strings.Cut(given, "=")
+		if !two {
+			name = variable
+		}
+		if _, twice := secrets[variable]; variable == "" || name == "" || twice {
+			return usage("--secret: want NAME or VARIABLE=NAME, each variable once").with("mlq secret list shows the names; a value is not given here")
+		}
+		secrets[variable] = name
+	}
+	fields["secrets"] = secrets
+	return nil
 }
 
 func addPairs(fields map[string]any, name string, pairs []string) error {

@@ -19,8 +19,8 @@ const runLong = `Run a program on a device. Its output follows as it comes, and 
 passed on. Where the job waits, a line on standard error says why. Ctrl-C cancels
 the job; a second one stops waiting for that.
 
-The program starts in this directory where that path exists on the host, else in
-the job's own; the job's log says which. Its standard input is empty. With -d it
+The program starts in --workdir; without that in this directory, where that path exists
+on the host, else in the job's own; the job's log says which. Its standard input is empty. With -d it
 runs on its own, and its id is printed.`
 
 // cancelPatience is how long Ctrl-C waits for the job's end, beyond its grace.
@@ -66,12 +66,18 @@ func newRun(io streams) *cobra.Command {
 	return cmd
 }
 
+// addCommand names the program and this directory, where that may be where it starts:
+// --workdir says otherwise.
 func addCommand(fields map[string]any, command []string) error {
+	fields["command"] = command
+	if fields["workdir"] != nil {
+		return nil
+	}
 	cwd, err := os.Getwd()
 	if err != nil {
 		return failed("this directory: %w", err)
 	}
-	fields["command"], fields["cwd"] = command, cwd
+	fields["cwd"] = cwd
 	return nil
 }
 

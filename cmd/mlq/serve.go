@@ -27,6 +27,7 @@ type serveFlags struct {
 	timeScale                          *int
 	maxBlob                            *int64
 	keepOrphans                        *time.Duration
+	secretKey                          *string
 	withAgent                          bool
 	limits                             *timeLimits
 	tls                                *tlsFlags
@@ -59,7 +60,7 @@ func newServe(io streams) *cobra.Command {
 	variable(f, "blobs", "MLQ_BLOBS")
 	variable(f, "public-url", "MLQ_PUBLIC_URL")
 	s.data, s.listen, s.timeScale, s.maxBlob = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd), maxBlobFlag(cmd)
-	s.keepOrphans = keepOrphansFlag(cmd)
+	s.keepOrphans, s.secretKey = keepOrphansFlag(cmd), secretKeyFlag(f)
 	s.limits = bindTimeLimits(cmd, 24*time.Hour, 7*24*time.Hour)
 	s.tls, s.log, s.agent = bindTLS(cmd), bindLog(cmd, zerolog.InfoLevel, "json"), bindAgent(cmd)
 	return cmd
@@ -101,7 +102,7 @@ func (s *serveFlags) run(ctx context.Context, io streams) (err error) {
 
 // config reads what needs no file.
 func (s *serveFlags) config(log zerolog.Logger) (c serverConfig, err error) {
-	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, limits: *s.limits, tls: s.tls, log: log}
+	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, secretKey: *s.secretKey, limits: *s.limits, tls: s.tls, log: log}
 	if err := checkListen(c.listen); err != nil {
 		return c, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/api/secrets"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/highwater"
 	"github.com/mlq-dev/mlq/scheduler"
@@ -25,6 +26,7 @@ type serverConfig struct {
 	store     storePlace
 	data      *dataFolder
 	maxBlob   int64     // bytes; 0: the API's default
+	secretKey string    // file of the keys of secrets
 	blobs     string    // folder, "" where they are another server's
 	blobsFrom blobsFrom // that server
 	// keepOrphans is how long stays what no job names; 0: for ever.
@@ -44,6 +46,7 @@ type server struct {
 	store       store.Store
 	scheduler   *scheduler.Scheduler
 	tokens      *auth.Tokens
+	secrets     *secrets.Vault
 	blobs       api.Blobs
 	folder      *blob.Folder   // nil: the blobs are another server's
 	collector   *api.Collector // likewise, or it is not wanted
@@ -78,6 +81,9 @@ func newServer(ctx context.Context, c serverConfig) (s *server, err error) {
 		return s, err
 	}
 	if err = s.openStore(ctx, c); err != nil {
+		return s, err
+	}
+	if err = s.openSecrets(ctx, c); err != nil {
 		return s, err
 	}
 	if err = s.openBlobs(ctx, c); err != nil {
@@ -135,7 +141,7 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 	}
 	s.url = scheme + "://" + reachable(s.listener.Addr())
 	s.http, err = api.New(api.Options{
-		Scheduler: s.scheduler, Store: s.store, Tokens: s.tokens, Blobs: s.blobs,
+		Scheduler: s.scheduler, Store: s.store, Tokens: s.tokens, Secrets: s.secrets, Blobs: s.blobs,
 		Log: c.log, Version: version, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
 		DefaultTimeout: time.Duration(c.limits.byDefault), MaxTimeout: time.Duration(c.limits.most),
 	})

@@ -15,7 +15,11 @@ import (
 // speaks HTTP to the server, with a token of its own, so that there is one way
 // only in which payloads and results travel.
 func (s *serveFlags) startAgent(ctx context.Context, g *group, srv *server, c serverConfig) error {
-	token, err := ownToken(ctx, srv.tokens, c.data.join("agent.token"), auth.Wanted{User: "agent", Role: auth.RoleAgent})
+	host, err := s.agent.host()
+	if err != nil {
+		return err
+	}
+	token, err := ownToken(ctx, srv.tokens, c.data.join("agent.token"), auth.Wanted{User: host, Role: auth.RoleAgent})
 	if err != nil {
 		return fmt.Errorf("agent's token: %w", err)
 	}
@@ -28,18 +32,18 @@ func (s *serveFlags) startAgent(ctx context.Context, g *group, srv *server, c se
 }
 
 // ownToken reads a token that this process gave itself, or makes it: at the
-// first start, and when the store does not know the one in the file.
+// first start, when the store does not know the one in the file, and when that is another one's.
 func ownToken(ctx context.Context, tokens *auth.Tokens, path string, wanted auth.Wanted) (string, error) {
 	kept, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
 	text := strings.TrimSpace(string(kept))
-	_, err = tokens.Check(ctx, text)
-	if err == nil {
+	who, err := tokens.Check(ctx, text)
+	if err == nil && who.User == wanted.User {
 		return text, nil
 	}
-	if !errors.Is(err, auth.ErrUnauthorized) {
+	if err != nil && !errors.Is(err, auth.ErrUnauthorized) {
 		return "", err
 	}
 	text, _, err = tokens.Create(ctx, wanted)

@@ -35,14 +35,22 @@ func readEnvVars(p *Parsed, raw []byte) error {
 }
 
 func checkEnv(name, value string) error {
+	if err := checkVariable(name); err != nil {
+		return err
+	}
+	if strings.ContainsRune(value, 0) {
+		return invalid("a value may not contain a NUL")
+	}
+	return nil
+}
+
+// checkVariable refuses what a job may not set.
+func checkVariable(name string) error {
 	if !envName(name) {
 		return invalid("want a variable name of letters, digits and _")
 	}
 	if ReservedEnv(name) {
 		return &Error{Code: CodeReservedEnv, Detail: "this variable belongs to the system (LD_*, PATH, PYTHON*, CUDA_VISIBLE_DEVICES, NVIDIA_*, MLQ_*)"}
-	}
-	if strings.ContainsRune(value, 0) {
-		return invalid("a value may not contain a NUL")
 	}
 	return nil
 }

@@ -77,16 +77,16 @@ func badJSON(err error) error {
 
 func unknownField(name string) error {
 	detail := "no such field"
-	if near := nearest(name); near != "" {
+	if near := Nearest(name, FieldNames()); near != "" {
 		detail += "; did you mean " + near + "?"
 	}
 	return &Error{Code: CodeUnknownField, Pointer: at(name), Detail: detail}
 }
 
-// nearest finds the known field that was probably meant, or "".
-func nearest(name string) string {
+// Nearest finds the known name that was probably meant, or "".
+func Nearest(name string, names []string) string {
 	best, least := "", 3
-	for _, known := range FieldNames() {
+	for _, known := range names {
 		if strings.EqualFold(known, name) {
 			return known
 		}

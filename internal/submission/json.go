@@ -73,7 +73,7 @@ func parseJSON(body []byte) (*Parsed, error) {
 			return nil, below(at(f.Name), err)
 		}
 	}
-	if err := checkSize(fields); err != nil {
+	if err := p.checkTogether(fields); err != nil {
 		return nil, err
 	}
 	return p, p.settle(fields)

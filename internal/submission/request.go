@@ -22,6 +22,7 @@ var requestFields = map[string]reader{
 	"python":        readPython,
 	"workdir":       readWorkDir,
 	"env_vars":      readEnvVars,
+	"secrets":       readSecrets,
 	"name":          textField(func(r *scheduler.Request) *string { return &r.Name }),
 	"priority":      intField(math.MinInt32, math.MaxInt32, func(r *scheduler.Request) *int { return &r.Priority }),
 	"timeout":       durationField(time.Millisecond, func(r *scheduler.Request) *time.Duration { return &r.Timeout }),

@@ -28,6 +28,7 @@ const (
 	MaxLabels  = 32
 	MaxAfter   = 100
 	MaxEnvVars = 256 // and MaxFields bytes together
+	MaxSecrets = 32
 	MaxText    = 128 // bytes of a name, a label, a pattern
 	MaxPath    = 4096
 	MaxKey     = 255
@@ -142,7 +143,15 @@ func requestOnly(p *Parsed, fields []field) error {
 			return below(at(f.Name), err)
 		}
 	}
-	return checkSize(fields)
+	return p.checkTogether(fields)
+}
+
+// checkTogether checks what no field can say of itself alone.
+func (p *Parsed) checkTogether(fields []field) error {
+	if err := checkSize(fields); err != nil {
+		return err
+	}
+	return p.checkSecrets()
 }
 
 // describe takes over what a call says of itself.

@@ -29,6 +29,7 @@ func TestEveryRequestField(t *testing.T) {
 		"python":        {`"3.11"`, scheduler.Request{Python: "3.11"}},
 		"workdir":       {`"/data/ana"`, scheduler.Request{WorkDir: "/data/ana"}},
 		"env_vars":      {`{"SEED":"7"}`, scheduler.Request{EnvVars: map[string]string{"SEED": "7"}}},
+		"secrets":       {`["HF_TOKEN"]`, scheduler.Request{Secrets: map[string]string{"HF_TOKEN": "HF_TOKEN"}}},
 		"name":          {`"ablation"`, scheduler.Request{Name: "ablation"}},
 		"priority":      {`-3`, scheduler.Request{Priority: -3}},
 		"timeout":       {`"2h"`, scheduler.Request{Timeout: 2 * time.Hour}},
@@ -181,6 +182,17 @@ func TestRefusals(t *testing.T) {
 		{"CUDA_VISIBLE_DEVICES", `{"msg":1,"env_vars":{"CUDA_VISIBLE_DEVICES":"0"}}`, CodeReservedEnv, "/env_vars/CUDA_VISIBLE_DEVICES"},
 		{"NVIDIA_*", `{"msg":1,"env_vars":{"NVIDIA_VISIBLE_DEVICES":"0"}}`, CodeReservedEnv, "/env_vars/NVIDIA_VISIBLE_DEVICES"},
 		{"MLQ_*", `{"msg":1,"env_vars":{"MLQ_TOKEN":"0"}}`, CodeReservedEnv, "/env_vars/MLQ_TOKEN"},
+		{"secrets as one text", `{"msg":1,"secrets":"HF_TOKEN"}`, CodeInvalidField, "/secrets"},
+		{"secrets of null", `{"msg":1,"secrets":null}`, CodeInvalidField, "/secrets"},
+		{"a secret that is a number", `{"msg":1,"secrets":[1]}`, CodeInvalidField, "/secrets"},
+		{"33 secrets", `{"msg":1,"secrets":["A0"` + strings.Repeat(`,"A0"`, 32) + `]}`, CodeInvalidField, "/secrets"},
+		{"33 variables of secrets", `{"msg":1,"secrets":{` + strings.Join(numbered(33), ",") + `}}`, CodeInvalidField, "/secrets"},
+		{"a secret without a name", `{"msg":1,"secrets":{"A":""}}`, CodeInvalidField, "/secrets/A"},
+		{"a secret's name with a colon", `{"msg":1,"secrets":{"A":"b:c"}}`, CodeInvalidField, "/secrets/A"},
+		{"a secret as LD_PRELOAD", `{"msg":1,"secrets":["LD_PRELOAD"]}`, CodeReservedEnv, "/secrets/LD_PRELOAD"},
+		{"a secret as MLQ_TOKEN", `{"msg":1,"secrets":{"MLQ_TOKEN":"mine"}}`, CodeReservedEnv, "/secrets/MLQ_TOKEN"},
+		{"a secret and a variable", `{"msg":1,"secrets":["A"],"env_vars":{"A":"b"}}`, CodeInvalidField, "/secrets/A"},
+		{"a variable and a secret", `{"msg":1,"env_vars":{"A":"b"},"secrets":["A"]}`, CodeInvalidField, "/secrets/A"},
 		{"workdir with ..", `{"msg":1,"workdir":"/data/../etc"}`, CodeInvalidField, "/workdir"},
 		{"relative workdir", `{"msg":1,"workdir":"data"}`, CodeInvalidField, "/workdir"},
 		{"on_partition", `{"msg":1,"on_partition":"pray"}`, CodeInvalidField, "/on_partition"},
@@ -260,8 +272,8 @@ func TestOtherMedia(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	for name, want := range map[string]string{"Msg": "msg", "gpu": "gpus", "timeuot": "timeout", "zzzzzz": ""} {
-		if got := nearest(name); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", name, got, want)
+		if got := Nearest(name, FieldNames()); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", name, got, want)
 		}
 	}
 }

@@ -66,7 +66,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("dev")
     url = f"http://127.0.0.1:{free_port()}"
     command = [str(mlq_binary), "dev", "--listen", url[7:], "--data", str(data)]
-    command += ["--gpus", "cpu:2", "--python", sys.executable]
+    command += ["--gpus", "cpu:2", "--python", sys.executable, "--label", "data=imagenet"]
     log = (data / "dev.log").open("wb")
     env = {name: value for name, value in os.environ.items() if not name.startswith("MLQ_")}
     with (

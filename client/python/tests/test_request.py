@@ -28,6 +28,9 @@ from mlq._request import FIELDS, normalise
         ("python", Path("/opt/env/bin/python"), "/opt/env/bin/python"),
         ("workdir", Path("/data"), "/data"),
         ("env_vars", {"SEED": "1"}, {"SEED": "1"}),
+        ("secrets", "HF_TOKEN", ["HF_TOKEN"]),
+        ("secrets", ("HF_TOKEN", "A"), ["HF_TOKEN", "A"]),
+        ("secrets", {"WANDB_API_KEY": "wandb"}, {"WANDB_API_KEY": "wandb"}),
         ("name", "ablation", "ablation"),
         ("priority", -3, -3),
         ("timeout", "2h", "2h"),
@@ -65,6 +68,11 @@ def test_none_is_not_given() -> None:
     assert normalise(dict.fromkeys(FIELDS)) == {}
 
 
+def test_a_secret_is_named_by_a_text() -> None:
+    with pytest.raises(TypeError, match=r"^each of secrets must be a str, not int"):
+        normalise({"secrets": ["HF_TOKEN", 1]})
+
+
 @pytest.mark.parametrize(
     ("field", "given"),
     [
@@ -76,6 +84,8 @@ def test_none_is_not_given() -> None:
         ("labels", {"rack": 1}),
         ("labels", 3),
         ("env_vars", {"SEED": 1}),
+        ("secrets", 3),
+        ("secrets", {"A": 1}),
         ("name", 7),
         ("timeout", None.__class__),
         ("timeout", True),

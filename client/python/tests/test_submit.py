@@ -30,6 +30,7 @@ FIELD_VALUES: dict[str, Any] = {
     "python": "torch25",
     "workdir": "/data",
     "env_vars": {"SEED": "1"},
+    "secrets": ["HF_TOKEN"],
     "name": "ablation",
     "priority": -1,
     "timeout": "2h",

@@ -9,6 +9,7 @@ from ._http import Transport
 from ._job import Job
 from ._jobs import JobList
 from ._request import normalise
+from ._secret import keep_secret
 from ._send import Sender
 from ._submitter import Submitter
 from ._watch import Watcher
@@ -85,6 +86,14 @@ class Client:
         if number < 1:
             raise ValueError(f"a job's id is a whole number from 1, not {number}")
         return Job(self, number)
+
+    def set_secret(self, name: str, value: str | None = None) -> None:
+        """Keep a secret for jobs with ``secrets=[name]``, in place of one of that name.
+
+        Without ``value`` it is asked for, and neither shown nor kept in the notebook.
+        Raises MlqError where name or value cannot be one.
+        """
+        keep_secret(self._transport, name, value)
 
     def close(self) -> None:
         """Close the connections."""

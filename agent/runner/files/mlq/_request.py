@@ -92,6 +92,15 @@ def _texts(name: str, value: object) -> dict[str, str]:
     return pairs
 
 
+def _secrets(name: str, value: object) -> list[str] | dict[str, str]:
+    """Names, or variables and names; never values."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_text(f"each of {name}", text) for text in value]
+    return _texts(name, value)
+
+
 def _jobs(name: str, value: object) -> list[int]:
     from ._job import Job
 
@@ -124,6 +133,7 @@ FIELDS: dict[str, Callable[[str, object], Any]] = {
     "python": _path,
     "workdir": _path,
     "env_vars": _texts,
+    "secrets": _secrets,
     "name": _text,
     "priority": _whole,
     "timeout": _duration,

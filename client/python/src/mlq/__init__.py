@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ._cancel import Cancelled
     from ._client import Client
     from ._context import Context, context, progress
-    from ._default import job, map, options, run, submit  # noqa: A004
+    from ._default import job, map, options, run, set_secret, submit  # noqa: A004
     from ._errors import (
         JobCancelled,
         JobError,
@@ -74,6 +74,7 @@ _HOME = {
     "options": "_default",
     "progress": "_context",
     "run": "_default",
+    "set_secret": "_default",
     "submit": "_default",
     "wait": "_jobs",
     **dict.fromkeys(_ERRORS, "_errors"),
@@ -112,6 +113,7 @@ __all__ = [
     "options",
     "progress",
     "run",
+    "set_secret",
     "submit",
     "wait",
 ]

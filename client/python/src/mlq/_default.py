@@ -74,6 +74,14 @@ def job(job_id: int | str) -> Job[Any]:
     return default_client().job(job_id)
 
 
+def set_secret(name: str, value: str | None = None) -> None:
+    """Keep a secret, as a token of another service, for jobs with ``secrets=[name]``.
+
+    Without ``value`` it is asked for, and neither shown nor kept in the notebook.
+    """
+    default_client().set_secret(name, value)
+
+
 def options(
     *,
     gpus: int | None = None,
@@ -85,6 +93,7 @@ def options(
     python: str | os.PathLike[str] | None = None,
     workdir: str | os.PathLike[str] | None = None,
     env_vars: dict[str, str] | None = None,
+    secrets: str | Iterable[str] | dict[str, str] | None = None,
     name: str | None = None,
     priority: int | None = None,
     timeout: Duration | None = None,

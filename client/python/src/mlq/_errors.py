@@ -9,8 +9,8 @@
     ├── NotSerializable      before sending, and of a result; also a TypeError and a ValueError
     ├── TooLarge             [too-large], before sending, and of a result; also a ValueError
     ├── QuotaExceeded        [quota, too-many-requests, too-many-connections]
-    ├── Unavailable          [store-unavailable, store-full, disk-full, blobs-away, busy, held,
-    │                        slow-request], no answer at all; also a ConnectionError
+    ├── Unavailable          [store-unavailable, store-full, disk-full, blobs-away, no-key, busy,
+    │                        held, slow-request], no answer at all; also a ConnectionError
     └── JobError             a job ended without a value
         ├── RemoteError      [job-failed: error], its own type cannot be rebuilt here
         ├── JobCancelled     [job-cancelled]; also a concurrent.futures.CancelledError
@@ -154,6 +154,7 @@ BY_CODE: dict[str, type[MlqError]] = {
     "store-full": Unavailable,
     "disk-full": Unavailable,
     "blobs-away": Unavailable,
+    "no-key": Unavailable,
     "busy": Unavailable,
     "held": Unavailable,
     "slow-request": Unavailable,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import cloudpickle
 
+from . import _large
 from ._binding import name_of
 from ._blame import largest_captured, path_to_unpicklable
 from ._envelope import ALIGNED_FROM, pack
@@ -138,9 +139,18 @@ class CallWriter:
     def write(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Buffer]:
         """The envelope of one call, as parts to be sent one after the other."""
         frames = dump_args(args, kwargs)
+        self._warn_of_size(frames, args, kwargs)
         if len(frames) == 1 and len(frames[0][1]) < ALIGNED_FROM:
             return [self._before(frames), frames[0][1]]
         return self._pack(frames)
+
+    def _warn_of_size(
+        self, frames: list[tuple[str, Buffer]], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        size = size_of([body for _, body in frames])
+        if size > _large.WARN_ARGUMENTS:
+            text = _large.advice(self.function, size, args, kwargs)
+            warnings.warn(text, UserWarning, stacklevel=_caller())
 
     def _before(self, frames: list[tuple[str, Buffer]]) -> bytes:
         """What stands before a small last frame: it follows from its size alone."""

@@ -1,0 +1,99 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/api/secrets"
+	"github.com/mlq-dev/mlq/internal/envelope"
+	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// attemptSecrets answers GET /jobs/{id}/attempts/{n}/secrets?fence=: the values of
+// the secrets that a job named, by variable, to the agent that is about to start it.
+// It is the only answer that has values. Whose secrets and which ones is read from the
+// spec, which no agent can write.
+func (s *Server) attemptSecrets(c *call) error {
+	job, err := s.startingHere(c)
+	if err != nil {
+		return err
+	}
+	spec, err := s.scheduler.Spec(c.ctx(), job.ID)
+	if err != nil {
+		return err
+	}
+	p, err := s.wholeRequest(c.ctx(), spec)
+	if err != nil {
+		return err
+	}
+	values, err := s.opts.Secrets.Values(c.ctx(), spec.User, p.SecretNames())
+	if missing, ok := errors.AsType[*secrets.MissingError](err); ok {
+		return refuseField(CodeUnknownSecret, "/secrets", fmt.Sprintf("the secret %s was removed before the job started", missing.Name))
+	}
+	if err != nil {
+		return err
+	}
+	variables := make(map[string]string, len(p.Request.Secrets))
+	for variable, name := range p.Request.Secrets {
+		variables[variable] = values[name]
+	}
+	return s.write(c, http.StatusOK, map[string]map[string]string{"variables": variables})
+}
+
+// startingHere is the job in the path if its attempt is leased to the host of who asks
+// and has not started: after that nobody needs to ask again.
+func (s *Server) startingHere(c *call) (scheduler.Job, error) {
+	ref, n, err := c.leaseOfPath()
+	if err != nil {
+		return scheduler.Job{}, err
+	}
+	job, err := s.scheduler.Job(c.ctx(), ref.Job)
+	if err != nil {
+		return job, err
+	}
+	a := job.Attempt()
+	switch {
+	case job.State != scheduler.Leased || a == nil || a.N != n || a.Fence != ref.Fence:
+		return job, scheduler.ErrStale
+	case c.who.Role != auth.RoleAdmin && !isHostOf(a.Host, c.who.User):
+		return job, refuse(CodeForbidden, "the lease is another host's than the token's")
+	}
+	return job, nil
+}
+
+// isHostOf reports whether a host's name is that of a token, or of one of its devices (NAME@DEVICE).
+func isHostOf(host, name string) bool {
+	return host == name || len(host) > len(name) && host[:len(name)] == name && host[len(name)] == '@'
+}
+
+// wholeRequest parses a spec, wherever its body lies. Of an envelope the header is enough.
+func (s *Server) wholeRequest(ctx context.Context, spec scheduler.Spec) (*submission.Parsed, error) {
+	p, err := submission.Parse(spec.Media, spec.Body)
+	if err != nil || p.Call.Kind != submission.KindRef {
+		return p, err
+	}
+	ref := p.Call.Ref
+	body, err := s.opts.Blobs.Open(ctx, ref.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close() //nolint:errcheck // only read
+	content := io.NewSectionReader(body, 0, body.Size)
+	if ref.Media == scheduler.MediaEnvelope {
+		h, err := envelope.ReadHeader(content)
+		if err != nil {
+			return nil, err
+		}
+		return submission.FromHeader(h)
+	}
+	text, err := io.ReadAll(content)
+	if err != nil {
+		return nil, fmt.Errorf("read the spec: %w", err)
+	}
+	return submission.Parse(ref.Media, text)
+}

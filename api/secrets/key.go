@@ -1,0 +1,193 @@
+package secrets
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+const keyBytes = 32 // AES-256
+
+// key seals and opens.
+type key struct {
+	id   string // tells keys apart, and nothing of the key
+	gcm  cipher.AEAD
+	text string // as in the file
+}
+
+func newKey(raw []byte) (*key, error) {
+	block, err := aes.NewCipher(raw)
+	if err != nil {
+		return nil, err
+	}
+	// It draws a nonce of 96 bits for each seal; secrets are set by hand, far fewer than 2^32 times.
+	gcm, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(append([]byte("id of a key of MLQ's secrets\n"), raw...))
+	return &key{id: hex.EncodeToString(sum[:6]), gcm: gcm, text: hex.EncodeToString(raw)}, nil
+}
+
+// binding is what a seal is good for.
+func binding(user, name string) []byte { return []byte("mlq secret\x00" + user + "\x00" + name) }
+
+func (k *key) seal(user, name, value string) []byte {
+	return k.gcm.Seal(nil, nil, []byte(value), binding(user, name)) //nolint:gosec // the nonce is drawn within
+}
+
+// keyFile is the file of the keys: one a line, 64 hexadecimal digits, first the one
+// that seals, then older ones that only open. Lines that begin with # are comments.
+type keyFile struct {
+	path string
+
+	mu   sync.Mutex
+	keys []*key // nil: not read yet, or there is none
+}
+
+// all reads the file where that was not done yet.
+func (f *keyFile) all() ([]*key, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.keys != nil {
+		return f.keys, nil
+	}
+	var err error
+	f.keys, err = readKeys(f.path)
+	return f.keys, err
+}
+
+func readKeys(path string) (keys []*key, err error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = private(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	for n, line := range strings.Split(string(text), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		raw, err := hex.DecodeString(line)
+		if err != nil || len(raw) != keyBytes { // err would repeat what may be a key
+			return nil, fmt.Errorf("%w: %s, line %d: want 64 hexadecimal digits", ErrKey, path, n+1)
+		}
+		k, err := newKey(raw)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrKey, err)
+		}
+		keys = append(keys, k)
+	}
+	if keys == nil {
+		return nil, fmt.Errorf("%w: %s has none", ErrKey, path)
+	}
+	return keys, nil
+}
+
+// private: a key that others can read is none.
+func private(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		err = fmt.Errorf("%s can be read by others: chmod 600 %s", path, path)
+	}
+	return err
+}
+
+// sealing is the key with this id, which the store names; "" is the first secret of
+// all, whose key is the file's first or made now.
+func (f *keyFile) sealing(id string) (*key, error) {
+	keys, err := f.all()
+	if err != nil {
+		return nil, err
+	}
+	if id != "" {
+		return f.find(keys, id)
+	}
+	if len(keys) > 0 {
+		return keys[0], nil
+	}
+	return f.make()
+}
+
+func (f *keyFile) find(keys []*key, id string) (*key, error) {
+	for _, k := range keys {
+		if k.id == id {
+			return k, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: secrets are sealed with the key %s, which is not in this server's %s; give it the file of the server that set them",
+		ErrKey, id, filepath.Base(f.path))
+}
+
+// make writes the first key. It is on disk before anything is sealed with it.
+func (f *keyFile) make() (*key, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.keys != nil {
+		return f.keys[0], nil // another caller was faster
+	}
+	raw := make([]byte, keyBytes)
+	rand.Read(raw) //nolint:errcheck // never fails
+	k, err := newKey(raw)
+	if err == nil {
+		err = writeNew(f.path, k.text+"\n")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	f.keys = []*key{k}
+	return k, nil
+}
+
+// writeNew writes a file that nobody else can read. It appears whole, and never in
+// place of one that is there: servers may share it.
+func writeNew(path, text string) error {
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name()) //nolint:errcheck // a name too many for the same file
+	_, err = file.WriteString(text)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(file.Name(), path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// open opens a record as that secret of that user.
+func (f *keyFile) open(user, name string, r *record) (string, error) {
+	keys, err := f.all()
+	if err != nil {
+		return "", err
+	}
+	k, err := f.find(keys, r.Key)
+	if err != nil {
+		return "", err
+	}
+	value, err := k.gcm.Open(nil, nil, r.Box, binding(user, name))
+	if err != nil {
+		return "", fmt.Errorf("the record of the secret %s was changed in the store: %w", name, err)
+	}
+	return string(value), nil
+}
