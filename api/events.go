@@ -61,6 +61,15 @@ func (st *stream) beat() error {
 	return st.c.FlushError()
 }
 
+// hint says that something happened to jobs that the reader may not see: who has
+// which device, and the queue, may have changed.
+func (st *stream) hint() error {
+	if _, err := st.c.Write([]byte(": others\n\n")); err != nil {
+		return err
+	}
+	return st.c.FlushError()
+}
+
 // jobEvents answers GET /jobs/{id}/events: the job's history, then what
 // happens, until it has ended. The history follows from the job's record, so
 // every server tells the same with the same ids.
@@ -281,6 +290,9 @@ func (s *Server) sendEvents(c *call, st *stream, after store.EntryID) (int, stor
 	}
 	if told {
 		return len(events), after, st.c.FlushError()
+	}
+	if len(events) > 0 {
+		return len(events), after, st.hint()
 	}
 	return len(events), after, st.beat()
 }

@@ -43,7 +43,7 @@ func (g guard) check(r *http.Request) error {
 	if !g.host(r) {
 		return refuse(CodeWrongHost, "the Host header names another server; use --public-url to add a name")
 	}
-	if !g.origin(r) {
+	if !g.origin(r) && !opensPage(r) {
 		return refuse(CodeForeignOrigin, "the request comes from another origin; use --allow-origin to allow it")
 	}
 	if len(r.Header["Content-Encoding"]) > 0 {
@@ -96,6 +96,12 @@ func (g guard) origin(r *http.Request) bool {
 		return false
 	}
 	return slices.Contains(g.origins, origins[0]) || sameOrigin(origins[0], r)
+}
+
+// opensPage: a link on another site leads to the page. It is the same for
+// everybody; only following the link reaches it, not a script over there.
+func opensPage(r *http.Request) bool {
+	return r.URL.Path == "/" && r.Method == http.MethodGet && len(r.Header["Origin"]) == 0 && r.Header.Get("Sec-Fetch-Mode") == "navigate"
 }
 
 func sameOrigin(origin string, r *http.Request) bool {

@@ -115,6 +115,8 @@ func routes() []route {
 		{method: "GET", pattern: "/healthz", roles: anyone, handle: (*Server).healthz},
 		{method: "GET", pattern: "/readyz", roles: anyone, handle: (*Server).readyz},
 		{method: "GET", pattern: "/openapi.yaml", roles: anyone, handle: (*Server).openAPI},
+		{method: "GET", pattern: "/", roles: anyone, handle: (*Server).getPage},
+		{method: "GET", pattern: "/web/{file}", roles: anyone, handle: (*Server).getPageFile},
 	}
 }
 
@@ -124,7 +126,7 @@ func public(path string) bool {
 	case "/healthz", "/readyz", "/openapi.yaml", "/join":
 		return true
 	}
-	return false
+	return ofPage(path)
 }
 
 // router builds the routes. HEAD is GET without the body.
