@@ -50,11 +50,7 @@ func (s *Server) addHost(c *call) error {
 		return err
 	}
 	s.log.Info().Str("by", c.who.User).Str("host", name).Msg("host may join")
-	w := Admission{Host: name, Code: code, Expires: expires}
-	if s.opts.PublicURL != nil {
-		w.URL = strings.TrimRight(s.opts.PublicURL.String(), "/")
-	}
-	return s.write(c, http.StatusCreated, w)
+	return s.write(c, http.StatusCreated, Admission{Host: name, Code: code, Expires: expires, URL: s.publicURL()})
 }
 
 // join answers POST /join {code, token}: the code lets the machine's token in.
@@ -88,7 +84,7 @@ func (s *Server) removeHost(c *call) error {
 		return err
 	}
 	if len(jobs) > 0 && !force {
-		return refuse(CodeHostBusy, fmt.Sprintf("%s run there; drain the host and wait, or force it and lose them", jobList(jobs)))
+		return refuse(CodeHostBusy, fmt.Sprintf("it has work: %s; drain the host and wait, or force it and lose them", jobList(jobs)))
 	}
 	tokens, err := s.opts.Tokens.RemoveHost(c.ctx(), name)
 	if errors.Is(err, auth.ErrNotFound) {

@@ -56,7 +56,7 @@ func TestHostJoinsAndGoes(t *testing.T) {
 
 	l := w.start(w.submit(w.ana, `{"msg":1}`), 0) // an agent node1 works
 	p := w.refused(w.do(w.admin, "DELETE", "/hosts/node1", nil), 409, "host-busy")
-	if !strings.Contains(p.Detail, "job 1 ") {
+	if !strings.Contains(p.Detail, "job 1;") {
 		t.Errorf("which jobs run there: %s", p.Detail)
 	}
 	w.refused(w.do(w.admin, "DELETE", "/hosts/node1?force=1", nil), 400, api.CodeBadRequest)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/mlq-dev/mlq/api/auth"
 )
@@ -15,6 +16,15 @@ type Whoami struct {
 	MaxDevices int       `json:"max_devices,omitempty"`   // at once; 0: no limit
 	MaxTimeout float64   `json:"max_timeout_s,omitempty"` // seconds of one job; 0: no limit
 	Version    string    `json:"version"`                 // of the server
+	URL        string    `json:"url,omitempty"`           // how users name the server, if it knows
+}
+
+// publicURL is how users name this server, "" where that was not said.
+func (s *Server) publicURL() string {
+	if s.opts.PublicURL == nil {
+		return ""
+	}
+	return strings.TrimRight(s.opts.PublicURL.String(), "/")
 }
 
 // whoami answers GET /whoami.
@@ -24,7 +34,7 @@ func (s *Server) whoami(c *call) error {
 		return err
 	}
 	return s.write(c, http.StatusOK, Whoami{
-		User: c.who.User, Role: c.who.Role, Unix: c.who.Unix, Version: s.opts.Version,
+		User: c.who.User, Role: c.who.Role, Unix: c.who.Unix, Version: s.opts.Version, URL: s.publicURL(),
 		MaxQueued: limits.MaxQueued, MaxDevices: limits.MaxDevices, MaxTimeout: limits.Timeouts().Max.Seconds(),
 	})
 }

@@ -47,6 +47,8 @@ func newAgent(io streams) *cobra.Command {
 	}
 	bindStore(cmd, &a.store, &a.namespace, "default: none, the server is asked")
 	a.server = bindServer(cmd)
+	envFileFlag(cmd.Flags())
+	cmd.AddCommand(newJoin(io))
 	a.data, a.timeScale = dataFlag(cmd), timeScaleFlag(cmd)
 	a.log, a.agent = bindLog(cmd, zerolog.InfoLevel, "json"), bindAgent(cmd)
 	return cmd

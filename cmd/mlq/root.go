@@ -28,11 +28,16 @@ shared host: one job at a time per GPU, each result once.
 Start with "mlq dev" on one machine; then "mlq submit", "mlq run" and "mlq jobs".
 Which server and with which token is said by flags, variables or the file
 ~/.config/mlq/config.toml (url, token_file, tls_fingerprint), in this order.`,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		Args:              cobra.ArbitraryArgs,
-		RunE:              unknownCommand,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return readVariables(cmd) },
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.ArbitraryArgs,
+		RunE:          unknownCommand,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := readEnvFile(cmd); err != nil {
+				return err
+			}
+			return readVariables(cmd)
+		},
 	}
 	root.SetIn(io.in)
 	root.SetOut(io.out)
@@ -45,8 +50,8 @@ Which server and with which token is said by flags, variables or the file
 	)
 	add(root, io, groupRun, newDev, newServe, newAgent)
 	add(root, io, groupJobs, newSubmit, newRun, newJobs, newJob, newResult, newFiles, newLogs, newCancel, newRequeue, newWhy, newSecret)
-	add(root, io, groupAdmin, newQueue, newGPUs, newHosts, newLease, newDrain, newUser, newUsers, newToken)
-	add(root, io, "", newVersion, newSlot)
+	add(root, io, groupAdmin, newQueue, newGPUs, newHosts, newHost, newLease, newDrain, newUser, newUsers, newToken)
+	add(root, io, "", newLogin, newLogout, newWhoami, newVersion, newSlot)
 	root.SetHelpCommand(newHelp(root))
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.InitDefaultCompletionCmd()

@@ -19,7 +19,7 @@ const maxSecretInput = 1 << 20
 func readSecret(ctx context.Context, s streams, file, name string) (string, error) {
 	if file == "" {
 		if in, ok := s.in.(*os.File); ok && term.IsTerminal(int(in.Fd())) {
-			return askSecret(ctx, s, in, name)
+			return askHidden(ctx, s, in, "value of "+name)
 		}
 		return readSecretFrom(s.in, "standard input")
 	}
@@ -43,14 +43,14 @@ func readSecretFrom(r io.Reader, what string) (string, error) {
 	return value, nil
 }
 
-// askSecret asks the terminal. A signal ends the asking, and gives the echo back.
-func askSecret(ctx context.Context, s streams, in *os.File, name string) (string, error) {
+// askHidden asks the terminal for what it does not show. A signal ends the asking, and gives the echo back.
+func askHidden(ctx context.Context, s streams, in *os.File, what string) (string, error) {
 	fd := int(in.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("this terminal: %w", err)
 	}
-	fmt.Fprintf(s.err, "value of %s (not shown): ", name)
+	fmt.Fprintf(s.err, "%s (not shown): ", what)
 	type answer struct {
 		text []byte
 		err  error
@@ -73,7 +73,7 @@ func askSecret(ctx context.Context, s streams, in *os.File, name string) (string
 			return "", failed("this terminal: %w", a.err)
 		}
 		if len(a.text) == 0 {
-			return "", failed("nothing was typed: that is no secret")
+			return "", failed("nothing was typed")
 		}
 		return string(a.text), nil
 	}

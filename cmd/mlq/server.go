@@ -132,7 +132,7 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 	scheme := "http"
 	var secure *tls.Config
 	if c.tls != nil {
-		if secure, s.fingerprint, err = c.tls.config(c.data); err != nil {
+		if secure, s.fingerprint, err = c.tls.config(c.data, namesOf(c.listen, c.publicURL)); err != nil {
 			return err
 		}
 		if secure != nil {

@@ -7,13 +7,10 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -63,11 +60,11 @@ func (t *tlsFlags) check(listen string) error {
 }
 
 // config is nil where no TLS is wanted; else it comes with the certificate's fingerprint.
-func (t *tlsFlags) config(data *dataFolder) (*tls.Config, string, error) {
+func (t *tlsFlags) config(data *dataFolder, names certificateNames) (*tls.Config, string, error) {
 	if t.cert == "" && !t.selfSigned {
 		return nil, "", nil
 	}
-	pair, err := t.load(data)
+	pair, err := t.load(data, names)
 	if err != nil {
 		return nil, "", err
 	}
@@ -78,11 +75,11 @@ func (t *tlsFlags) config(data *dataFolder) (*tls.Config, string, error) {
 	}, fingerprint(pair), nil
 }
 
-func (t *tlsFlags) load(data *dataFolder) (tls.Certificate, error) {
+func (t *tlsFlags) load(data *dataFolder, names certificateNames) (tls.Certificate, error) {
 	cert, key := t.cert, t.key
 	if t.selfSigned {
 		cert, key = data.join("tls", "cert.pem"), data.join("tls", "key.pem")
-		if err := selfSign(data.join("tls"), cert, key); err != nil {
+		if err := selfSign(data.join("tls"), cert, key, names); err != nil {
 			return tls.Certificate{}, fmt.Errorf("self-signed certificate: %w", err)
 		}
 	}
@@ -102,9 +99,9 @@ func fingerprint(pair tls.Certificate) string {
 	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
 }
 
-// selfSign makes a certificate for this host's names, once: a new one at each
-// start would make every client ask again.
-func selfSign(dir, cert, key string) error {
+// selfSign makes a certificate, once: a new one at each start would make every
+// client ask again.
+func selfSign(dir, cert, key string, names certificateNames) error {
 	if _, err := os.Stat(cert); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -115,7 +112,7 @@ func selfSign(dir, cert, key string) error {
 	if err != nil {
 		return err
 	}
-	template := certificateTemplate()
+	template := names.certificate(time.Now())
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
 		return err
@@ -129,24 +126,6 @@ func selfSign(dir, cert, key string) error {
 		return err
 	}
 	return writePEM(cert, "CERTIFICATE", der)
-}
-
-func certificateTemplate() *x509.Certificate {
-	now := time.Now()
-	names := []string{"localhost"}
-	if name, err := os.Hostname(); err == nil {
-		names = append(names, name)
-	}
-	return &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()),
-		Subject:      pkix.Name{CommonName: "mlq on " + names[len(names)-1]},
-		NotBefore:    now.Add(-time.Hour),
-		NotAfter:     now.AddDate(10, 0, 0),
-		KeyUsage:     x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:     names,
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-	}
 }
 
 func writePEM(path, kind string, bytes []byte) error {

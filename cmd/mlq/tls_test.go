@@ -35,11 +35,11 @@ func TestSelfSignedStaysTheSame(t *testing.T) {
 	}
 	defer data.close()
 	flags := tlsFlags{selfSigned: true}
-	first, err := flags.load(data)
+	first, err := flags.load(data, certificateNames{hosts: []string{"localhost"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := flags.load(data)
+	second, err := flags.load(data, certificateNames{hosts: []string{"localhost"}})
 	if err != nil || fingerprint(first) != fingerprint(second) {
 		t.Errorf("a second start made another certificate: %v", err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/api/auth"
 )
 
 func newToken(io streams) *cobra.Command {
@@ -58,10 +60,27 @@ func newTokenCreate(io streams) *cobra.Command {
 		if *output == "json" {
 			return printJSON(io.out, made)
 		}
-		_, err = fmt.Fprintln(io.out, made.Text)
-		return err
+		if _, err = fmt.Fprintln(io.out, made.Text); err != nil || made.Role != auth.RoleUser && made.Role != auth.RoleAdmin {
+			return err
+		}
+		return sayLogin(cmd.Context(), io, r)
 	}
 	return cmd
+}
+
+// sayLogin says what the user does with the token, beside it: standard output
+// is the token alone.
+func sayLogin(ctx context.Context, io streams, r *remote) error {
+	me, _, err := r.whoami(ctx)
+	if err != nil {
+		return err
+	}
+	at := r.addressOf(me.URL)
+	if warning := at.warning(); warning != "" {
+		fmt.Fprintln(io.err, "mlq:", warning)
+	}
+	_, err = fmt.Fprintf(io.err, "its user logs in with it: mlq login %s%s\n", at.url, at.flag())
+	return err
 }
 
 func newTokenList(io streams) *cobra.Command {
