@@ -307,9 +307,9 @@ func TestLostAnswers(t *testing.T) {
 }
 
 // Two agents with one name: the older one kills its jobs and ends with an error.
-func TestTwoAgentsWithOneName(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, 10)
+func TestTwoAgentsWithOneName(t *testing.T) { bothWays(t, 10, testTwoAgentsWithOneName) }
+
+func testTwoAgentsWithOneName(t *testing.T, w *world) {
 	first := w.start("h1", "cpu:1", nil)
 	g := w.gate()
 	pid := g.running(1)
@@ -349,9 +349,9 @@ func TestDataFolderIsOneAgents(t *testing.T) {
 }
 
 // The lease moves on while the job ends: what the old attempt brings is thrown away.
-func TestStaleFinish(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, 1)
+func TestStaleFinish(t *testing.T) { bothWays(t, 1, testStaleFinish) }
+
+func testStaleFinish(t *testing.T, w *world) {
 	w.start("h1", "cpu:1", nil)
 	g := w.gate()
 	old := g.running(1)

@@ -18,6 +18,7 @@ func TestJobThereAndBack(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) *world{
 		"in memory": func(t *testing.T) *world { return newWorld(t, 1) },
 		"on Redis":  func(t *testing.T) *world { return newRedisWorld(t, 1, nil) },
+		"on HTTPS":  func(t *testing.T) *world { return newHTTPSWorld(t, 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -42,9 +43,9 @@ func TestJobThereAndBack(t *testing.T) {
 	}
 }
 
-func TestCancelWithGrace(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, 1)
+func TestCancelWithGrace(t *testing.T) { bothWays(t, 1, testCancelWithGrace) }
+
+func testCancelWithGrace(t *testing.T, w *world) {
 	w.start("h1", "cpu:1", nil)
 	path := filepath.Join(t.TempDir(), "p")
 	source := `
@@ -73,9 +74,9 @@ def f(path):
 	}
 }
 
-func TestRevokeToRunAgain(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, 1)
+func TestRevokeToRunAgain(t *testing.T) { bothWays(t, 1, testRevokeToRunAgain) }
+
+func testRevokeToRunAgain(t *testing.T, w *world) {
 	w.start("h1", "cpu:1", nil)
 	w.start("h2", "cpu:1", nil)
 	g := w.gate()
@@ -118,8 +119,10 @@ func TestDrainWaitsForTheJob(t *testing.T) {
 }
 
 func TestStopLeavesTheJobToTheNextAgent(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, 1)
+	bothWays(t, 1, testStopLeavesTheJobToTheNextAgent)
+}
+
+func testStopLeavesTheJobToTheNextAgent(t *testing.T, w *world) {
 	h := w.start("h1", "cpu:1", nil)
 	g := w.gate()
 	pid := g.running(1)
@@ -134,9 +137,9 @@ func TestStopLeavesTheJobToTheNextAgent(t *testing.T) {
 	}
 }
 
-func TestFilesProgressAndLog(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, 1)
+func TestFilesProgressAndLog(t *testing.T) { bothWays(t, 1, testFilesProgressAndLog) }
+
+func testFilesProgressAndLog(t *testing.T, w *world) {
 	w.start("h1", "cpu:1", nil)
 	source := `
 import mlq, os
@@ -177,9 +180,9 @@ def f(msg):
 	}
 }
 
-func TestErrorOfAJob(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, 1)
+func TestErrorOfAJob(t *testing.T) { bothWays(t, 1, testErrorOfAJob) }
+
+func testErrorOfAJob(t *testing.T, w *world) {
 	w.start("h1", "cpu:1", nil)
 	id := w.submit(call("def f(msg):\n    raise ValueError('no good')", nil))
 	job := w.awaitState(id, scheduler.Failed)
@@ -188,9 +191,9 @@ func TestErrorOfAJob(t *testing.T) {
 	}
 }
 
-func TestServerAway(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, 10)
+func TestServerAway(t *testing.T) { bothWays(t, 10, testServerAway) }
+
+func testServerAway(t *testing.T, w *world) {
 	w.start("h1", "cpu:1", nil)
 	needs := w.submit(`{"msg": 20, "functions": ["double"]}`)
 	w.awaitState(needs, scheduler.Failed) // not registered: rejected in words

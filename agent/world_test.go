@@ -18,7 +18,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/agent"
+	"github.com/mlq-dev/mlq/agent/agenttest"
 	"github.com/mlq-dev/mlq/agent/pyenv"
+	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/api/agentclient"
+	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/internal/redistest"
@@ -40,6 +44,7 @@ type world struct {
 	store store.Store
 	sched *scheduler.Scheduler
 	shelf *shelf
+	https *agenttest.HTTPS // what agents ask; nil: they have the store
 	scale int
 }
 
@@ -65,6 +70,33 @@ func newRedisWorld(t testing.TB, scale int, server *redistest.Server) *world {
 		t.Fatal(err)
 	}
 	return w.open()
+}
+
+// newHTTPSWorld has it embedded, and agents ask a server.
+func newHTTPSWorld(t testing.TB, scale int) *world {
+	t.Helper()
+	w := (&world{t: t, store: openers["embedded"](t), scale: scale}).open()
+	w.https = agenttest.Serve(t, api.Options{Scheduler: w.sched, Store: w.store, Blobs: w.shelf.blobs})
+	return w
+}
+
+// bothWays runs a test with agents on the store itself, and with agents that
+// have a server only.
+func bothWays(t *testing.T, scale int, test func(*testing.T, *world)) {
+	for name, open := range map[string]func(testing.TB, int) *world{"on the store": newWorld, "over HTTPS": newHTTPSWorld} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t, scale))
+		})
+	}
+}
+
+// scheduler is that of a host's agent.
+func (w *world) scheduler(host string) agent.Scheduler {
+	if w.https != nil {
+		return w.https.Agent(host)
+	}
+	return w.sched
 }
 
 func (w *world) open() *world {
@@ -122,7 +154,7 @@ func (w *world) start(name, gpus string, change func(*agent.Options)) *host {
 func (h *host) run(change func(*agent.Options)) {
 	h.w.t.Helper()
 	joined := make(chan struct{}, 16)
-	o, err := hostOptions(h.name, h.data, h.gpus, h.w.sched, h.w.shelf.http.URL, python)
+	o, err := hostOptions(h.name, h.data, h.gpus, h.w.scheduler(h.name), h.w.shelf.http.URL, python)
 	if err != nil {
 		h.w.t.Fatal(err)
 	}
@@ -188,7 +220,7 @@ func hostOptions(name, data, gpus string, s agent.Scheduler, url string, python 
 	}, nil
 }
 
-// spawn runs an agent in a process of its own. Redis worlds only.
+// spawn runs an agent in a process of its own. Not with a store in memory.
 func (w *world) spawn(name, gpus string) *host {
 	w.t.Helper()
 	h := &host{w: w, name: name, gpus: gpus, data: w.t.TempDir()}
@@ -204,7 +236,14 @@ func (h *host) respawn() {
 		h.w.t.Fatal(err)
 	}
 	h.out = &bytes.Buffer{}
-	h.cmd = exec.Command(self, asAgent, h.name, h.data, h.gpus, h.w.url, h.w.shelf.http.URL, strconv.Itoa(h.w.scale), python.Path)
+	place := h.w.url
+	if h.w.https != nil {
+		place = h.w.https.URL()
+	}
+	h.cmd = exec.Command(self, asAgent, h.name, h.data, h.gpus, place, h.w.shelf.http.URL, strconv.Itoa(h.w.scale), python.Path)
+	if h.w.https != nil {
+		h.cmd.Env = append(os.Environ(), childToken+"="+h.w.https.Token(h.name, auth.RoleAgent), childTrust+"="+h.w.https.CertificateFile())
+	}
 	h.cmd.Stderr = h.out
 	ready, err := h.cmd.StdoutPipe()
 	if err != nil {
@@ -242,16 +281,12 @@ func runChild(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	st, err := redisstore.Open(ctx, storeURL)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
 	log := zerolog.New(os.Stderr).With().Timestamp().Logger()
-	s, err := scheduler.New(st, scheduler.Options{Timing: scheduler.DefaultTiming().Scale(scale), Log: log})
+	s, done, err := childScheduler(ctx, name, storeURL, scheduler.Options{Timing: scheduler.DefaultTiming().Scale(scale), Log: log})
 	if err != nil {
 		return err
 	}
+	defer done()
 	o, err := hostOptions(name, data, gpus, s, server, pyenv.Candidate{Name: pyenv.Default, Path: args[6]})
 	if err != nil {
 		return err
@@ -264,6 +299,28 @@ func runChild(ctx context.Context, args []string) error {
 	}
 	defer a.Close()
 	return a.Run(ctx)
+}
+
+// Variables of a child that asks a server.
+const (
+	childToken = "AGENT_TEST_TOKEN"
+	childTrust = "AGENT_TEST_CERTIFICATE"
+)
+
+// childScheduler is on a Redis, or asks a server.
+func childScheduler(ctx context.Context, name, place string, o scheduler.Options) (agent.Scheduler, func() error, error) {
+	if strings.HasPrefix(place, "https://") {
+		client, err := agenttest.ClientFor(os.Getenv(childTrust))
+		return agentclient.New(agentclient.Options{
+			Server: place, Token: os.Getenv(childToken), Host: name, HTTP: client, Timing: o.Timing,
+		}), func() error { return nil }, err
+	}
+	st, err := redisstore.Open(ctx, place)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := scheduler.New(st, o)
+	return s, st.Close, err
 }
 
 // slots finds the processes of the host's slots by their command line.
