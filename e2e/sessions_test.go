@@ -25,7 +25,7 @@ import (
 //	redis                start a Redis; $REDIS is its URL with a new namespace
 //	eventually RE ARG…   run mlq ARG… until its output matches RE
 //	exits CODE ARG…      run mlq ARG…; it must end with this exit code
-//	said NAME RE VAR     VAR is what the group in RE matches in the daemon's output
+//	said NAME RE VAR     VAR is what the group in RE matches in the daemon's output or log
 //	alone DIR            no process has DIR in its command line any more
 //
 // $PYTHON is an interpreter that can run jobs.
@@ -171,16 +171,17 @@ func alone(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(eventually(20*time.Second, func() error { return noProcessOf(ts.MkAbs(args[0])) }))
 }
 
-// said waits for a line of a daemon's output and keeps a part of it.
+// said waits for a line of a daemon's output or log and keeps a part of it.
 func said(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: said NAME RE VAR")
 	}
 	d, want := named(ts, args[:1]), regexp.MustCompile("(?m)"+args[1])
 	ts.Check(eventually(startPatience, func() error {
-		found := want.FindStringSubmatch(d.out.String())
+		text := d.out.String() + d.log.String()
+		found := want.FindStringSubmatch(text)
 		if found == nil {
-			return fmt.Errorf("no match for %s in:\n%s", want, d.out.String())
+			return fmt.Errorf("no match for %s in:\n%s", want, text)
 		}
 		ts.Setenv(args[2], found[1])
 		return nil

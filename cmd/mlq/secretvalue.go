@@ -18,7 +18,7 @@ const maxSecretInput = 1 << 20
 // the end is not a part of it.
 func readSecret(ctx context.Context, s streams, file, name string) (string, error) {
 	if file == "" {
-		if in, ok := s.in.(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+		if in, ok := s.in.(*os.File); ok && isTerminal(in) {
 			return askHidden(ctx, s, in, "value of "+name)
 		}
 		return readSecretFrom(s.in, "standard input")
