@@ -34,6 +34,7 @@ type Host struct {
 	Version        string            `json:"version"`
 	State          string            `json:"state"` // "ok", "drained" or "lost"
 	DrainedBy      string            `json:"drained_by,omitempty"`
+	DrainDeadline  *Deadline         `json:"drain_deadline,omitempty"`
 	Renewed        time.Time         `json:"renewed"`
 	LeaseUntil     time.Time         `json:"lease_until"`
 	Reported       time.Time         `json:"reported"`
@@ -59,15 +60,19 @@ type Environment struct {
 // Device is a device, and who has it. Everybody sees who, since when and until
 // when; names, arguments, logs and results are their owner's.
 type Device struct {
-	UUID      string          `json:"uuid"`
-	Host      string          `json:"host"`
-	Index     int             `json:"index"`
-	Kind      gpu.Kind        `json:"kind"`
-	Model     string          `json:"model"`
-	Memory    int64           `json:"memory"` // bytes
-	MinCC     int             `json:"compute_capability,omitempty"`
-	State     gpu.State       `json:"state"`
-	Reason    string          `json:"reason,omitempty"`
+	UUID   string    `json:"uuid"`
+	Host   string    `json:"host"`
+	Index  int       `json:"index"`
+	Kind   gpu.Kind  `json:"kind"`
+	Model  string    `json:"model"`
+	Memory int64     `json:"memory"` // bytes
+	MinCC  int       `json:"compute_capability,omitempty"`
+	State  gpu.State `json:"state"`
+	Reason string    `json:"reason,omitempty"`
+	// DrainedBy: who closed it or its host, and why.
+	DrainedBy     string    `json:"drained_by,omitempty"`
+	DrainDeadline *Deadline `json:"drain_deadline,omitempty"`
+
 	Since     time.Time       `json:"since,omitzero"`
 	Used      int64           `json:"used"` // bytes
 	User      string          `json:"user,omitempty"`
@@ -125,7 +130,7 @@ func (c *call) wireHost(h *scheduler.Host, holders map[string]*scheduler.Lease) 
 		Host: h.Host, Version: h.Version, State: hostState(h), DrainedBy: h.DrainedBy, Renewed: h.Renewed,
 		LeaseUntil: h.LeaseUntil, Reported: h.Reported, Labels: h.Labels, Isolation: h.Isolation, RunAs: h.RunAs,
 		Environments: make([]Environment, len(h.Environments)), Devices: make([]Device, len(h.Devices)),
-		DrainedDevices: h.DrainedDevices,
+		DrainedDevices: h.DrainedDevices, DrainDeadline: deadlineOf(h, ""),
 	}
 	for i, e := range h.Environments {
 		w.Environments[i] = Environment(e)
@@ -151,9 +156,7 @@ func (c *call) wireDevice(h *scheduler.Host, d *scheduler.DeviceReport, lease *s
 		UUID: d.UUID, Host: h.Host, Index: d.Index, Kind: d.Kind, Model: d.Model, Memory: d.Memory,
 		MinCC: d.ComputeCapability, State: d.State, Reason: d.Reason, Since: d.Since, Used: d.Used,
 	}
-	if by, ok := h.DrainedDevices[d.UUID]; ok && w.State == gpu.Free {
-		w.State, w.Reason = gpu.Drained, by
-	}
+	w.drained(h)
 	if lease == nil {
 		return w
 	}
@@ -162,43 +165,6 @@ func (c *call) wireDevice(h *scheduler.Host, d *scheduler.DeviceReport, lease *s
 		w.Job = lease.Job
 	}
 	return w
-}
-
-// drain answers POST /hosts/{host}/drain and /undrain.
-func drain(on bool) handler {
-	return func(s *Server, c *call) error { return s.drain(c, c.param("host"), "", on) }
-}
-
-// drainDevice answers POST /gpus/{uuid}/drain and /undrain.
-func drainDevice(on bool) handler {
-	return func(s *Server, c *call) error {
-		uuid := c.param("uuid")
-		hosts, err := s.scheduler.Hosts(c.ctx())
-		if err != nil {
-			return err
-		}
-		for _, h := range hosts {
-			if slices.ContainsFunc(h.Devices, func(d scheduler.DeviceReport) bool { return d.UUID == uuid }) {
-				return s.drain(c, h.Host, uuid, on)
-			}
-		}
-		return scheduler.ErrUnknownDevice
-	}
-}
-
-func (s *Server) drain(c *call, host, device string, on bool) error {
-	why, err := reasonParam(c)
-	if err != nil {
-		return err
-	}
-	if err := s.scheduler.Drain(c.ctx(), host, device, why, on); err != nil {
-		return err
-	}
-	body := map[string]any{"host": host, "drained": on}
-	if device != "" {
-		body["device"] = device
-	}
-	return s.write(c, http.StatusOK, body)
 }
 
 // Waiting is a place in the queue as everybody sees it.

@@ -24,6 +24,7 @@ type Event struct {
 	State    scheduler.State `json:"state,omitempty"`
 	Progress json.RawMessage `json:"progress,omitempty"`
 	LogBytes int64           `json:"log_bytes,omitempty"`
+	Closing  *Closing        `json:"closing,omitempty"`
 }
 
 // stream writes server-sent events. It keeps no queue for a slow reader: what
@@ -116,6 +117,7 @@ type jobWatch struct {
 	progress string
 	logBytes int64
 	notice   string
+	closing  scheduler.Closing
 	begun    bool
 }
 
@@ -145,16 +147,16 @@ func (w *jobWatch) send(st *stream, job *scheduler.Job) error {
 
 // live reports whether what has no place in the history has changed.
 func (w *jobWatch) live(job *scheduler.Job) bool {
-	said := notice(job)
-	changed := job.Progress != w.progress || job.LogBytes != w.logBytes || said != w.notice || !w.begun
-	w.progress, w.logBytes, w.notice, w.begun = job.Progress, job.LogBytes, said, true
+	said, closing := notice(job), closingNow(job)
+	changed := job.Progress != w.progress || job.LogBytes != w.logBytes || said != w.notice || closing != w.closing || !w.begun
+	w.progress, w.logBytes, w.notice, w.closing, w.begun = job.Progress, job.LogBytes, said, closing, true
 	return changed
 }
 
 func update(job *scheduler.Job) Event {
 	return Event{
 		Job: job.ID, Kind: "update", Text: notice(job), State: job.State,
-		Progress: progressJSON(job), LogBytes: job.LogBytes, Attempt: len(job.Attempts),
+		Progress: progressJSON(job), LogBytes: job.LogBytes, Attempt: len(job.Attempts), Closing: closingOf(job),
 	}
 }
 

@@ -49,7 +49,9 @@ type Job struct {
 	CancelRequested bool              `json:"cancel_requested,omitempty"`
 	CancelBy        string            `json:"cancel_by,omitempty"` // who, and why
 	// CancelThen is "requeue" where the job is to stop here and to wait again.
-	CancelThen   string          `json:"cancel_then,omitempty"`
+	CancelThen string `json:"cancel_then,omitempty"`
+	// Closing: where it runs is closed by a deadline, and it is stopped then.
+	Closing      *Closing        `json:"closing,omitempty"`
 	RequeueOf    scheduler.JobID `json:"requeue_of,omitempty"`
 	RequeuedAs   scheduler.JobID `json:"requeued_as,omitempty"`
 	LogBytes     int64           `json:"log_bytes"`
@@ -150,9 +152,10 @@ func (w *Job) attempt(j *scheduler.Job, a *scheduler.Attempt) {
 	w.Worker = &worker
 	w.ProcessingStarted = secondsPtr(a.Started)
 	if j.State.Active() {
+		w.Closing = closingOf(j)
 		w.Lease = &Lease{
 			Job: j.ID, Name: j.Name, User: j.User, Host: a.Host, Devices: a.Devices, Since: a.Claimed,
-			EndsBy: endsBy(a.Started, j.Timeout), State: j.State, Attempt: a.N,
+			EndsBy: a.EndsBy(j.Timeout), State: j.State, Attempt: a.N,
 		}
 	}
 }
@@ -173,13 +176,6 @@ func wireLease(l scheduler.Lease) Lease {
 		Job: l.Job, Name: l.Name, User: l.User, Host: l.Host, Devices: l.Devices, Since: l.Since,
 		Renewed: l.Renewed, LeaseUntil: l.LeaseUntil, EndsBy: l.EndsBy, State: l.State, Attempt: l.Attempt,
 	}
-}
-
-func endsBy(started time.Time, limit time.Duration) time.Time {
-	if started.IsZero() || limit <= 0 {
-		return time.Time{}
-	}
-	return started.Add(limit)
 }
 
 func seconds(t time.Time) float64 {

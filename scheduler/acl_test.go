@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/mlq-dev/mlq/internal/redistest"
 	"github.com/mlq-dev/mlq/scheduler"
@@ -44,7 +45,7 @@ func TestDocumentedUsers(t *testing.T) {
 	}
 	agent.must(agent.s.Progress(agent.ctx, leases[0], "50"))
 	server.must(server.s.LogLength(server.ctx, leases[0], 10))
-	server.must(server.s.Drain(server.ctx, "a", "", "new driver", true))
+	server.drain(scheduler.Drain{Host: "a", By: "new driver", In: time.Hour})
 	_, _, err = server.s.Revoke(server.ctx, ids[2], "cancel", "by an admin")
 	server.must(err)
 	for _, a := range h.renew(leases...).Answers {
@@ -64,7 +65,9 @@ func TestDocumentedUsers(t *testing.T) {
 		t.Errorf("the result is %q, %v", data, err)
 	}
 	h.join(nil, nil) // a restarted agent
-	server.must(server.s.Drain(server.ctx, "a", "", "", false))
+	server.must(server.s.Undrain(server.ctx, "a", ""))
+	_, err = server.s.KeepDrains(server.ctx)
+	server.must(err)
 	_, _, err = server.s.Cancel(server.ctx, ids[1], "ana") // its host must not have it again yet
 	server.must(err)
 	again := server.submit("ana", func(s *scheduler.Submission) { s.Request.Retries = 1 })

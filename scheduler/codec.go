@@ -79,6 +79,15 @@ type attemptRecord struct {
 	Signal    string   `json:"s,omitempty"`
 	WorkDir   string   `json:"wd,omitempty"`
 	WorkBytes int64    `json:"wb,omitempty"`
+
+	Closing *closingRecord `json:"q,omitempty"`
+}
+
+type closingRecord struct {
+	At   int64  `json:"t"`
+	What string `json:"w"`
+	By   string `json:"b"`
+	Then string `json:"a"`
 }
 
 type resultRecord struct {
@@ -195,6 +204,7 @@ func packAttempt(a *Attempt) attemptRecord {
 		N: a.N, Fence: a.Fence, ClaimID: a.ClaimID, Host: a.Host, Epoch: a.Epoch, Devices: a.Devices,
 		Token: a.TokenSHA256, Claimed: stamp(a.Claimed), Started: stamp(a.Started), Ended: stamp(a.Ended),
 		Outcome: a.Outcome, Cause: a.Cause, ExitCode: a.ExitCode, Signal: a.Signal, WorkDir: a.WorkDir, WorkBytes: a.WorkBytes,
+		Closing: packClosing(&a.Closing),
 	}
 }
 
@@ -203,7 +213,22 @@ func unpackAttempt(r *attemptRecord) Attempt {
 		N: r.N, Fence: r.Fence, ClaimID: r.ClaimID, Host: r.Host, Epoch: r.Epoch, Devices: r.Devices,
 		TokenSHA256: r.Token, Claimed: unstamp(r.Claimed), Started: unstamp(r.Started), Ended: unstamp(r.Ended),
 		Outcome: r.Outcome, Cause: r.Cause, ExitCode: r.ExitCode, Signal: r.Signal, WorkDir: r.WorkDir, WorkBytes: r.WorkBytes,
+		Closing: unpackClosing(r.Closing),
 	}
+}
+
+func packClosing(c *Closing) *closingRecord {
+	if *c == (Closing{}) {
+		return nil
+	}
+	return &closingRecord{At: stamp(c.At), What: c.What, By: c.By, Then: c.Then}
+}
+
+func unpackClosing(r *closingRecord) Closing {
+	if r == nil {
+		return Closing{}
+	}
+	return Closing{At: unstamp(r.At), What: r.What, By: r.By, Then: r.Then}
 }
 
 func packUnix(j *Job) string {

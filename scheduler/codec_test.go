@@ -38,6 +38,9 @@ func genJob(t *rapid.T) Job {
 	for i := range rapid.IntRange(0, 3).Draw(t, "attempts") {
 		j.Attempts = append(j.Attempts, Attempt{N: i + 1, Fence: 9, Host: "h", Devices: []string{"d"}, Claimed: genTime(t, "claimed"), ExitCode: -1})
 	}
+	if a := j.Attempt(); a != nil && rapid.Bool().Draw(t, "closing") {
+		a.Closing = Closing{At: unstamp(6), What: "h", By: "root: why", Then: thenCancel}
+	}
 	if rapid.Bool().Draw(t, "avoid") {
 		j.Avoid = map[string]time.Time{"h": unstamp(5)}
 	}

@@ -182,6 +182,12 @@ func readHost(f *facts, name string, t Timing) (Host, error) {
 		h.LeaseUntil = h.Renewed.Add(t.Expire)
 	}
 	h.Drained, h.DrainedBy, h.DrainedDevices = drain.By != "", drain.By, drain.Devices
+	for what, d := range drain.Deadlines {
+		if h.Deadlines == nil {
+			h.Deadlines = make(map[string]Deadline, len(drain.Deadlines))
+		}
+		h.Deadlines[what] = Deadline{At: unstamp(d.At), Then: d.Then}
+	}
 	return h, nil
 }
 

@@ -62,6 +62,14 @@ type Host struct {
 	DrainedBy  string // who, and why
 	// DrainedDevices: UUID → who and why.
 	DrainedDevices map[string]string
+	// Deadlines: when what still runs there is stopped, by UUID; "" is the host.
+	Deadlines map[string]Deadline
+}
+
+// Deadline of something that is drained.
+type Deadline struct {
+	At   time.Time
+	Then string // what becomes of the jobs: "requeue" or "cancel"
 }
 
 // Lease is an active job's hold on devices, as admins list it.

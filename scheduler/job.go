@@ -85,6 +85,7 @@ type Attempt struct {
 	Signal      string    // "SIGKILL", "" if none
 	WorkDir     string    // on the host
 	WorkBytes   int64     // what its files held at the end, as far as they were counted
+	Closing     Closing   // what it was told of a drain with a deadline
 }
 
 // Result points to what the last attempt returned: an envelope (docs/envelope.md)

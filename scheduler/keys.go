@@ -120,6 +120,11 @@ func keyBeat(host string) string { return "agent:beat:" + host }
 // written by servers, kept while anything is closed.
 func keyDrain(host string) string { return "agent:drain:" + host }
 
+// keyClosing is the index of hosts on which something is closed by a deadline,
+// or was and some job has still to be told (member: name): in by Drain and
+// Undrain, out by KeepDrains.
+const keyClosing = "agent:closing"
+
 // keyIdle is the index of hosts that have a free device and found nothing to
 // do (member: name): wakes go to these.
 const keyIdle = "agent:idle"

@@ -268,9 +268,7 @@ func leaseOf(j *Job, beat beatRecord, t Timing) Lease {
 	if beat.At != 0 {
 		l.LeaseUntil = l.Renewed.Add(t.Expire)
 	}
-	if j.Timeout > 0 && !a.Started.IsZero() {
-		l.EndsBy = a.Started.Add(j.Timeout)
-	}
+	l.EndsBy = a.EndsBy(j.Timeout)
 	return l
 }
 

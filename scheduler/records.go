@@ -56,6 +56,14 @@ type beatRecord struct {
 type drainRecord struct {
 	By      string            `json:"b,omitempty"` // the whole host: who and why
 	Devices map[string]string `json:"d,omitempty"`
+	// Deadlines: when what still runs there is stopped, by UUID; "" is the host.
+	Deadlines map[string]deadlineRecord `json:"l,omitempty"`
+}
+
+// deadlineRecord ends what runs on something closed.
+type deadlineRecord struct {
+	At   int64  `json:"t"`
+	Then string `json:"a"` // thenRequeue or thenCancel
 }
 
 // idemRecord says what came of an idempotency key.

@@ -9,9 +9,10 @@ import (
 
 // Run keeps the shared state moving until ctx ends: it adopts the store when
 // its identity is new, ends silent leases, queues what was waiting for a time
-// or for other jobs, and checks. Several servers may run it on one store:
-// every step is guarded. It returns after the last loop has ended; with
-// ErrNewerSchema where a newer build has begun to migrate the store.
+// or for other jobs, stops what runs on drained hosts at the deadline, and
+// checks. Several servers may run it on one store: every step is guarded. It
+// returns after the last loop has ended; with ErrNewerSchema where a newer
+// build has begun to migrate the store.
 func (s *Scheduler) Run(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -34,6 +35,13 @@ func (s *Scheduler) Run(ctx context.Context) error {
 			n, err := s.Reap(ctx, reaper, time.Since(start))
 			if n > 0 {
 				s.opts.Log.Warn().Int("leases", n).Msg("leases of silent agents ended")
+			}
+			return err
+		}},
+		{"drain", t.PromoteEvery, func(ctx context.Context) error {
+			n, err := s.KeepDrains(ctx)
+			if n > 0 {
+				s.opts.Log.Info().Int("jobs", n).Msg("jobs told to stop: the deadline of a drain has passed")
 			}
 			return err
 		}},

@@ -73,12 +73,12 @@ func TestDrain(t *testing.T) {
 	w := newWorld(t, scheduler.DefaultTiming())
 	h := w.host("a", 2)
 	w.submit("ana")
-	w.must(w.s.Drain(w.ctx, "a", "GPU-a-0", "root: fan", true))
+	w.drain(scheduler.Drain{Host: "a", Device: "GPU-a-0", By: "root: fan"})
 	c := h.choose(nil)
 	if c.Devices[0] != "GPU-a-1" {
 		t.Fatalf("chose %v", c.Devices)
 	}
-	w.must(w.s.Drain(w.ctx, "a", "", "root: update", true))
+	w.drain(scheduler.Drain{Host: "a", By: "root: update"})
 	_, err := h.claim(c)
 	w.wantErr(err, scheduler.ErrBusy)
 	if c := h.choose(nil); c.Kind != scheduler.ChoiceNone || !strings.Contains(c.Reason, "root: update") {
@@ -89,9 +89,12 @@ func TestDrain(t *testing.T) {
 	if len(why.Reasons) == 0 || why.Reasons[0].Code != "drained" {
 		t.Fatalf("%+v", why)
 	}
-	w.must(w.s.Drain(w.ctx, "a", "", "", false))
-	w.wantErr(w.s.Drain(w.ctx, "b", "", "", true), scheduler.ErrUnknownHost)
-	w.wantErr(w.s.Drain(w.ctx, "a", "GPU-x", "", true), scheduler.ErrUnknownDevice)
+	w.must(w.s.Undrain(w.ctx, "a", ""))
+	_, err = w.s.Drain(w.ctx, scheduler.Drain{Host: "b", By: "root"})
+	w.wantErr(err, scheduler.ErrUnknownHost)
+	w.wantErr(w.s.Undrain(w.ctx, "b", ""), scheduler.ErrUnknownHost)
+	_, err = w.s.Drain(w.ctx, scheduler.Drain{Host: "a", Device: "GPU-x", By: "root"})
+	w.wantErr(err, scheduler.ErrUnknownDevice)
 	h.take(nil)
 }
 

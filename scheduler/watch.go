@@ -3,7 +3,6 @@ package scheduler
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
@@ -62,58 +61,4 @@ func relay(ctx context.Context, in <-chan store.Notice, out chan<- Change) {
 			return
 		}
 	}
-}
-
-// Drain closes a host, or one of its devices (device = its UUID), for new
-// work, or opens it again. by says who, and why.
-func (s *Scheduler) Drain(ctx context.Context, host, device, by string, on bool) error {
-	t := transition[struct{}]{name: "drain", query: store.Query{Keys: []string{keyDrain(host), keyInventory(host)}}}
-	t.decide = func(f *facts) (p plan[struct{}], err error) {
-		var inv Inventory
-		var d drainRecord
-		if v, err := f.load(keyInventory(host), &inv); err != nil || v == 0 {
-			return p, orUnknownHost(err, host)
-		}
-		if device != "" && !slices.ContainsFunc(inv.Devices, func(r DeviceReport) bool { return r.UUID == device }) {
-			return p, fmt.Errorf("%w: %s has none with UUID %s", ErrUnknownDevice, host, device)
-		}
-		version, err := f.load(keyDrain(host), &d)
-		if err != nil || !d.set(device, by, on) {
-			return p, err
-		}
-		p.guard(store.At(keyDrain(host), version))
-		p.effect(store.Put(keyDrain(host), encode(d)), store.Notify(topicWake(host), []byte(wakeQueue)))
-		return p, nil
-	}
-	_, err := run(ctx, s, t)
-	return err
-}
-
-func orUnknownHost(err error, host string) error {
-	if err != nil {
-		return err
-	}
-	return fmt.Errorf("%w: %s", ErrUnknownHost, host)
-}
-
-// set changes the record, and reports whether it did.
-func (d *drainRecord) set(device, by string, on bool) bool {
-	if device == "" {
-		if !on {
-			by = ""
-		}
-		changed := d.By != by
-		d.By = by
-		return changed
-	}
-	old, had := d.Devices[device]
-	if !on {
-		delete(d.Devices, device)
-		return had
-	}
-	if d.Devices == nil {
-		d.Devices = make(map[string]string)
-	}
-	d.Devices[device] = by
-	return old != by
 }

@@ -144,7 +144,7 @@ func (sc *scene) hosts(w *Why, job *Job) {
 		case !h.LeaseUntil.After(sc.now):
 			silent = append(silent, h.Host)
 		case h.Drained:
-			drained = append(drained, h.Host+" ("+h.DrainedBy+")")
+			drained = append(drained, h.Host+" ("+h.drainedInWords()+")")
 		case sc.now.Before(job.Avoid[h.Host]):
 			avoided = append(avoided, h.Host+" until "+job.Avoid[h.Host].Format(time.TimeOnly))
 		case slices.Contains(h.Barred, Barred{Dir: sc.need.WorkDir, Unix: job.Unix}):
@@ -169,6 +169,14 @@ func (sc *scene) hosts(w *Why, job *Job) {
 			w.add(r.code, r.text+strings.Join(r.hosts, ", "))
 		}
 	}
+}
+
+// drainedInWords is who closed the host and why, and until when what runs there may go on.
+func (h *Host) drainedInWords() string {
+	if d, limited := h.Deadlines[""]; limited {
+		return h.DrainedBy + "; what runs there may until " + d.At.Format(time.RFC3339)
+	}
+	return h.DrainedBy
 }
 
 func (sc *scene) realGPU() bool {

@@ -167,6 +167,14 @@ func (w *world) must(err error) {
 	}
 }
 
+// drain closes something, and returns the deadline.
+func (w *world) drain(d scheduler.Drain) time.Time {
+	w.Helper()
+	at, err := w.s.Drain(w.ctx, d)
+	w.must(err)
+	return at
+}
+
 func (w *world) wantErr(err, want error) {
 	w.Helper()
 	if !errors.Is(err, want) {

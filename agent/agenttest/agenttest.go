@@ -226,6 +226,13 @@ func (b *bench) must(err error) {
 	must(b.TB, err)
 }
 
+// drain closes the host h1, or one of its devices.
+func (b *bench) drain(device, by string) {
+	b.Helper()
+	_, err := b.Users.Drain(b.ctx, scheduler.Drain{Host: "h1", Device: device, By: by})
+	b.must(err)
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

@@ -31,7 +31,7 @@ func testClaims(b *bench) {
 	fair.Held, fair.FairHeld = 0, true
 	_, err = h.Claim(b.ctx, fair)
 	b.refused(err, scheduler.ErrBusy) // ana holds one
-	b.must(b.Users.Drain(b.ctx, "h1", "", "root: new driver", true))
+	b.drain("", "root: new driver")
 	_, err = h.Claim(b.ctx, h.request(second, 1))
 	b.refused(err, scheduler.ErrBusy)
 	if err == nil || !strings.Contains(err.Error(), "root: new driver") {

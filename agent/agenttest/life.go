@@ -125,11 +125,11 @@ func testViews(b *bench) {
 	if d := got.Now.Sub(want.Now); d < 0 || d > 10*time.Second {
 		b.Errorf("seen %v later", d)
 	}
-	b.must(b.Users.Drain(b.ctx, "h1", h.inv.Devices[1].UUID, "root: broken fan", true))
+	b.drain(h.inv.Devices[1].UUID, "root: broken fan")
 	if got := h.view(0).DrainedDevices[h.inv.Devices[1].UUID]; got != "root: broken fan" {
 		b.Errorf("a drained device: %q", got)
 	}
-	b.must(b.Users.Drain(b.ctx, "h1", "", "root: new driver", true))
+	b.drain("", "root: new driver")
 	if got := h.view(0).Drained; got != "root: new driver" {
 		b.Errorf("a drained host: %q", got)
 	}

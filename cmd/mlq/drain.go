@@ -1,61 +1,143 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mlq-dev/mlq/api"
 )
 
+const drainLong = `Give a host or one device no new jobs. The device is named by its UUID, or as much
+of its beginning as is unique. What runs goes on; --undo opens it again.
+
+With --deadline the users of what runs there are told at once, and what still runs
+then is stopped, with its grace, and waits again for another host (--then cancel: is
+cancelled). The servers see to it; --undo before the deadline takes it back.`
+
+// drainFlags are the command's own.
+type drainFlags struct {
+	reason, deadline, then string
+	undo, wait             bool
+}
+
 func newDrain(io streams) *cobra.Command {
-	var device, reason string
-	var undo bool
+	var f drainFlags
 	cmd := &cobra.Command{
-		Use:   "drain [HOST]",
+		Use:   "drain HOST|GPU",
 		Short: "Give a host or a device no new jobs (for admins)",
-		Long:  `Give a host, or with --device one device, no new jobs. What runs goes on. --undo opens it again.`,
-		Example: `  mlq drain gpu1 --reason "new driver on Friday"
-  mlq drain --device GPU-4f2c… --undo`,
-		Args: cobra.ArbitraryArgs,
+		Long:  drainLong,
+		Example: `  mlq drain gpu1 --reason "new driver" --deadline 2h --wait
+  mlq drain GPU-4f2c --reason "fan"
+  mlq drain gpu1 --undo`,
+		Args: exactly(1, "one host or device"),
 	}
 	server := bindServer(cmd)
-	cmd.Flags().StringVar(&device, "device", "", "UUID of one device, instead of a host")
-	cmd.Flags().StringVar(&reason, "reason", "", "shown to users")
-	cmd.Flags().BoolVar(&undo, "undo", false, "give it jobs again")
+	flags := cmd.Flags()
+	flags.StringVar(&f.reason, "reason", "", "shown to users; needed with --deadline")
+	flags.StringVar(&f.deadline, "deadline", "", "stop what still runs there then: how long from now, as 2h, or a time, as 2026-05-04T14:00:00Z")
+	flags.StringVar(&f.then, "then", "", "what becomes of the jobs that are stopped: requeue or cancel (default requeue)")
+	flags.BoolVar(&f.undo, "undo", false, "give it jobs again")
+	flags.BoolVar(&f.wait, "wait", false, "wait until nothing runs there any more")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		path, what, err := drainPath(args, device, undo)
-		if err != nil {
+		if err := f.check(); err != nil {
 			return err
 		}
 		r, err := server.remote()
 		if err != nil {
 			return err
 		}
-		query := url.Values{}
-		if reason != "" {
-			query.Set("reason", reason)
-		}
-		if err := r.send(cmd.Context(), http.MethodPost, path, query, nil, nil); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(io.out, what)
-		return err
+		return drainAll(cmd.Context(), io, r, args[0], &f)
 	}
 	return cmd
 }
 
-// drainPath is what to ask the server for, and what to say when it is done.
-func drainPath(args []string, device string, undo bool) (path, said string, err error) {
-	if len(args) > 1 || (len(args) == 1) == (device != "") {
-		return "", "", usage("want one host, or --device UUID").with("mlq hosts and mlq gpus list them")
+// check refuses flags that contradict each other, before anything is closed.
+func (f *drainFlags) check() error {
+	switch {
+	case f.undo && (f.deadline != "" || f.then != "" || f.wait):
+		return usage("--undo takes no --deadline, --then or --wait")
+	case f.then != "" && f.deadline == "":
+		return usage("--then needs --deadline: without one, what runs goes on to its end")
+	case f.deadline != "" && strings.TrimSpace(f.reason) == "":
+		return usage("--deadline needs --reason").with("the users of what runs there are told")
+	case f.then != "":
+		return checkThen(f.then)
 	}
-	path, said = "/gpus/"+url.PathEscape(device), device
-	if device == "" {
-		path, said = "/hosts/"+url.PathEscape(args[0]), args[0]
+	return nil
+}
+
+func (f *drainFlags) query() url.Values {
+	query := url.Values{}
+	for name, value := range map[string]string{"reason": f.reason, "deadline": f.deadline, "then": f.then} {
+		if value != "" {
+			query.Set(name, value)
+		}
 	}
-	if undo {
-		return path + "/undrain", said + " takes new jobs again", nil
+	return query
+}
+
+// drainAll closes what a name means: a machine with an agent for each device
+// is several hosts.
+func drainAll(ctx context.Context, io streams, r *remote, name string, f *drainFlags) error {
+	hosts, err := getHosts(ctx, r)
+	if err != nil {
+		return err
 	}
-	return path + "/drain", said + " takes no new jobs", nil
+	targets, err := findTargets(hosts, name)
+	if err != nil {
+		return err
+	}
+	action := "/drain"
+	if f.undo {
+		action = "/undrain"
+	}
+	for _, t := range targets {
+		var done api.Drained
+		if err := r.send(ctx, http.MethodPost, t.path()+action, f.query(), nil, &done); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(io.out, drainedInWords(t, &done, f)); err != nil {
+			return err
+		}
+	}
+	if f.wait {
+		return awaitEmpty(ctx, io, r, targets)
+	}
+	return nil
+}
+
+func getHosts(ctx context.Context, r *remote) ([]api.Host, error) {
+	var answer struct{ Hosts []api.Host }
+	err := r.get(ctx, "/hosts", nil, &answer)
+	return answer.Hosts, err
+}
+
+func drainedInWords(t target, done *api.Drained, f *drainFlags) string {
+	if !done.Drained {
+		return t.name() + " takes new jobs again"
+	}
+	text := t.name() + " takes no new jobs"
+	if done.Deadline == nil {
+		return text
+	}
+	then := "wait again"
+	if f.then == "cancel" {
+		then = "are cancelled"
+	}
+	return fmt.Sprintf("%s; those that still run at %s are stopped and %s", text, clock(*done.Deadline, time.Now()), then)
+}
+
+// clock is a time to come as people say it: with the day where that is another one.
+func clock(t, now time.Time) string {
+	t, now = t.Local(), now.Local()
+	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
+		return t.Format("15:04:05")
+	}
+	return t.Format("2006-01-02 15:04")
 }

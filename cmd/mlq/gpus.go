@@ -28,9 +28,17 @@ func gpusTable(devices []api.Device, now time.Time) *table {
 			job = idText(d.Job)
 		}
 		t.row(d.Host, strconv.Itoa(d.Index), shortUUID(d.UUID), d.Model, memory(d.Memory), string(d.State), d.User,
-			ago(d.UserSince, now), in(d.EndsBy, now), job, d.Reason)
+			ago(d.UserSince, now), in(d.EndsBy, now), job, reasonOf(d, now))
 	}
 	return t
+}
+
+// reasonOf is why a device is not to be had: it is closed, or what its agent says.
+func reasonOf(d *api.Device, now time.Time) string {
+	if d.DrainedBy != "" {
+		return "drained by " + drainNote(d.DrainedBy, d.DrainDeadline, now)
+	}
+	return d.Reason
 }
 
 func memory(bytes int64) string {

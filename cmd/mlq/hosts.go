@@ -26,9 +26,17 @@ func hostsTable(hosts []api.Host, now time.Time) *table {
 	for i := range hosts {
 		h := &hosts[i]
 		t.row(h.Host, h.State, freeOf(h.Devices), pythonsOf(h.Environments), h.RunAs, h.Isolation,
-			ago(h.Renewed, now), h.Version, h.DrainedBy)
+			ago(h.Renewed, now), h.Version, drainNote(h.DrainedBy, h.DrainDeadline, now))
 	}
 	return t
+}
+
+// drainNote is who closed something and why, and when what runs there is stopped.
+func drainNote(by string, d *api.Deadline, now time.Time) string {
+	if by == "" || d == nil {
+		return by
+	}
+	return by + "; closed at " + clock(d.At, now)
 }
 
 func freeOf(devices []api.Device) string {

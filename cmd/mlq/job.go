@@ -52,6 +52,9 @@ func describeJob(w io.Writer, j *api.Job, now time.Time) error {
 	add("user", j.User)
 	add("state", stateInWords(j))
 	add("detail", j.Detail)
+	if j.Closing != nil {
+		add("closing", closingInWords(j.Closing, now))
+	}
 	add("submitted", moment(j.Submitted, now))
 	add("not before", moment(j.NotBefore, now))
 	add("ended", moment(j.EndedAt, now))

@@ -26,6 +26,7 @@ type notices struct {
 	id    scheduler.JobID
 	place string // the last event's id
 	last  string // what was said last
+	shut  string // what it was told to be closed by a deadline, "" if nothing
 	old   bool   // what comes first has happened before anybody followed
 }
 
@@ -92,7 +93,7 @@ func (n *notices) stream(ctx context.Context) (ended bool, err error) {
 
 // say writes an event's words where they are news.
 func (n *notices) say(e *api.Event) {
-	text := noticeOf(e)
+	text := n.of(e)
 	if e.Kind == "update" { // it comes last of what has happened already
 		n.old = false
 	}
@@ -103,14 +104,34 @@ func (n *notices) say(e *api.Event) {
 	fmt.Fprintf(n.io.err, "mlq: job %d %s\n", n.id, harmless(text))
 }
 
-// noticeOf is what a person has to know of an event, "" if nothing. How the
-// job ends is told by the command itself.
-func noticeOf(e *api.Event) string {
+// of is what a person has to know of an event, "" if nothing. How the job ends
+// is told by the command itself.
+func (n *notices) of(e *api.Event) string {
+	shut := n.shut
+	if e.Kind == "update" || strings.HasPrefix(e.Kind, "attempt_") {
+		n.shut = ""
+	}
+	if e.Closing != nil {
+		n.shut = shortUUID(e.Closing.What)
+	}
 	switch {
 	case e.Kind == "update" && e.Text != "":
 		return "is " + e.Text
+	case e.Closing != nil:
+		return "runs where it cannot stay: " + closingInWords(e.Closing, time.Now())
+	case e.Kind == "update" && shut != "" && e.State.Active():
+		return "may go on: " + shut + " is not closed any more"
 	case e.Kind == "attempt_released", e.Kind == "attempt_lost":
 		return fmt.Sprintf("waits again; attempt %d was %s: %s", e.Attempt, strings.TrimPrefix(e.Kind, "attempt_"), e.Text)
 	}
 	return ""
+}
+
+// closingInWords says when something closes, by whom and why, and what that means for a job there.
+func closingInWords(c *api.Closing, now time.Time) string {
+	then := "waits again"
+	if c.Then == "cancel" {
+		then = "is cancelled"
+	}
+	return fmt.Sprintf("%s is closed at %s by %s; this job is stopped then and %s", shortUUID(c.What), clock(c.At, now), c.By, then)
 }

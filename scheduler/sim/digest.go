@@ -104,6 +104,9 @@ func (w *World) digestJobs(d *digest) {
 	for id, fence := range w.accepted {
 		d.add(hash(jobFact{"accepted", id, int64(fence)}))
 	}
+	for id, fence := range w.spared {
+		d.add(hash(jobFact{"spared", id, int64(fence)}))
+	}
 	for id, p := range w.promised {
 		d.add(hash(promiseFact{id, p}))
 	}

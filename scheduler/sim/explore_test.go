@@ -48,6 +48,8 @@ var small = map[string]life{
 	"loss and jump":      {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Jumps: 1, Backups: 1, Losses: 1}), prelude: lostRunning, depth: 9},
 	"silent, late reap":  {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Delays: 1}), prelude: silent, depth: 8},
 	"cancelled, silent":  {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Cancels: 1}), prelude: cancelledSilent, depth: 9},
+	"running, drain":     {config: world(2, 1, 1, sim.Budgets{Ticks: 2, Delays: 1, Drains: 1}), prelude: running, depth: 9},
+	"drains":             {config: world(2, 1, 2, sim.Budgets{Ticks: 2, Crashes: 1, Drains: 2}), depth: 8},
 	"submits and a loss": {config: world(1, 1, 1, sim.Budgets{Ticks: 1, Submits: 2, Backups: 1, Losses: 1}), depth: 9},
 }
 
@@ -103,7 +105,7 @@ func TestRandomLives(t *testing.T) {
 	if testing.Short() || underRace {
 		lives = 30
 	}
-	limits := sim.Budgets{Ticks: 200, Crashes: 10, Delays: 20, Repeats: 20, Cancels: 2, Backups: 3, Losses: 3, Jumps: 1}
+	limits := sim.Budgets{Ticks: 200, Crashes: 10, Delays: 20, Repeats: 20, Cancels: 2, Backups: 3, Losses: 3, Jumps: 1, Drains: 10}
 	for seed := range lives {
 		w := sim.NewWorld(world(3, 2, 6, limits))
 		if f := sim.Wander(w, uint64(seed), 200); f != nil {

@@ -60,6 +60,10 @@ var mutants = map[string]struct {
 		life{config: world(2, 1, 1, sim.Budgets{Ticks: 3, Delays: 1, Backups: 1, Losses: 1}), prelude: lateClaim, depth: 5},
 		"promise 2", func(c *sim.Config) { c.AnyIdentity = true },
 	},
+	"deadline without the guard on the drain": {
+		life{config: world(1, 1, 1, sim.Budgets{Ticks: 1, Delays: 1, Drains: 1}), prelude: drained, depth: 4},
+		"promise 7", func(c *sim.Config) { c.Tamper.Commit = noGuard("closing", "agent:drain:") },
+	},
 	"cancel that requeues": {
 		life{config: world(1, 1, 1, sim.Budgets{Ticks: 3, Cancels: 1}), prelude: cancelledSilent, depth: 2},
 		"promise 4", func(c *sim.Config) { c.Tamper.Read = blind("reap") },
@@ -67,6 +71,7 @@ var mutants = map[string]struct {
 }
 
 var (
+	drained     = append(running[:2:2], "host-0 is closed by a deadline", "time passes")
 	endedReaped = append(ended[:3:3], "time passes", "time passes", "time passes", "reap")
 	lostHeld    = append(lostEnded[:4:4], "the store is lost, the replica takes over",
 		"time passes", "time passes", "time passes")

@@ -25,6 +25,7 @@ func (w *World) check() error {
 	w.oneJobPerDevice(jobs)
 	w.cancelledStays(jobs)
 	w.renewedStays(jobs)
+	w.sparedStays(jobs)
 	return w.broken
 }
 

@@ -53,7 +53,7 @@ func (w *World) steps() []step {
 			add(fmt.Sprintf("cancel %d", id), func(w *World) { w.cancel(id) })
 		}
 	}
-	return out
+	return append(out, w.drainSteps()...)
 }
 
 // holdsOff: a store was lost just now. The hold-off is counted by the store's
@@ -210,6 +210,7 @@ func (w *World) lose() {
 	}
 	w.live = live
 	w.promised = map[scheduler.JobID]promise{}
+	w.spared = map[scheduler.JobID]uint64{}
 	w.cancelled = map[scheduler.JobID]bool{} // a lost cancel is not a broken promise
 	w.submit(heard)                          // which adopts the store, and must not issue an id again
 }

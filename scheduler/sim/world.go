@@ -34,7 +34,8 @@ type World struct {
 	cancelled map[scheduler.JobID]bool // whose cancel was acknowledged
 	accepted  map[scheduler.JobID]uint64
 	promised  map[scheduler.JobID]promise
-	broken    error // the first promise that fell
+	spared    map[scheduler.JobID]uint64 // fences of attempts that ran when the drain of their host was taken back
+	broken    error                      // the first promise that fell
 	used      Budgets
 	decoded   map[string]*scheduler.Job // of all clones: what records of jobs say
 }
@@ -59,7 +60,7 @@ type Config struct {
 
 // Budgets bound what may happen in one life, so that all lives can be tried.
 type Budgets struct {
-	Ticks, Crashes, Losses, Backups, Cancels, Delays, Repeats, Jumps, Submits int
+	Ticks, Crashes, Losses, Backups, Cancels, Delays, Repeats, Jumps, Submits, Drains int
 }
 
 // Tamper changes what a transition reads or commits: the mutants.
@@ -128,7 +129,7 @@ func NewWorld(c Config) *World {
 	w := &World{
 		Config: c, base: time.Unix(1_800_000_000, 0), submitted: map[scheduler.JobID]bool{},
 		cancelled: map[scheduler.JobID]bool{}, accepted: map[scheduler.JobID]uint64{},
-		promised: map[scheduler.JobID]promise{}, decoded: map[string]*scheduler.Job{},
+		promised: map[scheduler.JobID]promise{}, spared: map[scheduler.JobID]uint64{}, decoded: map[string]*scheduler.Job{},
 		server: server{reaper: new(scheduler.Reaper)},
 	}
 	w.store = NewStore("store-0", w.now)
@@ -162,7 +163,7 @@ func (w *World) Clone() *World {
 	}
 	c.pending = slices.Clone(w.pending)
 	c.submitted, c.cancelled, c.accepted = maps.Clone(w.submitted), maps.Clone(w.cancelled), maps.Clone(w.accepted)
-	c.promised = maps.Clone(w.promised)
+	c.promised, c.spared = maps.Clone(w.promised), maps.Clone(w.spared)
 	c.live = slices.Clone(w.live)
 	// The clock of the clone's store must be the clone's.
 	c.store.clock = c.now

@@ -11,6 +11,7 @@ import queue
 import signal
 import threading
 from concurrent.futures import Future
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -193,6 +194,35 @@ class TestShow:
         assert capsys.readouterr().err.splitlines()[1:] == [
             f"mlq job 53: {why}",
             "mlq job 53: attempt released: root: a deadline tonight",
+            "mlq job 53: succeeded",
+        ]
+
+    def test_a_deadline_is_told_and_that_it_is_off(
+        self, scripted: Scripted, client: mlq.Client, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        at = datetime.now().astimezone().replace(microsecond=123456)
+        told = "root: new driver; this job is stopped then and waits again"
+        zone = timezone.utc
+        closing = {"at": at.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S.12345Z"), "what": "gpu1"}
+        closing.update(by="root: new driver", then="requeue")
+        update = {"kind": "update", "state": "running", "attempt": 1, "progress": "[started]"}
+        scripted.on("GET /jobs/53", details("running"))
+        scripted.on("GET /jobs/53/logs", Reply(200, {"Content-Type": "text/plain"}, b""))
+        scripted.on(
+            "GET /jobs/53/events",
+            events(
+                {**update, "closing": closing},
+                {**update, "closing": closing, "progress": 1},
+                update,
+                update,
+                {"kind": "succeeded", "state": "succeeded", "attempt": 1},
+            ),
+        )
+        scripted.on(RESULT, DONE)
+        client.job(53).result()
+        assert capsys.readouterr().err.splitlines()[1:] == [
+            f"mlq job 53: gpu1 is closed at {at:%H:%M:%S} by {told}",
+            "mlq job 53: where it runs is not closed any more; it may go on",
             "mlq job 53: succeeded",
         ]
 

@@ -8,7 +8,9 @@ event. The server does the waiting.
 from __future__ import annotations
 
 import codecs
+import re
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from urllib3.exceptions import HTTPError
@@ -70,9 +72,12 @@ def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happe
     for event in job_events(transport, job, deadline):
         kind, attempt = str(event.get("kind")), int(event.get("attempt", 0))
         if kind == "update":
-            if event.get("text", "") not in ("", said):
-                yield Notice(event["text"])
-            said = event.get("text", "")
+            notice = _notice(event)
+            if notice not in ("", said):
+                yield Notice(notice)
+            elif _CLOSED in said and not notice and event.get("state") == "running":
+                yield Notice("where it runs is not closed any more; it may go on")
+            said = notice
             if event.get("state") == "running" and event.get("progress") not in (last, "[started]"):
                 last = event["progress"]
                 yield Progress(last)
@@ -80,9 +85,36 @@ def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happe
                 yield from log.read(attempt)
             continue
         if attempt and (kind in FINAL or kind.startswith("attempt_")):
+            said = ""
             yield from log.read(attempt)
             yield from log.end()
         yield Step(kind, str(event.get("state", "")), str(event.get("text", "")))
+
+
+_CLOSED = "; this job is stopped then"
+
+
+def _notice(event: dict[str, Any]) -> str:
+    """What the user has to know of a job that runs; "" where there is nothing."""
+    closing = event.get("closing")
+    if event.get("text") or not isinstance(closing, dict):
+        return str(event.get("text", ""))
+    at = _local(str(closing.get("at", "")))
+    then = "is cancelled" if closing.get("then") == "cancel" else "waits again"
+    return f"{closing.get('what')} is closed at {at} by {closing.get('by')}{_CLOSED} and {then}"
+
+
+def _local(at: str) -> str:
+    """A time of the server's on this machine's clock, with the day where that is another one."""
+    try:
+        when = datetime.fromisoformat(_FRACTION.sub("", at).replace("Z", "+00:00")).astimezone()
+    except ValueError:
+        return at
+    today = datetime.now().astimezone().date()
+    return when.strftime("%H:%M:%S" if when.date() == today else "%Y-%m-%d %H:%M")
+
+
+_FRACTION = re.compile(r"\.\d+")  # Python before 3.11 takes no fraction of any length
 
 
 def job_events(transport: Transport, job: int, deadline: Deadline) -> Iterator[dict[str, Any]]:

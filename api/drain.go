@@ -1,0 +1,154 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// Deadline is when what still runs on something drained is stopped.
+type Deadline struct {
+	At   time.Time `json:"at"`
+	Then string    `json:"then"` // what becomes of the jobs: "requeue" or "cancel"
+}
+
+// Closing tells a job that where it runs is closed by a deadline.
+type Closing struct {
+	At   time.Time `json:"at"`   // it is stopped then
+	What string    `json:"what"` // the host, or the UUID of its device
+	By   string    `json:"by"`   // who, and why
+	Then string    `json:"then"` // what becomes of it: "requeue" or "cancel"
+}
+
+// closingNow is what a job that runs has to know; zero: nothing.
+func closingNow(j *scheduler.Job) scheduler.Closing {
+	if !j.State.Active() || j.Attempt().Closing.At.IsZero() {
+		return scheduler.Closing{}
+	}
+	return j.Attempt().Closing
+}
+
+func closingOf(j *scheduler.Job) *Closing {
+	c := Closing(closingNow(j))
+	if c.At.IsZero() {
+		return nil
+	}
+	return &c
+}
+
+func deadlineOf(h *scheduler.Host, what string) *Deadline {
+	d, limited := h.Deadlines[what]
+	if !limited {
+		return nil
+	}
+	return &Deadline{At: d.At, Then: d.Then}
+}
+
+// drained says of a device that it, or its host, is closed.
+func (w *Device) drained(h *scheduler.Host) {
+	what, by := w.UUID, h.DrainedDevices[w.UUID]
+	if by == "" {
+		what, by = "", h.DrainedBy
+	}
+	if by == "" {
+		return
+	}
+	w.DrainedBy, w.DrainDeadline = by, deadlineOf(h, what)
+	if w.State == gpu.Free && what != "" {
+		w.State, w.Reason = gpu.Drained, by
+	}
+}
+
+// Drained answers a drain.
+type Drained struct {
+	Host     string     `json:"host"`
+	Device   string     `json:"device,omitempty"`
+	Drained  bool       `json:"drained"`
+	Deadline *time.Time `json:"deadline,omitempty"`
+}
+
+// drain answers POST /hosts/{host}/drain and /undrain.
+func drain(on bool) handler {
+	return func(s *Server, c *call) error { return s.drain(c, c.param("host"), "", on) }
+}
+
+// drainDevice answers POST /gpus/{uuid}/drain and /undrain.
+func drainDevice(on bool) handler {
+	return func(s *Server, c *call) error {
+		uuid := c.param("uuid")
+		hosts, err := s.scheduler.Hosts(c.ctx())
+		if err != nil {
+			return err
+		}
+		for _, h := range hosts {
+			if slices.ContainsFunc(h.Devices, func(d scheduler.DeviceReport) bool { return d.UUID == uuid }) {
+				return s.drain(c, h.Host, uuid, on)
+			}
+		}
+		return scheduler.ErrUnknownDevice
+	}
+}
+
+func (s *Server) drain(c *call, host, device string, on bool) error {
+	answer := Drained{Host: host, Device: device, Drained: on}
+	if !on {
+		if _, err := c.query([]string{"reason"}); err != nil {
+			return err
+		}
+		if err := s.scheduler.Undrain(c.ctx(), host, device); err != nil {
+			return err
+		}
+		return s.write(c, http.StatusOK, answer)
+	}
+	d, err := c.drainParams()
+	if err != nil {
+		return err
+	}
+	d.Host, d.Device = host, device
+	at, err := s.scheduler.Drain(c.ctx(), d)
+	if err != nil {
+		return err
+	}
+	if !at.IsZero() {
+		answer.Deadline = &at
+	}
+	return s.write(c, http.StatusOK, answer)
+}
+
+// drainParams reads ?deadline=&then=&reason=. A deadline ends jobs, and so
+// needs a reason that their users are told.
+func (c *call) drainParams() (d scheduler.Drain, err error) {
+	q, err := c.query([]string{"deadline", "then", "reason"})
+	if err != nil {
+		return d, err
+	}
+	if !q.Has("deadline") {
+		if q.Has("then") {
+			return d, refuse(CodeBadRequest, "then: only with a deadline; without one, what runs goes on to its end")
+		}
+		d.By, err = reasonParam(c)
+		return d, err
+	}
+	if d.By, err = c.byWithReason(); err != nil {
+		return d, err
+	}
+	if d.Then, err = c.thenParam("requeue"); err != nil {
+		return d, err
+	}
+	return d, readDeadline(q.Get("deadline"), &d)
+}
+
+// readDeadline reads how long from now, or a time.
+func readDeadline(text string, d *scheduler.Drain) (err error) {
+	if d.In, err = submission.ParseDuration(text); err == nil && d.In > 0 {
+		return nil
+	}
+	if d.At, err = time.Parse(time.RFC3339, text); err == nil && !d.At.IsZero() {
+		return nil
+	}
+	return refuse(CodeBadRequest, "deadline: want how long from now, above 0, as 2h, or a time to come, as 2026-05-04T14:00:00Z")
+}

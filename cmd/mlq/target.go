@@ -1,0 +1,63 @@
+package main
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/mlq-dev/mlq/api"
+)
+
+// target is a host, or one device of it.
+type target struct {
+	host   string
+	device string // UUID, "" for the host
+}
+
+func (t target) name() string {
+	if t.device != "" {
+		return t.device
+	}
+	return t.host
+}
+
+// path is where the API has it.
+func (t target) path() string {
+	if t.device != "" {
+		return "/gpus/" + url.PathEscape(t.device)
+	}
+	return "/hosts/" + url.PathEscape(t.host)
+}
+
+// is reports whether a device is what is meant, or a part of it.
+func (t target) is(d *api.Device) bool {
+	return d.Host == t.host && (t.device == "" || d.UUID == t.device)
+}
+
+// findTargets says what a name means: a host with the agents NAME@… of its
+// devices, a device's UUID, or the beginning of just one.
+func findTargets(hosts []api.Host, name string) ([]target, error) {
+	var named, started []target
+	for i := range hosts {
+		if hosts[i].Host == name || strings.HasPrefix(hosts[i].Host, name+"@") {
+			named = append(named, target{host: hosts[i].Host})
+		}
+		for j := range hosts[i].Devices {
+			d := target{hosts[i].Host, hosts[i].Devices[j].UUID}
+			if d.device == name {
+				return []target{d}, nil
+			}
+			if name != "" && strings.HasPrefix(d.device, name) {
+				started = append(started, d)
+			}
+		}
+	}
+	switch {
+	case len(named) > 0:
+		return named, nil
+	case len(started) == 1:
+		return started, nil
+	case len(started) > 1:
+		return nil, failed("%q begins the UUIDs of %s", name, count(len(started), "device")).with("%s and %s, for example", started[0].device, started[1].device)
+	}
+	return nil, failed("there is no host or device %q", name).with("mlq hosts and mlq gpus list them")
+}
