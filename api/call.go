@@ -89,6 +89,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.metrics.observe(c, time.Since(start))
 	}()
 	c.commonHeaders()
+	if s.clientVersion != nil {
+		c.Header()["Mlq-Client"] = s.clientVersion
+	}
 	if err := s.admit(c); err != nil {
 		s.fail(c, err)
 		return

@@ -24,6 +24,7 @@ type Options struct {
 	Blobs     Blobs
 	Log       zerolog.Logger
 	Version   string
+	Client    ClientPackages // the Python packages to hand out
 	// Metrics is what /metrics shows; nil: a registry of the server's own.
 	Metrics *prometheus.Registry
 

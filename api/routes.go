@@ -115,6 +115,8 @@ func routes() []route {
 		{method: "GET", pattern: "/healthz", roles: anyone, handle: (*Server).healthz},
 		{method: "GET", pattern: "/readyz", roles: anyone, handle: (*Server).readyz},
 		{method: "GET", pattern: "/openapi.yaml", roles: anyone, handle: (*Server).openAPI},
+		{method: "GET", pattern: "/client/", roles: anyone, handle: (*Server).listClient},
+		{method: "GET", pattern: "/client/{wheel}", roles: anyone, handle: (*Server).getClient},
 		{method: "GET", pattern: "/", roles: anyone, handle: (*Server).getPage},
 		{method: "GET", pattern: "/web/{file}", roles: anyone, handle: (*Server).getPageFile},
 	}
@@ -126,7 +128,7 @@ func public(path string) bool {
 	case "/healthz", "/readyz", "/openapi.yaml", "/join":
 		return true
 	}
-	return ofPage(path)
+	return ofPage(path) || ofClient(path)
 }
 
 // router builds the routes. HEAD is GET without the body.

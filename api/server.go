@@ -33,8 +33,10 @@ type Server struct {
 	joins     rates // by address
 	renewals  rates
 	functions functions
-	disk      disk
-	metrics   *metrics
+	// clientVersion is the header Mlq-Client, as a value that all answers share; nil: none.
+	clientVersion []string
+	disk          disk
+	metrics       *metrics
 	// stopping is closed when Serve ends: streams and waits end with it.
 	stopping chan struct{}
 }
@@ -56,6 +58,9 @@ func New(opts Options) (*Server, error) {
 		joins:     rates{perSecond: joinsPerSecond, burst: joinsAtOnce},
 		renewals:  renewalRate(opts.Scheduler.Timing()),
 		stopping:  make(chan struct{}),
+	}
+	if opts.Client.Version != "" {
+		s.clientVersion = []string{opts.Client.Version}
 	}
 	s.metrics = newMetrics(opts.Metrics, s)
 	s.mux = s.router()

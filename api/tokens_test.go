@@ -85,7 +85,7 @@ func TestTokenInURL(t *testing.T) {
 func TestEveryRouteNeedsAToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	public := map[string]bool{"/healthz": true, "/readyz": true, "/openapi.yaml": true, "/join": true, "/": true, "/web/{file}": true}
+	public := map[string]bool{"/healthz": true, "/readyz": true, "/openapi.yaml": true, "/join": true, "/": true, "/web/{file}": true, "/client/": true, "/client/{wheel}": true}
 	seen := 0
 	for _, r := range w.api.Routes() {
 		seen++

@@ -17,6 +17,7 @@ type Whoami struct {
 	MaxTimeout float64   `json:"max_timeout_s,omitempty"` // seconds of one job; 0: no limit
 	Version    string    `json:"version"`                 // of the server
 	URL        string    `json:"url,omitempty"`           // how users name the server, if it knows
+	Client     string    `json:"client,omitempty"`        // path of the Python package that goes with it
 }
 
 // publicURL is how users name this server, "" where that was not said.
@@ -34,7 +35,7 @@ func (s *Server) whoami(c *call) error {
 		return err
 	}
 	return s.write(c, http.StatusOK, Whoami{
-		User: c.who.User, Role: c.who.Role, Unix: c.who.Unix, Version: s.opts.Version, URL: s.publicURL(),
+		User: c.who.User, Role: c.who.Role, Unix: c.who.Unix, Version: s.opts.Version, URL: s.publicURL(), Client: s.opts.Client.path(),
 		MaxQueued: limits.MaxQueued, MaxDevices: limits.MaxDevices, MaxTimeout: limits.Timeouts().Max.Seconds(),
 	})
 }

@@ -13,7 +13,7 @@ func TestFilesAreTheClients(t *testing.T) {
 	if err != nil || len(names) == 0 {
 		t.Fatalf("client/python has no files: %v", err)
 	}
-	want := map[string]bool{}
+	want := map[string]bool{"mlq/py.typed": true}
 	for _, name := range names {
 		want["mlq/"+filepath.Base(name)] = true
 	}
@@ -27,6 +27,10 @@ func TestFilesAreTheClients(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	original, err := os.ReadFile("../../client/python/LICENSE")
+	if err != nil || !bytes.Equal(original, license) {
+		t.Errorf("LICENSE differs from client/python: run `go generate ./agent/runner`: %v", err)
 	}
 	for name := range want {
 		t.Errorf("%s is missing: run `go generate ./agent/runner`", name)

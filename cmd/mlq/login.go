@@ -65,7 +65,7 @@ func (l *loginFlags) run(ctx context.Context, io streams, base string) error {
 		return failed("login: %w", err)
 	}
 	fmt.Fprintf(io.out, "logged in at %s as %s (%s)\nwrote %s\n", r.base, who.User, who.Role, path)
-	return l.next(io, r, filepath.Dir(path), certificate)
+	return l.next(io, r, filepath.Dir(path), who.Client, certificate)
 }
 
 // saveLogin writes the user's file, for this user alone; lines of others stay.
@@ -81,17 +81,26 @@ func saveLogin(path string, r *remote) error {
 
 func tomlLine(s setting) string { return s.name + ` = "` + s.value + `"` }
 
-// next says what hides the file, and saves what pip needs.
-func (l *loginFlags) next(io streams, r *remote, dir string, certificate []byte) error {
+// next says what hides the file, and how Python gets its package.
+func (l *loginFlags) next(io streams, r *remote, dir, client string, certificate []byte) error {
 	for _, name := range []string{"MLQ_URL", "MLQ_TOKEN", "MLQ_TLS_FINGERPRINT"} {
 		if os.Getenv(name) != "" {
 			fmt.Fprintf(io.err, "mlq: the variable %s is set and comes before that file\n", name)
 		}
 	}
-	if l.pin == "" || certificate == nil {
+	cert := ""
+	if l.pin != "" && certificate != nil {
+		path := filepath.Join(dir, certificateFile)
+		if err := saveCertificate(path, certificate); err != nil {
+			return failed("login: %w", err)
+		}
+		cert = "--cert " + path + " "
+	}
+	if client == "" {
 		return nil
 	}
-	return saveCertificate(filepath.Join(dir, certificateFile), certificate)
+	_, err := fmt.Fprintf(io.out, "for Python: pip install %s%s%s\n", cert, r.base, client)
+	return err
 }
 
 // token reads the token where it cannot be seen: never from the command line.

@@ -140,9 +140,13 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 		}
 	}
 	s.url = scheme + "://" + reachable(s.listener.Addr())
+	client, err := clientPackages(c.data)
+	if err != nil {
+		return err
+	}
 	s.http, err = api.New(api.Options{
 		Scheduler: s.scheduler, Store: s.store, Tokens: s.tokens, Secrets: s.secrets, Blobs: s.blobs,
-		Log: c.log, Version: version, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
+		Log: c.log, Version: version, Client: client, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
 		DefaultTimeout: time.Duration(c.limits.byDefault), MaxTimeout: time.Duration(c.limits.most),
 	})
 	return err

@@ -1,4 +1,4 @@
-// Command copy renews agent/runner/files from client/python. It is run by go
+// Command copy renews agent/runner/files and LICENSE from client/python. It is run by go
 // generate, in the folder of package runner.
 package main
 
@@ -11,6 +11,8 @@ import (
 const (
 	source = "../../client/python/src/mlq"
 	target = "files/mlq"
+	// license goes into the wheel.
+	license = "../../client/python/LICENSE"
 )
 
 func main() {
@@ -25,6 +27,7 @@ func renew() error {
 	if err != nil {
 		return err
 	}
+	names = append(names, filepath.Join(source, "py.typed"))
 	if err := os.RemoveAll(target); err != nil {
 		return err
 	}
@@ -40,5 +43,9 @@ func renew() error {
 			return err
 		}
 	}
-	return nil
+	text, err := os.ReadFile(license)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Base(license), text, 0o644)
 }

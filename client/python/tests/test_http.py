@@ -132,3 +132,22 @@ def test_json_of_problems_survives_odd_values(scripted: Scripted, client: mlq.Cl
     scripted.on(ROUTE, Reply(400, {"Content-Type": "application/problem+json"}, body))
     with pytest.raises(mlq.MlqError):
         client.job(53).details()
+
+
+def of_version(version: str) -> Reply:
+    return DETAILS._replace(headers={**DETAILS.headers, "Mlq-Client": version})
+
+
+def test_a_server_of_another_version_is_warned_of_once(
+    scripted: Scripted, client: mlq.Client
+) -> None:
+    scripted.on(ROUTE, of_version("99.0.1"))
+    with pytest.warns(UserWarning, match=r"goes with 99\.0\.1: pip install it from .*/client/$"):
+        client.job(53).details()
+    client.job(53).details()  # warnings are errors in these tests
+
+
+def test_a_server_of_a_version_that_fits_is_not(scripted: Scripted, client: mlq.Client) -> None:
+    fits = ".".join([*mlq.__version__.split(".")[:2], "99"])
+    scripted.on(ROUTE, of_version(fits))
+    client.job(53).details()

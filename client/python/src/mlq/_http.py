@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 from urllib.parse import urlencode
 
@@ -22,7 +23,7 @@ from ._answers import JSON, Answer, problem_of, read_answer, refuse_foreign
 from ._errors import MlqError, Unavailable
 from ._tries import Tries
 from ._url import check_url
-from ._version import __version__
+from ._version import __version__, differs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,6 +56,7 @@ class Transport:
         self._lock = threading.Lock()
         self._pool: urllib3.PoolManager | None = None
         self._pid = 0
+        self._compared = False
 
     def request(
         self,
@@ -146,6 +148,7 @@ class Transport:
         )
         try:
             refuse_foreign(response)
+            self._compare(response.headers.get("Mlq-Client"))
             yield response
         finally:
             # Read to its end, it has given its connection back already.
@@ -174,6 +177,20 @@ class Transport:
                 self._pool = urllib3.PoolManager(num_pools=2, maxsize=16, **extra)
                 self._pid = os.getpid()
             return self._pool
+
+    def _compare(self, other: str | None) -> None:
+        """Warn, once, when the server goes with another version of this package."""
+        if self._compared or other is None:
+            return
+        self._compared = True
+        if differs(other):
+            server = self.settings.url
+            warnings.warn(
+                f"this is mlq-gpu {__version__}, and the server {server} goes with {other}: "
+                f"pip install it from {server}/client/",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def _headers(self, body: Body, extra: Mapping[str, str] | None) -> dict[str, str]:
         headers = {"User-Agent": f"mlq-python/{__version__}", "Accept": JSON, **(extra or {})}
