@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,6 +27,7 @@ type shelf struct {
 	mu        sync.Mutex
 	down      bool
 	functions map[string][]agent.Function // by user
+	secrets   map[string]string           // by variable, the same for all jobs; nil: they were removed
 }
 
 func newShelf(t testing.TB) *shelf {
@@ -40,6 +42,7 @@ func newShelf(t testing.TB) *shelf {
 	mux.HandleFunc("PUT /blobs/{sum}", s.putBlob)
 	mux.HandleFunc("PUT /log/{job}/{attempt}", s.putLog)
 	mux.HandleFunc("GET /consumer", s.getFunctions)
+	mux.HandleFunc("GET /secrets", s.getSecrets)
 	mux.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
@@ -141,6 +144,22 @@ func (s *shelf) getFunctions(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(s.functions[r.URL.Query().Get("user")]) // likewise
 }
 
+func (s *shelf) setSecrets(secrets map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.secrets = secrets
+}
+
+func (s *shelf) getSecrets(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.secrets == nil {
+		http.Error(w, "removed", http.StatusGone)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(s.secrets) // likewise
+}
+
 // shelfClient is the agent's end.
 type shelfClient struct{ url string }
 
@@ -196,9 +215,16 @@ func (c shelfClient) Functions(ctx context.Context, user string) (list []agent.F
 	return list, json.NewDecoder(answer).Decode(&list)
 }
 
-// Secrets: no test here has jobs with secrets; those of e2e ask the real server.
-func (c shelfClient) Secrets(context.Context, scheduler.LeaseRef, int) (map[string]string, error) {
-	return nil, agent.ErrRefused
+func (c shelfClient) Secrets(ctx context.Context, _ scheduler.LeaseRef, _ int) (values map[string]string, err error) {
+	answer, err := c.do(ctx, http.MethodGet, "/secrets", nil, 0)
+	if errors.Is(err, agent.ErrRefused) {
+		return nil, fmt.Errorf("%w: %w", agent.ErrNoSecret, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close()
+	return values, json.NewDecoder(answer).Decode(&values)
 }
 
 func (c shelfClient) Ready(ctx context.Context) error {

@@ -59,6 +59,27 @@ func TestSecretIsNowhere(t *testing.T) {
 			l.admin = strings.TrimSpace(l.read("server/admin.token"))
 			l.startAgent()
 		},
+		"an agent over HTTP": func(t *testing.T, l *lab) {
+			l.redis = "local:" + filepath.Join(l.dir, "store")
+			l.servers = append(l.servers, l.start("serve", "--data", filepath.Join(l.dir, "server")))
+			l.admin = strings.TrimSpace(l.read("server/admin.token"))
+			token := filepath.Join(l.dir, "agent.token")
+			if err := os.WriteFile(token, []byte(l.mlq("token", "create", "--user", "gpu1", "--role", "agent")), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			l.agent, err = startDaemon(l.dir, l.env(), "agent", "--data", filepath.Join(l.dir, "agent"), "--server", l.servers[0].url,
+				"--token-file", token, "--name", "gpu1", "--gpus", l.gpus, "--python", python)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if l.agent.running() {
+					t.Error("the agent was not ended: ", l.agent.stop())
+				}
+			})
+			l.eventually(`gpu1 +ok`, "hosts")
+		},
 		"one box": func(_ *testing.T, l *lab) {
 			l.redis = "local:" + filepath.Join(l.dir, "store")
 			l.servers = append(l.servers, l.start("serve", "--data", filepath.Join(l.dir, "server"),
@@ -99,7 +120,7 @@ func (s *secretLab) walk() {
 	}
 	s.files("after their end")
 	s.crash()
-	for _, d := range append(slices.Clone(s.servers), s.agent) {
+	for _, d := range append([]*daemon{s.agent}, s.servers...) {
 		if d == nil {
 			continue
 		}

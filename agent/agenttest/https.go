@@ -23,6 +23,7 @@ import (
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/api/agentclient"
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/api/secrets"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store/storetest"
 )
@@ -48,6 +49,7 @@ type HTTPS struct {
 func Serve(t testing.TB, o api.Options) *HTTPS {
 	t.Helper()
 	o.Tokens, o.Log, o.TLS = auth.New(o.Store), zerolog.Nop(), certificate()
+	o.Secrets = secrets.New(o.Store, filepath.Join(t.TempDir(), "secret.key"))
 	h := &HTTPS{t: t, opts: o, timing: o.Scheduler.Timing()}
 	h.Start()
 	h.proxy = httptest.NewUnstartedServer(h)
