@@ -183,7 +183,7 @@ func (a *Agent) claim(ctx context.Context, c scheduler.Choice, several bool) err
 	secret := token.NewSecret()
 	sum := token.Hash(secret)
 	request := scheduler.ClaimRequest{
-		Host: a.opts.Name, Epoch: a.epoch.Load(), Job: c.Job, Devices: c.Devices,
+		Host: a.opts.Name, Epoch: a.epoch.Load(), Job: c.Job, User: c.User, Devices: c.Devices,
 		ClaimID: claimID(c.Job), TokenSHA256: sum[:], WorkDir: a.workdirs.path(c.Job),
 		Held: c.Held, FairHeld: several, // a user alone takes nothing from anybody
 	}

@@ -24,7 +24,7 @@ func (s *Server) agentClaim(c *call, host string, in *AgentClaim) (any, error) {
 		return nil, err
 	}
 	r := scheduler.ClaimRequest{
-		Host: host, Epoch: in.Epoch, Job: in.Job, Devices: in.Devices, ClaimID: in.ClaimID, TokenSHA256: in.TokenSHA256, WorkDir: in.WorkDir,
+		Host: host, Epoch: in.Epoch, Job: in.Job, User: in.User, Devices: in.Devices, ClaimID: in.ClaimID, TokenSHA256: in.TokenSHA256, WorkDir: in.WorkDir,
 	}
 	if in.Held != nil {
 		r.Held, r.FairHeld = *in.Held, true

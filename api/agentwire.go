@@ -178,6 +178,7 @@ type AgentRevision struct {
 type AgentClaim struct {
 	Epoch       uint64          `json:"epoch"`
 	Job         scheduler.JobID `json:"job"`
+	User        string          `json:"user,omitempty"` // the job's; "": it is looked up
 	Devices     []string        `json:"devices"`
 	ClaimID     string          `json:"claim_id"` // JOB-RANDOM
 	TokenSHA256 []byte          `json:"token_sha256"`

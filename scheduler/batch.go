@@ -103,7 +103,7 @@ func newItem(who Who, sub *Submission) item {
 	limit, from := who.timeLimit(r.Timeout)
 	j := Job{
 		User: who.User, Unix: who.Unix, Name: r.Name, Class: need.String(), Priority: r.Priority,
-		Devices: need.Slots(), MaxDevices: who.MaxDevices,
+		Devices: need.Slots(),
 		Timeout: limit, TimeoutFrom: from, QueueTimeout: r.QueueTimeout, Grace: defaultGrace, Retries: r.Retries,
 		KeepOnPartition: r.OnPartition == "keep", ResultTTL: r.ResultTTL, After: unique(r.After),
 	}

@@ -109,7 +109,7 @@ func cycle(b *testing.B, h *host, device int, left, claims *atomic.Int64) {
 			}
 			claims.Add(1)
 			won, err := h.s.Claim(h.ctx, scheduler.ClaimRequest{
-				Host: h.inv.Host, Epoch: h.epoch, Job: c.Job, Devices: c.Devices,
+				Host: h.inv.Host, Epoch: h.epoch, Job: c.Job, User: c.User, Devices: c.Devices,
 				ClaimID: fmt.Sprintf("%d-%d", device, n), Held: c.Held, FairHeld: true,
 			})
 			if err != nil {

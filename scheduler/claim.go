@@ -18,6 +18,13 @@ import (
 // the user holds enough), ErrHold, ErrStaleAgent, ErrAgentTooLate, ErrRejoin,
 // ErrFinal, ErrNotFound. After ErrBusy the next candidate of the same view is worth a try.
 func (s *Scheduler) Claim(ctx context.Context, c ClaimRequest) (Claimed, error) {
+	if c.User == "" {
+		job, err := persist(ctx, patientTries, func() (Job, error) { return s.Job(ctx, c.Job) })
+		if err != nil {
+			return Claimed{}, fmt.Errorf("claim: %w", err)
+		}
+		c.User = job.User
+	}
 	t := transition[Claimed]{name: "claim", patient: true, remembers: c.Job, query: claimQuery(c)}
 	t.decide = func(f *facts) (plan[Claimed], error) { return decideClaim(f, c, s.opts.Timing) }
 	return run(ctx, s, t)
@@ -26,6 +33,7 @@ func (s *Scheduler) Claim(ctx context.Context, c ClaimRequest) (Claimed, error) 
 func claimQuery(c ClaimRequest) store.Query {
 	keys := []string{
 		keyJob(c.Job), keySpec(c.Job), keyEpoch, keyAgent(c.Host), keyBeat(c.Host), keyDrain(c.Host),
+		keyLimits(c.User),
 	}
 	for _, uuid := range c.Devices {
 		keys = append(keys, keyDevice(uuid))
@@ -53,7 +61,9 @@ func decideClaim(f *facts, c ClaimRequest, t Timing) (plan[Claimed], error) {
 		return p, err
 	}
 	p.guard(store.At(keyDrain(c.Host), f.record(keyDrain(c.Host)).Version))
-	p.guardHeld(&job, c)
+	if err := p.guardHeld(f, &job, c); err != nil {
+		return p, err
+	}
 	fence, err := p.takeDevices(f, &job, c)
 	if err != nil {
 		return p, err
@@ -96,6 +106,8 @@ func mayClaim(f *facts, job *Job, c ClaimRequest, t Timing) error {
 		return fmt.Errorf("%w: job %d is %s", ErrBusy, job.ID, job.State)
 	case f.Now.Before(job.Avoid[c.Host]):
 		return fmt.Errorf("%w: %s released job %d and is avoided until %s", ErrBusy, c.Host, job.ID, job.Avoid[c.Host].Format(time.TimeOnly))
+	case job.User != c.User:
+		return &FieldError{"user", fmt.Sprintf("job %d is another user's", job.ID)}
 	case len(c.Devices) != job.Devices:
 		return &FieldError{"devices", fmt.Sprintf("%d given, job %d runs on %d", len(c.Devices), job.ID, job.Devices)}
 	}
@@ -153,16 +165,24 @@ func (d *draft) guardAgent(f *facts, host string, epoch uint64) error {
 
 // guardHeld keeps the user below their limit, and the choice as fair as it
 // was when it was made.
-func (d *draft) guardHeld(job *Job, c ClaimRequest) {
+//
+// The limit is that of the read: an agent may not guard what servers keep. What is
+// held is guarded, so that no two claims together pass a limit that both have read.
+func (d *draft) guardHeld(f *facts, job *Job, c ClaimRequest) error {
+	var limits Limits
+	if _, err := f.load(keyLimits(job.User), &limits); err != nil {
+		return err
+	}
 	n := int64(job.Devices)
-	if job.MaxDevices > 0 {
-		d.guardElse(store.AtMost(keyHeld(job.User), n, int64(job.MaxDevices)),
-			fmt.Errorf("%w: %s may hold %d devices at once", ErrBusy, job.User, job.MaxDevices))
+	if limits.MaxDevices > 0 {
+		d.guardElse(store.AtMost(keyHeld(job.User), n, int64(limits.MaxDevices)),
+			fmt.Errorf("%w: %s may hold %d devices at once", ErrBusy, job.User, limits.MaxDevices))
 	}
 	if c.FairHeld {
 		d.guardElse(store.AtMost(keyHeld(job.User), n, c.Held+n),
 			fmt.Errorf("%w: %s got another device meanwhile", ErrBusy, job.User))
 	}
+	return nil
 }
 
 // takeDevices guards that the devices are free, writes who has them, and

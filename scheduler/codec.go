@@ -27,7 +27,6 @@ type jobRecord struct {
 	Priority int    `json:"p,omitempty"`
 	Devices  int    `json:"g,omitempty"` // 0 is 1
 	Numbers  string `json:"i,omitempty"` // that every job has (packNumbers)
-	MaxHeld  int    `json:"m,omitempty"`
 
 	QueuedAt  int64 `json:"tq,omitempty"` // 0: when submitted; -1: never
 	NotBefore int64 `json:"tb,omitempty"`
@@ -132,7 +131,7 @@ func encodeJob(j *Job) []byte {
 	r := jobRecord{
 		State: stateLetters[j.State], Reason: j.Reason, Detail: j.Detail,
 		User: j.User, Unix: packUnix(j), Name: j.Name, Class: packClass(j.Class), Shared: j.Shared,
-		Priority: j.Priority, Devices: packOne(j.Devices), Numbers: packNumbers(j), MaxHeld: j.MaxDevices,
+		Priority: j.Priority, Devices: packOne(j.Devices), Numbers: packNumbers(j),
 		QueuedAt:  packQueued(j),
 		NotBefore: stamp(j.NotBefore), ExpiresAt: stamp(j.ExpiresAt), EndedAt: stamp(j.EndedAt),
 		Timeout: packTimeout(j), InQueue: j.QueueTimeout.Microseconds(), Grace: packGrace(j.Grace), Retries: j.Retries,
@@ -171,7 +170,7 @@ func decodeJob(id JobID, version uint64, b []byte) (Job, error) {
 	j := Job{
 		ID: id, Version: version, State: lettersState[r.State], Reason: r.Reason, Detail: r.Detail,
 		User: r.User, Unix: r.Unix, Name: r.Name, Class: unpackClass(r.Class), Shared: r.Shared,
-		Priority: r.Priority, Devices: max(r.Devices, 1), Rank: n.rank, Epoch: n.epoch, MaxDevices: r.MaxHeld,
+		Priority: r.Priority, Devices: max(r.Devices, 1), Rank: n.rank, Epoch: n.epoch,
 		Submitted: n.submitted, QueuedAt: unpackQueued(r.QueuedAt, n.submitted),
 		NotBefore: unstamp(r.NotBefore), ExpiresAt: unstamp(r.ExpiresAt), EndedAt: unstamp(r.EndedAt),
 		Timeout: n.limit + micros(r.Timeout), TimeoutFrom: n.from, QueueTimeout: micros(r.InQueue), Grace: unpackGrace(r.Grace), Retries: r.Retries,

@@ -16,7 +16,7 @@ import (
 //	6  since, ms
 //	6  job id
 //	1  devices
-//	1  the user's limit of devices held (0: none, 255: 255 or more)
+//	1  0 (it held a limit of the user's, which is read with the view now)
 //	3  time limit in seconds, rounded up (0: none)
 //	   user, 0x00, unix account, and in the shared index 0x00, class
 const entryFixed = 1 + 6 + 6 + 6 + 1 + 1 + 3
@@ -31,7 +31,7 @@ func entryMember(j *Job) []byte {
 	b = append48(b, j.Rank)
 	b = append48(b, uint64(j.QueuedAt.UnixMilli()))
 	b = append48(b, uint64(j.ID))
-	b = append(b, byte(min(j.Devices, 255)), byte(min(j.MaxDevices, 255)))
+	b = append(b, byte(min(j.Devices, 255)), 0)
 	b = append24(b, entryTimeout(j.Timeout))
 	b = append(b, j.User...)
 	if j.Unix != "" || j.Shared {
@@ -51,7 +51,7 @@ func parseEntry(class string, b []byte) (Entry, error) {
 	e := Entry{
 		Class: class, Priority: 10 - int(b[0]), Rank: read48(b[1:]),
 		Since: time.UnixMilli(int64(read48(b[7:]))).UTC(), Job: JobID(read48(b[13:])),
-		Devices: int(b[19]), MaxDevices: int(b[20]),
+		Devices: int(b[19]),
 		Timeout: time.Duration(read24(b[21:])) * time.Second,
 	}
 	parts := bytes.SplitN(b[entryFixed:], []byte{0}, 3)

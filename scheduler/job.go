@@ -120,8 +120,6 @@ type Job struct {
 	Devices  int    // how many devices it holds when it runs
 	Rank     uint64 // place in the fair order of its class (queue.go)
 	Epoch    uint64 // of the store when it was submitted: an older one waits out a hold-off
-	// MaxDevices is the user's limit of devices held at once, as of the submit; 0: none.
-	MaxDevices int
 
 	Submitted time.Time
 	QueuedAt  time.Time // last time that it entered the queue

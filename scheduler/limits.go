@@ -44,3 +44,8 @@ func (s *Scheduler) Loads(ctx context.Context, users []string) ([]Load, error) {
 	}
 	return loads, nil
 }
+
+// allowed reports whether the user of the entry may have it while they hold so many devices.
+func (e *Entry) allowed(held int64) bool {
+	return e.MaxDevices == 0 || held+int64(e.Devices) <= int64(e.MaxDevices)
+}

@@ -39,7 +39,7 @@ type Entry struct {
 	Rank     uint64
 	Devices  int
 	Since    time.Time
-	// MaxDevices is the user's limit of devices held at once; 0: none.
+	// MaxDevices is the user's limit of devices held at once, as the view found it; 0: none.
 	MaxDevices int
 	Timeout    time.Duration // of one attempt, in whole seconds; 0: none
 }

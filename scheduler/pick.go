@@ -84,8 +84,8 @@ func newPicker(v View, o Offer, now time.Time) *picker {
 			p.why[m.text]++
 			continue
 		}
-		if e.MaxDevices > 0 && v.Held[e.User]+int64(e.Devices) > int64(e.MaxDevices) {
-			p.why[fmt.Sprintf("%s holds as many devices as allowed", e.User)]++
+		if !e.allowed(v.Held[e.User]) {
+			p.why[fmt.Sprintf("%s holds %d of at most %d devices", e.User, v.Held[e.User], e.MaxDevices)]++
 			continue
 		}
 		p.cands = append(p.cands, candidate{Entry: e, need: need, devices: devices})
@@ -200,9 +200,13 @@ func takeTurns(ready []*candidate, holds map[string]int64) []Choice {
 	for range ready {
 		var best *candidate
 		for _, user := range users {
+			lines[user] = dropAbove(lines[user], holds)
 			if line := lines[user]; len(line) > 0 && (best == nil || before(line[0], best, holds)) {
 				best = line[0]
 			}
+		}
+		if best == nil {
+			break
 		}
 		lines[best.User] = lines[best.User][1:]
 		limit := holds[best.User]
@@ -215,6 +219,15 @@ func takeTurns(ready []*candidate, holds map[string]int64) []Choice {
 		})
 	}
 	return runs
+}
+
+// dropAbove drops what stands in front of a user's line and would pass their
+// limit at its turn: its claim would be refused.
+func dropAbove(line []*candidate, holds map[string]int64) []*candidate {
+	for len(line) > 0 && !line[0].allowed(holds[line[0].User]) {
+		line = line[1:]
+	}
+	return line
 }
 
 // anyNumber is more devices than anybody holds.

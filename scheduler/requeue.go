@@ -90,7 +90,7 @@ func decideRequeue(f *facts, who Who, id, newID JobID) (p plan[JobID], err error
 func (j *Job) again(id JobID, epoch uint64) Job {
 	return Job{
 		ID: id, User: j.User, Unix: j.Unix, Name: j.Name, Class: j.Class, Shared: j.Shared, Priority: j.Priority,
-		Devices: j.Devices, MaxDevices: j.MaxDevices, Rank: j.Rank, Epoch: epoch,
+		Devices: j.Devices, Rank: j.Rank, Epoch: epoch,
 		Timeout: j.Timeout, TimeoutFrom: j.TimeoutFrom, QueueTimeout: j.QueueTimeout, Grace: j.Grace, Retries: j.Retries + j.Failures,
 		KeepOnPartition: j.KeepOnPartition, ResultTTL: j.ResultTTL, RequeueOf: j.ID,
 	}

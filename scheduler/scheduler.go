@@ -39,6 +39,7 @@ type Scheduler struct {
 	classes classes // memories that save a read
 	fleet   fleet
 	sight   sight
+	skims   skimmer
 	recalls recalls
 	checked atomic.Int64 // the id where the next check of jobs goes on; 0: from the highest
 	crowded atomic.Bool  // the last submit saw many idle hosts
@@ -123,9 +124,11 @@ type Claimed struct {
 
 // ClaimRequest is an agent's choice.
 type ClaimRequest struct {
-	Host        string
-	Epoch       uint64
-	Job         JobID
+	Host  string
+	Epoch uint64
+	Job   JobID
+	// User is the job's, as the choice says; where it is "", the claim reads it first.
+	User        string
 	Devices     []string
 	ClaimID     string
 	TokenSHA256 []byte

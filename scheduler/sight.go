@@ -78,7 +78,7 @@ func (g *seen) ask(q *store.Query) {
 		q.Ranges = append(q.Ranges, store.Range{Index: keyQueue(class), Limit: g.limit + sightAhead})
 	}
 	for _, user := range g.users {
-		q.Counters = append(q.Counters, keyHeld(user))
+		askStanding(q, user)
 	}
 }
 
@@ -96,11 +96,14 @@ func (g *seen) queues(a *store.Answer, limit int) map[string][][]byte {
 	return known
 }
 
-// held gives the devices of the users that were asked for.
-func (g *seen) held(a *store.Answer) map[string]int64 {
-	known := make(map[string]int64, len(g.users))
+// standings gives those of the users that were asked for.
+func (g *seen) standings(f *facts) (standings, error) {
+	known := make(standings, len(g.users))
 	for i, user := range g.users {
-		known[user] = a.Counters[i]
+		var err error
+		if known[user], err = readStanding(f, user, f.Counters[i]); err != nil {
+			return nil, err
+		}
 	}
-	return known
+	return known, nil
 }

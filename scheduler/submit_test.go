@@ -136,6 +136,7 @@ func TestLimits(t *testing.T) {
 	w := newWorld(t, scheduler.DefaultTiming())
 	h := w.host("a", 2)
 	who := scheduler.Who{User: "ana", MaxQueued: 2, MaxDevices: 1, MaxTimeout: time.Hour}
+	w.limit("ana", 1)
 	sub := []scheduler.Submission{{Media: scheduler.MediaJSON, Body: []byte("{}"), Function: "f"}}
 	for range 2 {
 		_, err := w.s.Submit(w.ctx, who, sub, "")

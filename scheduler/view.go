@@ -53,7 +53,6 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 	if _, err := f.load(keyEpoch, &epoch); err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
 	}
-	v.take(classShared, a.Ranges[2], epoch)
 	o.RealElsewhere = o.RealElsewhere || v.RealElsewhere
 	classes := fittingClasses(a.Ranges[0], &o, seed)
 	limit := v.perClass(len(classes), epoch)
@@ -61,14 +60,19 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 	if err := s.viewQueues(ctx, classes, limit, queues); err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
 	}
-	for _, class := range classes {
-		members := queues[class]
-		v.take(class, members[:min(limit, len(members))], epoch)
-	}
-	if err := s.viewHeld(ctx, &v, guess.held(&a)); err != nil {
+	known, err := guess.standings(f)
+	if err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
 	}
-	s.sight.note(classes, limit, v.Entries, queues)
+	p := front{view: &v, epoch: epoch, of: known, told: make(map[string]bool)}
+	p.line(classShared, a.Ranges[2], viewShared)
+	for _, class := range classes {
+		p.line(class, queues[class], limit)
+	}
+	if err := s.fill(ctx, &p); err != nil {
+		return View{}, fmt.Errorf("view: %w", err)
+	}
+	s.sight.note(classes, limit, p.entries(), queues)
 	return v, nil
 }
 
@@ -146,54 +150,6 @@ func (v *View) perClass(classes int, epoch epochRecord) int {
 		want = viewEntries
 	}
 	return max(viewPerClass, min(want, viewEntries/max(classes, 1)))
-}
-
-// take adds the members of a class, as far as there is room. Entries from
-// before a change of store are left out while the hold-off runs: their claim
-// would be refused.
-func (v *View) take(class string, members [][]byte, epoch epochRecord) {
-	held := v.Now.Before(unstamp(epoch.HoldUntil))
-	for _, m := range members {
-		e, err := parseEntry(class, m)
-		if err != nil || len(v.Entries) >= viewEntries {
-			continue // an entry of no job of ours is Check's to remove
-		}
-		if held && e.Since.Before(unstamp(epoch.Adopted)) {
-			v.OnHold++
-			continue
-		}
-		v.Entries = append(v.Entries, e)
-	}
-}
-
-// viewHeld finds how many devices each user of the entries holds, and reads
-// what is not known yet.
-func (s *Scheduler) viewHeld(ctx context.Context, v *View, known map[string]int64) error {
-	v.Held = make(map[string]int64)
-	var q store.Query
-	var missing []string
-	for i := range v.Entries {
-		user := v.Entries[i].User
-		if _, done := v.Held[user]; done {
-			continue
-		}
-		n, ok := known[user]
-		if v.Held[user] = n; !ok {
-			missing = append(missing, user)
-			q.Counters = append(q.Counters, keyHeld(user))
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	a, err := s.store.Read(ctx, q)
-	if err != nil {
-		return err
-	}
-	for i, user := range missing {
-		v.Held[user] = a.Counters[i]
-	}
-	return nil
 }
 
 // Revision is the store's revision: one that has not changed since the last

@@ -67,9 +67,7 @@ func (s *Scheduler) whyQueued(ctx context.Context, job *Job) (Why, error) {
 		w.add("hold-off", "the store was restarted, and jobs from before wait until "+until.Format(time.TimeOnly)+", in case they still run")
 	}
 	sc.hosts(&w, job)
-	if job.MaxDevices > 0 && sc.held+int64(job.Devices) > int64(job.MaxDevices) {
-		w.add("user-limit", fmt.Sprintf("%s holds %d devices of at most %d", job.User, sc.held, job.MaxDevices))
-	}
+	sc.userLimit(&w, job)
 	if sc.ahead > 0 {
 		w.add("queue", fmt.Sprintf("%s jobs of its kind are ahead of it", upTo(sc.ahead)))
 	}
@@ -94,6 +92,7 @@ type scene struct {
 	epoch     epochRecord
 	ahead     int64
 	held      int64
+	limits    Limits // of the user
 	need      Need
 	all       []Host
 	leases    []Lease
@@ -101,7 +100,7 @@ type scene struct {
 
 func (s *Scheduler) scene(ctx context.Context, job *Job) (scene, error) {
 	q := store.Query{
-		Keys:     []string{keyEpoch},
+		Keys:     []string{keyEpoch, keyLimits(job.User)},
 		Counters: []string{keyHeld(job.User)},
 		Counts:   []store.Count{{Index: queueOf(job), To: entryMember(job), Cap: maxPlace}},
 	}
@@ -110,7 +109,11 @@ func (s *Scheduler) scene(ctx context.Context, job *Job) (scene, error) {
 		return scene{}, err
 	}
 	sc := scene{now: a.Now, ahead: a.Counts[0], held: a.Counters[0]}
-	if _, err := newFacts(q, a).load(keyEpoch, &sc.epoch); err != nil {
+	f := newFacts(q, a)
+	if _, err := f.load(keyEpoch, &sc.epoch); err != nil {
+		return sc, err
+	}
+	if _, err := f.load(keyLimits(job.User), &sc.limits); err != nil {
 		return sc, err
 	}
 	sc.unadopted = sc.epoch.Identity != a.Identity
@@ -122,6 +125,18 @@ func (s *Scheduler) scene(ctx context.Context, job *Job) (scene, error) {
 	}
 	sc.leases, err = s.Leases(ctx)
 	return sc, err
+}
+
+// userLimit adds that the user holds enough, or that the job alone is too much.
+func (sc *scene) userLimit(w *Why, job *Job) {
+	most := int64(sc.limits.MaxDevices)
+	switch {
+	case most == 0 || sc.held+int64(job.Devices) <= most:
+	case int64(job.Devices) > most:
+		w.add("user-limit", fmt.Sprintf("it needs %d devices, and %s may hold at most %d since it was submitted", job.Devices, job.User, most))
+	default:
+		w.add("user-limit", fmt.Sprintf("%s holds %d devices of at most %d, and this needs %d", job.User, sc.held, most, job.Devices))
+	}
 }
 
 // hosts adds what the hosts have to say.

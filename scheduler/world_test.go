@@ -96,7 +96,7 @@ func (h *host) choose(busy map[string]bool) scheduler.Choice {
 func (h *host) claim(c scheduler.Choice) (scheduler.Claimed, error) {
 	h.n++
 	return h.s.Claim(h.ctx, scheduler.ClaimRequest{
-		Host: h.inv.Host, Epoch: h.epoch, Job: c.Job, Devices: c.Devices,
+		Host: h.inv.Host, Epoch: h.epoch, Job: c.Job, User: c.User, Devices: c.Devices,
 		ClaimID: fmt.Sprintf("claim-%d", h.n), Held: c.Held, FairHeld: true,
 	})
 }

@@ -31,7 +31,7 @@ func (s *Scheduler) Idle(ctx context.Context, _ string, idle bool) error {
 
 // Claim implements agent.Scheduler.
 func (s *Scheduler) Claim(ctx context.Context, c scheduler.ClaimRequest) (scheduler.Claimed, error) {
-	in := api.AgentClaim{Epoch: c.Epoch, Job: c.Job, Devices: c.Devices, ClaimID: c.ClaimID, TokenSHA256: c.TokenSHA256, WorkDir: c.WorkDir}
+	in := api.AgentClaim{Epoch: c.Epoch, Job: c.Job, User: c.User, Devices: c.Devices, ClaimID: c.ClaimID, TokenSHA256: c.TokenSHA256, WorkDir: c.WorkDir}
 	if c.FairHeld {
 		in.Held = &c.Held
 	}

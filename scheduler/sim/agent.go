@@ -67,7 +67,7 @@ func (w *World) claim(i int, job scheduler.JobID, how fate) {
 	}
 	a.claims++
 	got, err := w.scheduler("claim", how).Claim(ctx, scheduler.ClaimRequest{
-		Host: a.name, Epoch: a.epoch, Job: job, Devices: []string{dev}, ClaimID: fmt.Sprintf("%s-%d", a.name, a.claims),
+		Host: a.name, Epoch: a.epoch, Job: job, User: user, Devices: []string{dev}, ClaimID: fmt.Sprintf("%s-%d", a.name, a.claims),
 	})
 	if how == delayed {
 		return // its answer is lost; the agent asks again as a new claim or never

@@ -13,6 +13,9 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
+// user is whose all jobs are.
+const user = "ana"
+
 // World is a store, a server and some agents, at one moment. It is a value:
 // Clone makes another that goes its own way.
 type World struct {
@@ -234,7 +237,7 @@ func (w *World) fall(format string, args ...any) {
 
 func (w *World) submit(how fate) {
 	sub := scheduler.Submission{Media: scheduler.MediaJSON, Body: []byte("{}"), Function: "f"}
-	out, err := w.scheduler("submit", how).Submit(ctx, scheduler.Who{User: "ana"}, []scheduler.Submission{sub}, "")
+	out, err := w.scheduler("submit", how).Submit(ctx, scheduler.Who{User: user}, []scheduler.Submission{sub}, "")
 	if err != nil {
 		w.fall("submit: %w", err)
 		return

@@ -203,7 +203,7 @@ func (q *queue) claim(ctx context.Context, n int) (scheduler.LeaseRef, error) {
 		return scheduler.LeaseRef{}, fmt.Errorf("nothing to claim: %s %s", choice.Kind, choice.Reason)
 	}
 	claimed, err := q.scheduler.Claim(ctx, scheduler.ClaimRequest{
-		Host: growthHost, Epoch: q.epoch, Job: choice.Job, Devices: choice.Devices, ClaimID: "claim" + strconv.Itoa(n),
+		Host: growthHost, Epoch: q.epoch, Job: choice.Job, User: choice.User, Devices: choice.Devices, ClaimID: "claim" + strconv.Itoa(n),
 	})
 	return scheduler.LeaseRef{Job: choice.Job, Fence: claimed.Fence}, err
 }
