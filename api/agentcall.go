@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/mlq-dev/mlq/api/auth"
@@ -83,7 +85,7 @@ func (c *call) agentHost() (string, error) {
 }
 
 // readStrict reads a JSON body into a struct: at most limit bytes, no field
-// twice, none that is not known, nothing after it.
+// twice, none that is not known, none missing, nothing after it.
 func readStrict(c *call, limit int64, into any) error {
 	if err := wantMedia(c.r, scheduler.MediaJSON); err != nil {
 		return err
@@ -95,12 +97,34 @@ func readStrict(c *call, limit int64, into any) error {
 	if int64(len(body)) > limit {
 		return refuse(CodeTooLarge, fmt.Sprintf("more than %d bytes", limit))
 	}
-	if _, err := strictjson.Object(body, 8); err != nil {
+	fields, err := strictjson.Object(body, 8)
+	if err != nil {
 		return badJSON(err)
+	}
+	if name := missing(reflect.TypeOf(into).Elem(), fields); name != "" {
+		return refuseField(CodeBadRequest, "/"+name, name+": it is missing")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	return badField(decoder.Decode(into))
+}
+
+// missing is the first field of a type that must be there and is not, "" if
+// all are: those that are not left out when they are zero.
+func missing(t reflect.Type, fields []strictjson.Field) string {
+	for field := range t.Fields() {
+		if field.Anonymous {
+			if name := missing(field.Type, fields); name != "" {
+				return name
+			}
+			continue
+		}
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if options == "" && !slices.ContainsFunc(fields, func(f strictjson.Field) bool { return f.Name == name }) {
+			return name
+		}
+	}
+	return ""
 }
 
 func badJSON(err error) error {

@@ -125,6 +125,8 @@ func TestRoles(t *testing.T) {
 		{"GET", "/hosts", true, true, false, false, true},
 		{"POST", "/hosts/h/drain", false, false, false, false, true},
 		{"POST", "/gpus/u/undrain", false, false, false, false, true},
+		{"POST", "/agents/host/idle", false, true, false, false, true},
+		{"GET", "/agents/host", false, true, false, false, true},
 		{"GET", "/queue", true, true, false, false, true},
 		{"GET", "/blobs/" + sum, false, true, false, false, true},
 		{"PUT", "/jobs/1/attempts/1/log?fence=1", false, true, false, false, true},
