@@ -41,6 +41,7 @@ type Agent struct {
 	links        map[string]*link // by UUID
 	belief       *belief
 	away         *away
+	wall         *wallClock
 	epoch        atomic.Uint64 // of this process, given by Join
 	renewing     sync.Mutex    // one renewal or join at a time
 	renewAsked   chan struct{} // has a token when a renewal is wanted soon
@@ -86,7 +87,7 @@ func (a *Agent) Close() error { return a.lock.Close() }
 func build(ctx context.Context, o Options) (*Agent, error) {
 	a := &Agent{
 		opts: o, timing: o.Scheduler.Timing(), now: boottime.Now, lockDir: o.LockDir,
-		away: newAway(), renewAsked: make(chan struct{}, 1), links: map[string]*link{},
+		away: newAway(), wall: &wallClock{now: o.Clock}, renewAsked: make(chan struct{}, 1), links: map[string]*link{},
 		known: map[scheduler.LeaseRef]*attempt{}, changed: make(chan struct{}),
 	}
 	a.belief = &belief{timing: a.timing}

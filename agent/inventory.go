@@ -68,7 +68,8 @@ func (a *Agent) reportLoop(ctx context.Context) {
 
 // differs: something that people or jobs wait for is another.
 func differs(a, b scheduler.Inventory) bool {
-	return !slices.Equal(a.Devices, b.Devices) || !slices.Equal(a.Accounts, b.Accounts) || !slices.Equal(a.Barred, b.Barred)
+	return !slices.Equal(a.Devices, b.Devices) || !slices.Equal(a.Accounts, b.Accounts) || !slices.Equal(a.Barred, b.Barred) ||
+		a.ClockAhead != b.ClockAhead
 }
 
 // inventory is what this host has now.
@@ -77,7 +78,7 @@ func (a *Agent) inventory() scheduler.Inventory {
 		Host: a.opts.Name, Version: a.opts.Version, BootID: a.bootID,
 		Devices: a.fleet.report(), Environments: a.environments, Labels: a.opts.Labels,
 		Isolation: a.isolation(), RunAs: a.accounts.runAs, Accounts: a.accounts.list(),
-		Barred: a.barred.list(time.Now()),
+		Barred: a.barred.list(time.Now()), ClockAhead: a.wall.difference(),
 	}
 }
 

@@ -56,6 +56,8 @@ type Options struct {
 	LockDir string
 	Version string // of the binary, for the inventory
 	Log     zerolog.Logger
+	// Clock is the wall clock; nil: time.Now.
+	Clock func() time.Time
 	// Joined is called each time that the agent has joined, with its epoch; nil: nobody is.
 	Joined func(epoch uint64)
 }
@@ -102,6 +104,9 @@ func (o Options) withDefaults() (Options, error) {
 			return o, fmt.Errorf("path of this program: %w", err)
 		}
 		o.SlotCommand = []string{self, "slot"}
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
 	}
 	if o.Joined == nil {
 		o.Joined = func(uint64) {}

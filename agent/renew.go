@@ -65,7 +65,7 @@ func (a *Agent) renewSoon() {
 func (a *Agent) renewOnce(ctx context.Context) error {
 	a.renewing.Lock()
 	defer a.renewing.Unlock()
-	sent := a.now() // before the sending: the store's clock starts later
+	sent, wall := a.now(), a.wall.now() // before the sending: the store's clock starts later
 	ctx, cancel := context.WithTimeout(ctx, a.timing.RenewTry)
 	defer cancel()
 	renewed, err := a.opts.Scheduler.Renew(ctx, a.opts.Name, a.epoch.Load(), a.refs())
@@ -77,6 +77,7 @@ func (a *Agent) renewOnce(ctx context.Context) error {
 		return err
 	}
 	a.confirm(sent)
+	a.wall.compare(wall, a.now()-sent, renewed.Now, a.opts.Log)
 	for _, answer := range renewed.Answers {
 		if t := a.attemptOf(answer.Ref); t != nil {
 			t.hear(answer)
@@ -114,7 +115,7 @@ func (a *Agent) reportFailure(err error) {
 // join makes this process the agent of its host's name, and takes over or ends
 // what its slots run.
 func (a *Agent) join(ctx context.Context) error {
-	sent := a.now()
+	sent, wall := a.now(), a.wall.now()
 	refs := a.refs()
 	locks := newJoinLocks(a.lockDir)
 	defer locks.close()
@@ -124,6 +125,7 @@ func (a *Agent) join(ctx context.Context) error {
 	}
 	a.epoch.Store(joined.Epoch)
 	a.confirm(sent)
+	a.wall.compare(wall, a.now()-sent, joined.Now, a.opts.Log)
 	for _, ref := range joined.Kill {
 		if t := a.attemptOf(ref); t != nil {
 			t.hear(scheduler.RenewAnswer{Ref: ref, Gone: true})

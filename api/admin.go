@@ -42,6 +42,7 @@ type Host struct {
 	Isolation      string            `json:"isolation,omitempty"`
 	RunAs          string            `json:"run_as,omitempty"`
 	Environments   []Environment     `json:"environments"`
+	ClockAhead     int64             `json:"clock_ahead,omitempty"` // seconds before the server's
 	Devices        []Device          `json:"devices"`
 	DrainedDevices map[string]string `json:"drained_devices,omitempty"`
 }
@@ -130,7 +131,7 @@ func (c *call) wireHost(h *scheduler.Host, holders map[string]*scheduler.Lease) 
 		Host: h.Host, Version: h.Version, State: hostState(h), DrainedBy: h.DrainedBy, Renewed: h.Renewed,
 		LeaseUntil: h.LeaseUntil, Reported: h.Reported, Labels: h.Labels, Isolation: h.Isolation, RunAs: h.RunAs,
 		Environments: make([]Environment, len(h.Environments)), Devices: make([]Device, len(h.Devices)),
-		DrainedDevices: h.DrainedDevices, DrainDeadline: deadlineOf(h, ""),
+		DrainedDevices: h.DrainedDevices, DrainDeadline: deadlineOf(h, ""), ClockAhead: int64(h.ClockAhead.Seconds()),
 	}
 	for i, e := range h.Environments {
 		w.Environments[i] = Environment(e)

@@ -26,7 +26,7 @@ func hostsTable(hosts []api.Host, now time.Time) *table {
 	for i := range hosts {
 		h := &hosts[i]
 		t.row(h.Host, h.State, freeOf(h.Devices), pythonsOf(h.Environments), h.RunAs, h.Isolation,
-			ago(h.Renewed, now), h.Version, drainNote(h.DrainedBy, h.DrainDeadline, now))
+			ago(h.Renewed, now), h.Version, noteOf(h, now))
 	}
 	return t
 }
@@ -37,6 +37,22 @@ func drainNote(by string, d *api.Deadline, now time.Time) string {
 		return by
 	}
 	return by + "; closed at " + clock(d.At, now)
+}
+
+// noteOf is who closed a host, and what is wrong with its clock.
+func noteOf(h *api.Host, now time.Time) string {
+	note, ahead := drainNote(h.DrainedBy, h.DrainDeadline, now), time.Duration(h.ClockAhead)*time.Second
+	if ahead == 0 {
+		return note
+	}
+	words := "its clock is " + short(ahead.Abs()) + " ahead of the server's"
+	if ahead < 0 {
+		words = "its clock is " + short(ahead.Abs()) + " behind the server's"
+	}
+	if note == "" {
+		return words
+	}
+	return note + "; " + words
 }
 
 func freeOf(devices []api.Device) string {

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/mlq-dev/mlq/api"
+)
+
+func TestNoteOf(t *testing.T) {
+	t.Parallel()
+	for want, h := range map[string]api.Host{
+		"":                 {},
+		"root: new driver": {DrainedBy: "root: new driver"},
+		"its clock is 1h0m ahead of the server's":               {ClockAhead: 3600},
+		"root: new driver; its clock is 5s behind the server's": {DrainedBy: "root: new driver", ClockAhead: -5},
+	} {
+		if got := noteOf(&h, time.Now()); got != want {
+			t.Errorf("%+v: %q, want %q", h, got, want)
+		}
+	}
+}
