@@ -26,6 +26,8 @@ type call struct {
 	status int    // 0: nothing written yet
 	route  *route
 	stream *streamPace // nil: not HTTP/2
+	link   bool        // by a signed link
+	until  time.Time   // when that ends
 }
 
 // handler answers a call, or returns an error before it wrote anything.
@@ -91,6 +93,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.commonHeaders()
 	if s.clientVersion != nil {
 		c.Header()["Mlq-Client"] = s.clientVersion
+	}
+	if s.preflight(c) {
+		return
 	}
 	if err := s.admit(c); err != nil {
 		s.fail(c, err)

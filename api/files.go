@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"path"
 	"strings"
 
@@ -47,8 +46,8 @@ func (s *Server) getFile(c *call) error {
 	if err != nil {
 		return err
 	}
-	name, err := url.PathUnescape(c.param("*"))
-	if err != nil || !blob.CleanName(name) {
+	name, ok := strings.CutPrefix(c.r.URL.Path, "/jobs/"+c.param("id")+"/files/") // decoded once, as it came
+	if !ok || !blob.CleanName(name) {
 		return noSuchFile()
 	}
 	m, err := s.manifest(c.ctx(), &job)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -15,24 +14,28 @@ import (
 // own, nor hide its Origin.
 type guard struct {
 	hosts   map[string]bool
-	origins []string
+	public  string   // origin of the public URL, "" without
+	readers []string // origins whose pages may read signed links
 	dev     bool
 }
 
 func newGuard(o Options) guard {
-	g := guard{hosts: map[string]bool{"localhost": true}, origins: o.Origins, dev: o.Dev}
+	g := guard{hosts: map[string]bool{"localhost": true}, readers: o.Origins, dev: o.Dev}
 	for _, h := range o.Hosts {
 		g.hosts[strings.ToLower(h)] = true
 	}
 	if o.PublicURL != nil {
 		g.hosts[strings.ToLower(o.PublicURL.Hostname())] = true
-		g.origins = append(slices.Clone(o.Origins), o.PublicURL.Scheme+"://"+o.PublicURL.Host)
+		g.public = o.PublicURL.Scheme + "://" + o.PublicURL.Host
 	}
 	return g
 }
 
 // admit checks host, origin, encoding and token of a request.
 func (s *Server) admit(c *call) error {
+	if linked(c.r) {
+		return s.admitLink(c)
+	}
 	if err := s.guard.check(c.r); err != nil {
 		return err
 	}
@@ -40,11 +43,24 @@ func (s *Server) admit(c *call) error {
 }
 
 func (g guard) check(r *http.Request) error {
-	if !g.host(r) {
-		return refuse(CodeWrongHost, "the Host header names another server; use --public-url to add a name")
+	if err := g.checkTarget(r); err != nil {
+		return err
 	}
 	if !g.origin(r) && !opensPage(r) {
-		return refuse(CodeForeignOrigin, "the request comes from another origin; use --allow-origin to allow it")
+		return foreignOrigin()
+	}
+	return nil
+}
+
+func foreignOrigin() error {
+	return refuse(CodeForeignOrigin, "the request comes from a page of another origin; --allow-origin lets such pages read signed links")
+}
+
+// checkTarget refuses what no page could make right: another host's request,
+// a body that is not as it is, a token in the URL.
+func (g guard) checkTarget(r *http.Request) error {
+	if !g.host(r) {
+		return refuse(CodeWrongHost, "the Host header names another server; use --public-url to add a name")
 	}
 	if len(r.Header["Content-Encoding"]) > 0 {
 		return refuse(CodeEncoding, "send the body as it is, without Content-Encoding")
@@ -84,18 +100,19 @@ func localIP(r *http.Request) netip.Addr {
 	return addr.AddrPort().Addr().Unmap()
 }
 
-// origin: none (not a browser), the server's own, or an allowed one. Where a
-// browser sends no Origin it sends Sec-Fetch-Site.
+// origin: none (not a browser), or the server's own. Where a browser sends no
+// Origin it sends Sec-Fetch-Site.
 func (g guard) origin(r *http.Request) bool {
 	origins := r.Header["Origin"]
 	if len(origins) == 0 {
 		site := r.Header.Get("Sec-Fetch-Site")
 		return site == "" || site == "none" || site == "same-origin"
 	}
-	if len(origins) > 1 {
-		return false
-	}
-	return slices.Contains(g.origins, origins[0]) || sameOrigin(origins[0], r)
+	return len(origins) == 1 && g.own(origins[0], r)
+}
+
+func (g guard) own(origin string, r *http.Request) bool {
+	return g.public != "" && origin == g.public || sameOrigin(origin, r)
 }
 
 // opensPage: a link on another site leads to the page. It is the same for

@@ -76,6 +76,7 @@ func (f *follower) head(size int64) {
 	h := f.c.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Content-Security-Policy", sandbox)
+	h.Set("Cross-Origin-Resource-Policy", f.c.embeddable())
 	h.Set(HeaderLogAttempt, strconv.Itoa(f.attempt))
 	h.Set(HeaderLogOffset, strconv.FormatInt(f.offset, 10))
 	h.Set(HeaderLogSize, strconv.FormatInt(size, 10))

@@ -66,7 +66,7 @@ func TestOpenAPIMatchesTypes(t *testing.T) {
 		"AgentEntry": api.AgentEntry{}, "AgentIdle": api.AgentIdle{}, "AgentRevision": api.AgentRevision{}, "AgentClaim": api.AgentClaim{},
 		"AgentClaimed": api.AgentClaimed{}, "AgentJob": api.AgentJob{}, "AgentSpec": api.AgentSpec{}, "AgentProgress": api.AgentProgress{},
 		"AgentRelease": api.AgentRelease{}, "AgentFinish": api.AgentFinish{},
-		"Secret": api.Secret{}, "Problem": api.Problem{}, "FieldProblem": api.FieldProblem{}, "RemoteError": api.RemoteError{},
+		"Secret": api.Secret{}, "Link": api.Link{}, "Problem": api.Problem{}, "FieldProblem": api.FieldProblem{}, "RemoteError": api.RemoteError{},
 		"Deadline": api.Deadline{}, "Closing": api.Closing{}, "Drained": api.Drained{}, "Revoked": api.Revoked{},
 	} {
 		var described []string

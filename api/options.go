@@ -40,8 +40,10 @@ type Options struct {
 	// Hosts are further names that the server answers to, beside loopback
 	// and the address that a connection came to.
 	Hosts []string
-	// Origins are web pages' origins that may send requests ("https://lab.example.org").
+	// Origins are those whose web pages may read signed links ("https://lab.example.org").
 	Origins []string
+	// BehindTLS: a proxy in front does TLS, so links begin with https://.
+	BehindTLS bool
 
 	MaxBody          int64         // bytes of a body that is read into memory; 64 MiB
 	MaxBlob          int64         // bytes of an upload; 8 GiB

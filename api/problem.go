@@ -21,6 +21,8 @@ const (
 	CodeUnauthorized    Code = "unauthorized"
 	CodeForbidden       Code = "forbidden"
 	CodeForeignOrigin   Code = "foreign-origin"
+	CodeBadLink         Code = "bad-link"
+	CodeLinkExpired     Code = "link-expired"
 	CodeNotFound        Code = "not-found"
 	CodeNotFinished     Code = "not-finished"
 	CodeMethod          Code = "method-not-allowed"
@@ -89,6 +91,8 @@ var kinds = []kind{
 	{CodeForbidden, 403, "This token may not do that", scheduler.ErrForbidden, 0, "Unauthorized"},
 	{CodeBadCode, 403, "The join code is not valid", auth.ErrCode, 0, "MlqError"},
 	{CodeForeignOrigin, 403, "Requests from other web pages are refused", nil, 0, "Unauthorized"},
+	{CodeBadLink, 403, "The link is not valid", nil, 0, "Unauthorized"},
+	{CodeLinkExpired, 403, "The link has expired", nil, 0, "Unauthorized"},
 	{CodeNotFound, 404, "There is no such thing", scheduler.ErrNotFound, 0, "MlqError"},
 	{CodeNotFinished, 404, "The job has not finished", nil, 1, "MlqError"},
 	{"unknown-host", 404, "There is no such host", scheduler.ErrUnknownHost, 0, "MlqError"},

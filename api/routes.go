@@ -28,6 +28,7 @@ var (
 	users    = []auth.Role{auth.RoleUser, auth.RoleAttempt}
 	owners   = []auth.Role{auth.RoleUser} // not their jobs
 	agents   = []auth.Role{auth.RoleAgent}
+	persons  = []auth.Role{auth.RoleUser}
 	both     = []auth.Role{auth.RoleUser, auth.RoleAttempt, auth.RoleAgent}
 	people   = []auth.Role{auth.RoleUser, auth.RoleAgent}
 	counts   = []auth.Role{auth.RoleUser, auth.RoleAttempt, auth.RoleMetrics}
@@ -59,6 +60,7 @@ func routes() []route {
 		{method: "GET", pattern: "/jobs/{id}/logs", roles: users, handle: (*Server).getLogs},
 		{method: "GET", pattern: "/jobs/{id}/events", roles: users, handle: (*Server).jobEvents},
 		{method: "POST", pattern: "/jobs/{id}/requeue", roles: users, handle: (*Server).requeueJob},
+		{method: "POST", pattern: "/jobs/{id}/links", roles: persons, handle: (*Server).createLink},
 		{method: "GET", pattern: "/jobs/{id}/why", roles: users, handle: (*Server).whyJob},
 		{method: "PUT", pattern: "/jobs/{id}/attempts/{n}/log", roles: agents, handle: (*Server).putLog},
 		{method: "GET", pattern: "/jobs/{id}/attempts/{n}/secrets", roles: agents, handle: (*Server).attemptSecrets},
@@ -181,7 +183,7 @@ func (rt *route) bodiless() bool {
 		if strings.HasPrefix(rt.pattern, "/agents/") {
 			return false
 		}
-		return !slices.Contains([]string{"/jobs", "/jobs/batch", "/consumer", "/tokens", "/hosts", "/join"}, rt.pattern)
+		return !slices.Contains([]string{"/jobs", "/jobs/batch", "/consumer", "/tokens", "/hosts", "/join", "/jobs/{id}/links"}, rt.pattern)
 	}
 	return true
 }

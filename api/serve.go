@@ -55,7 +55,7 @@ func (s *Server) serveContent(c *call, body content, as served) error {
 	h := c.Header()
 	h.Set("Content-Type", as.media)
 	h.Set("Content-Security-Policy", sandbox)
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", c.embeddable())
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")

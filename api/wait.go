@@ -66,9 +66,9 @@ func (s *Server) sleep(c *call, wake <-chan struct{}, deadline <-chan time.Time)
 	defer again.Stop()
 	select {
 	case <-wake:
-		return true
+		return !c.lapsed()
 	case <-again.C:
-		return true
+		return !c.lapsed()
 	case <-deadline:
 	case <-c.ctx().Done():
 	case <-s.stopping:

@@ -83,7 +83,11 @@ func (s *Server) owner(c *call) (auth.Identity, bool) {
 	if !s.opts.Dev || !peerIs(c.r, s.opts.Owner.UID) {
 		return auth.Identity{}, false
 	}
-	return auth.Identity{User: s.opts.Owner.Name, Unix: s.opts.Owner.Name, Role: auth.RoleAdmin, Token: tokenOfOwner}, true
+	return s.ownerIdentity(), true
+}
+
+func (s *Server) ownerIdentity() auth.Identity {
+	return auth.Identity{User: s.opts.Owner.Name, Unix: s.opts.Owner.Name, Role: auth.RoleAdmin, Token: tokenOfOwner}
 }
 
 // submitter is what the scheduler is told of who asks.
@@ -110,7 +114,7 @@ func (s *Server) limited(asks auth.Identity) scheduler.Who {
 }
 
 // tokenOfOwner stands for a token where the owner of a dev server needs none.
-const tokenOfOwner = "owner"
+const tokenOfOwner = auth.OwnerToken
 
 // sees reports whether who asks may see a job of that user.
 func (c *call) sees(user string) bool {

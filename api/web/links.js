@@ -4,8 +4,8 @@ import { post } from "./api.js";
 import { h, say, text } from "./dom.js";
 
 /** signed asks for a link to one thing of a job and returns its URL. */
-async function signed(job, path) {
-  const link = await post(`/jobs/${job}/links`, { path });
+async function signed(job, path, ttl) {
+  const link = await post(`/jobs/${job}/links`, { path, ttl });
   const url = new URL(link.url);
   return new URL(url.pathname + url.search, location.href).href; // the server as this browser reaches it
 }
@@ -17,7 +17,7 @@ export function opener(job, path, words, label) {
     class: "quiet",
     "aria-label": label,
     onclick: act(failed, async () => {
-      const a = h("a", { href: await signed(job, path), target: "_blank", rel: "noopener noreferrer" });
+      const a = h("a", { href: await signed(job, path, "5m"), target: "_blank", rel: "noopener noreferrer" });
       a.click();
     }),
   }, words);
@@ -31,7 +31,7 @@ export function copier(job, path, words) {
     class: "quiet",
     title: "Whoever has this link can read it, for 24 hours",
     onclick: act(failed, async () => {
-      const url = await signed(job, path);
+      const url = await signed(job, path, "24h");
       try {
         await navigator.clipboard.writeText(url);
         say("Link copied");

@@ -39,6 +39,7 @@ type devFlags struct {
 	once                    bool
 	log                     *logFlags
 	agent                   *agentFlags
+	origins                 *[]string
 }
 
 func newDev(io streams) *cobra.Command {
@@ -67,6 +68,7 @@ func newDev(io streams) *cobra.Command {
 	variable(f, "blobs", "MLQ_BLOBS")
 	d.data, d.listen, d.timeScale, d.maxBlob = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd), maxBlobFlag(cmd)
 	d.keepOrphans, d.limits = keepOrphansFlag(cmd), bindTimeLimits(cmd, 0, 0)
+	d.origins = originsFlag(cmd)
 	d.log, d.agent = bindLog(cmd, zerolog.WarnLevel, "text"), bindAgent(cmd)
 	return cmd
 }
@@ -102,8 +104,11 @@ func (d *devFlags) run(ctx context.Context, io streams, command []string) (err e
 }
 
 func (d *devFlags) config(io streams) (c serverConfig, err error) {
-	c = serverConfig{listen: *d.listen, maxBlob: *d.maxBlob, keepOrphans: *d.keepOrphans, limits: *d.limits, dev: true}
+	c = serverConfig{listen: *d.listen, maxBlob: *d.maxBlob, keepOrphans: *d.keepOrphans, limits: *d.limits, origins: *d.origins, dev: true}
 	if c.log, err = d.log.logger(io.err); err != nil {
+		return c, err
+	}
+	if err := checkOrigins(c.origins); err != nil {
 		return c, err
 	}
 	if err := d.limits.check(); err != nil {
@@ -144,7 +149,7 @@ func (d *devFlags) serve(ctx context.Context, io streams, srv *server, c serverC
 		return err
 	}
 	fmt.Fprintf(io.out, "mlq dev at %s (no token needed for %s)\n", srv.url, c.owner.Name)
-	fmt.Fprintf(io.out, "store: %s\n", srv.worth)
+	fmt.Fprintf(io.out, "store: %s\npage: %s/\n", srv.worth, srv.url)
 	if err := describeHosts(ctx, io, srv.scheduler); err != nil {
 		g.stop()
 		return err

@@ -28,6 +28,7 @@ type serveFlags struct {
 	maxBlob                            *int64
 	keepOrphans                        *time.Duration
 	secretKey                          *string
+	origins                            *[]string
 	withAgent                          bool
 	limits                             *timeLimits
 	tls                                *tlsFlags
@@ -61,6 +62,7 @@ func newServe(io streams) *cobra.Command {
 	variable(f, "public-url", "MLQ_PUBLIC_URL")
 	s.data, s.listen, s.timeScale, s.maxBlob = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd), maxBlobFlag(cmd)
 	s.keepOrphans, s.secretKey = keepOrphansFlag(cmd), secretKeyFlag(f)
+	s.origins = originsFlag(cmd)
 	s.limits = bindTimeLimits(cmd, 24*time.Hour, 7*24*time.Hour)
 	s.tls, s.log, s.agent = bindTLS(cmd), bindLog(cmd, zerolog.InfoLevel, "json"), bindAgent(cmd)
 	return cmd
@@ -102,8 +104,11 @@ func (s *serveFlags) run(ctx context.Context, io streams) (err error) {
 
 // config reads what needs no file.
 func (s *serveFlags) config(log zerolog.Logger) (c serverConfig, err error) {
-	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, secretKey: *s.secretKey, limits: *s.limits, tls: s.tls, log: log}
+	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, secretKey: *s.secretKey, limits: *s.limits, origins: *s.origins, tls: s.tls, log: log}
 	if err := checkListen(c.listen); err != nil {
+		return c, err
+	}
+	if err := checkOrigins(c.origins); err != nil {
 		return c, err
 	}
 	if err := s.limits.check(); err != nil {
@@ -152,7 +157,7 @@ func (s *serveFlags) serve(ctx context.Context, io streams, srv *server, c serve
 			return err
 		}
 	}
-	fmt.Fprintf(io.out, "mlq serve at %s\nstore: %s\n", srv.url, srv.worth)
+	fmt.Fprintf(io.out, "mlq serve at %s\nstore: %s\npage: %s/\n", srv.url, srv.worth, srv.public(c))
 	if srv.fingerprint != "" {
 		fmt.Fprintf(io.out, "certificate: SHA-256 %s\n", srv.fingerprint)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,6 +36,7 @@ type serverConfig struct {
 	listen      string
 	tls         *tlsFlags // nil: none
 	publicURL   *url.URL
+	origins     []string // whose pages may read signed links
 	timing      scheduler.Timing
 	dev         bool
 	owner       api.Owner
@@ -146,10 +148,18 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 	}
 	s.http, err = api.New(api.Options{
 		Scheduler: s.scheduler, Store: s.store, Tokens: s.tokens, Secrets: s.secrets, Blobs: s.blobs,
-		Log: c.log, Version: version, Client: client, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
+		Log: c.log, Version: version, Client: client, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Origins: c.origins, BehindTLS: c.tls != nil && c.tls.behindProxy, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
 		DefaultTimeout: time.Duration(c.limits.byDefault), MaxTimeout: time.Duration(c.limits.most),
 	})
 	return err
+}
+
+// public is the address that users open.
+func (s *server) public(c serverConfig) string {
+	if c.publicURL != nil {
+		return strings.TrimRight(c.publicURL.String(), "/")
+	}
+	return s.url
 }
 
 // start runs the loops of the scheduler, then the HTTP server.

@@ -96,6 +96,14 @@ def test_cancel(
     assert client.job(53).cancel() is expected
 
 
+def test_link_asks_for_one_thing(scripted: Scripted, client: mlq.Client) -> None:
+    scripted.on("POST /jobs/53/links", as_json({"url": "https://lab/jobs/53/logs?sig=x"}, 201))
+    assert client.job(53).link("logs", ttl="24h") == "https://lab/jobs/53/logs?sig=x"
+    client.job(53).link()
+    sent = [json.loads(r.body) for r in scripted.asked("POST /jobs/53/links")]
+    assert sent == [{"path": "logs", "ttl": "24h"}, {"path": "result", "ttl": "1h"}]
+
+
 def test_retry_is_a_new_job(scripted: Scripted, client: mlq.Client) -> None:
     scripted.on("POST /jobs/53/requeue", as_json(54, 201))
     assert client.job(53).retry().id == 54

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -116,6 +117,13 @@ class TestValues:
 
     def test_it_ran_in_another_process(self, live: mlq.Client) -> None:
         assert live.submit(os.getpid).result(LONG, stream=False) != os.getpid()
+
+    def test_a_link_needs_no_token(self, live: mlq.Client) -> None:
+        job = live.submit(lambda: b"PNG")
+        with urllib.request.urlopen(job.link("result.png", ttl=60) + "&wait=30") as answer:
+            assert (answer.read(), answer.headers["Content-Type"]) == (b"PNG", "image/png")
+        with pytest.raises(mlq.MlqError, match="at most 24h"):
+            job.link(ttl="25h")
 
     def test_map(self, live: mlq.Client) -> None:
         jobs = live.map(add, range(20), b=100)

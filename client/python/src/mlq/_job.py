@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import logging
 import time
 from typing import TYPE_CHECKING, Any, Callable, Generic, NamedTuple, TypeVar, overload
@@ -224,6 +225,20 @@ class Job(Generic[R]):
     def download(self, directory: str | Path = ".") -> list[Path]:
         """Write the job's files below ``directory`` and return their paths."""
         return download(self._client._transport, self.id, directory)
+
+    def link(self, path: str = "result", *, ttl: str | float = "1h") -> str:
+        """A URL that needs no token, for one thing of the job: for a mail, or an image in a page.
+
+        ``path`` is ``result``, ``result.png`` or another ending, ``files/NAME``, ``logs`` or
+        ``events``; it need not be there yet. Whoever has the link can read that one
+        thing for ``ttl`` (seconds or a text as ``"90s"``, at most 24 hours), or until the token
+        that made it is revoked. A running job cannot make links.
+        """
+        body = json.dumps({"path": path, "ttl": ttl}).encode()
+        answer = self._client._transport.request(
+            "POST", self._path("/links"), body=body, headers={"Content-Type": "application/json"}
+        )
+        return str(answer.json()["url"])
 
     def __repr__(self) -> str:
         words = [f"mlq.Job {self.id}", self._name, self._last_state]
