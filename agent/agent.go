@@ -16,6 +16,7 @@ import (
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/boottime"
 	"github.com/mlq-dev/mlq/internal/lockfile"
+	"github.com/mlq-dev/mlq/internal/pulse"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -40,6 +41,7 @@ type Agent struct {
 	fleet        *fleet
 	links        map[string]*link // by UUID
 	belief       *belief
+	pulse        pulse.Pulse
 	away         *away
 	wall         *wallClock
 	epoch        atomic.Uint64 // of this process, given by Join

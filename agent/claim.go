@@ -28,7 +28,9 @@ const (
 func (a *Agent) claimLoop(ctx context.Context) {
 	notices := a.notices(ctx)
 	look := true
+	defer a.pulse.End(loopClaim)
 	for ctx.Err() == nil {
+		a.pulse.Beat(loopClaim, a.claimWithin())
 		wait := a.poll()
 		if look {
 			wait = a.claimAll(ctx)
@@ -68,6 +70,7 @@ func (a *Agent) notices(ctx context.Context) <-chan struct{} {
 func (a *Agent) claimAll(ctx context.Context) time.Duration {
 	poll := a.poll()
 	for taken := 0; ctx.Err() == nil; {
+		a.pulse.Beat(loopClaim, a.claimWithin())
 		if taken == rounds {
 			return mathrand.N(breath)
 		}

@@ -66,7 +66,7 @@ type Options struct {
 const DefaultKeepWork = 7 * 24 * time.Hour
 
 // nameRule: a host's name stands in keys, URLs and file names.
-var nameRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+var nameRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$`)
 
 // HostName checks the name of a host; "" is the machine's own.
 func HostName(name string) (string, error) {
@@ -78,7 +78,7 @@ func HostName(name string) (string, error) {
 		name = own
 	}
 	if !nameRule.MatchString(name) {
-		return "", fmt.Errorf("host name %q: want letters, digits, dot, dash and underscore, at most 128", name)
+		return "", fmt.Errorf("host name %q: want letters, digits, dot, dash, underscore and @, at most 128", name)
 	}
 	return name, nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -142,4 +143,23 @@ func makeDir(t *testing.T, w *workdirs, job scheduler.Job) string {
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
+}
+
+func TestInWords(t *testing.T) {
+	for _, tt := range []struct {
+		states map[gpu.State]int
+		stage  stage
+		joined bool
+		want   string
+	}{
+		{map[gpu.State]int{gpu.Leased: 2, gpu.Free: 2}, trusting, true, "2 of 4 devices busy"},
+		{map[gpu.State]int{gpu.Clearing: 1, gpu.Unknown: 1, gpu.Drained: 2}, trusting, true, "1 of 4 devices busy, 2 drained, 1 unknown"},
+		{map[gpu.State]int{gpu.Free: 1}, lost, false, "0 of 1 devices busy, waits to join"},
+		{map[gpu.State]int{gpu.Leased: 1}, warned, true, "1 of 1 devices busy, cannot renew its leases: takes no new jobs"},
+		{map[gpu.State]int{gpu.Leased: 1}, stopping, true, "1 of 1 devices busy, cannot renew its leases: its jobs are stopped"},
+	} {
+		if got := inWords(tt.states, tt.stage, tt.joined); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
 }

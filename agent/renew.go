@@ -19,7 +19,9 @@ const renewGap = 100 * time.Millisecond
 // renewLoop is the agent's heartbeat: one round trip for all leases. It does
 // nothing else; the slots watch the deadline by themselves.
 func (a *Agent) renewLoop(ctx context.Context) error {
+	defer a.pulse.End(loopRenew)
 	for {
+		a.pulse.Beat(loopRenew, a.renewWithin())
 		every := a.timing.RenewEvery
 		wait := every - every/10 + rand.N(every/5+1)
 		err := a.renewOnce(ctx)

@@ -137,6 +137,7 @@ type host struct {
 	name  string
 	data  string
 	gpus  string
+	agent *agent.Agent       // of one in this process
 	cmd   *exec.Cmd          // of a child
 	out   *bytes.Buffer      // of a child
 	stop  context.CancelFunc // of one in this process
@@ -167,6 +168,7 @@ func (h *host) run(change func(*agent.Options)) {
 	if err != nil {
 		h.w.t.Fatal(err)
 	}
+	h.agent = a
 	ctx, cancel := context.WithCancel(h.w.ctx)
 	h.stop = cancel
 	go func() {

@@ -23,29 +23,29 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	t := s.opts.Timing
 	var wg sync.WaitGroup
 	for _, l := range []loop{
-		{"adopt", t.PromoteEvery, func(ctx context.Context) error {
+		{"adopt", t.PromoteEvery, roundPatience, func(ctx context.Context) error {
 			err := s.adopt(ctx)
 			if errors.Is(err, ErrNewerSchema) {
 				end(err)
 			}
 			return err
 		}},
-		{"promote", t.PromoteEvery, s.promote},
-		{"reap", t.ReapEvery, func(ctx context.Context) error {
+		{"promote", t.PromoteEvery, roundPatience, s.promote},
+		{"reap", t.ReapEvery, roundPatience, func(ctx context.Context) error {
 			n, err := s.Reap(ctx, reaper, time.Since(start))
 			if n > 0 {
 				s.opts.Log.Warn().Int("leases", n).Msg("leases of silent agents ended")
 			}
 			return err
 		}},
-		{"drain", t.PromoteEvery, func(ctx context.Context) error {
+		{"drain", t.PromoteEvery, roundPatience, func(ctx context.Context) error {
 			n, err := s.KeepDrains(ctx)
 			if n > 0 {
 				s.opts.Log.Info().Int("jobs", n).Msg("jobs told to stop: the deadline of a drain has passed")
 			}
 			return err
 		}},
-		{"check", t.CheckEvery, s.checkAndLog},
+		{"check", t.CheckEvery, 0, s.checkAndLog},
 	} {
 		wg.Go(func() { s.repeat(ctx, l) })
 	}
@@ -57,10 +57,19 @@ func (s *Scheduler) Run(ctx context.Context) error {
 }
 
 type loop struct {
-	name  string
-	every time.Duration
-	do    func(context.Context) error
+	name   string
+	every  time.Duration
+	within time.Duration // most of a round, after which it hangs; 0: it takes what it takes
+	do     func(context.Context) error
 }
+
+// roundPatience is more than a round takes that moves as much as it may: each
+// answer of the store comes, or fails, within seconds.
+const roundPatience = 2 * time.Minute
+
+// Stuck says which of the loops that move jobs hangs; nil: none does. Rounds
+// that fail are rounds. Safe for concurrent use.
+func (s *Scheduler) Stuck() error { return s.pulse.Stuck() }
 
 // repeat runs a loop's step at its pace. An error is logged when it is new,
 // and the step tried again the next time.
@@ -69,7 +78,11 @@ func (s *Scheduler) repeat(ctx context.Context, l loop) {
 	defer tick.Stop()
 	last := ""
 	s.tally.begin(l.name)
+	defer s.pulse.End(l.name)
 	for {
+		if l.within > 0 {
+			s.pulse.Beat(l.name, l.every+l.within)
+		}
 		err := l.do(ctx)
 		if ctx.Err() == nil {
 			s.tally.round(l.name, err)

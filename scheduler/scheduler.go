@@ -6,6 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/mlq-dev/mlq/internal/pulse"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
@@ -45,6 +46,7 @@ type Scheduler struct {
 	crowded atomic.Bool  // the last submit saw many idle hosts
 	queue   boarding     // single jobs that wait to share a commit
 	tally   tally        // what the loops have done
+	pulse   pulse.Pulse  // whether they go round
 }
 
 // Who acts: taken from the token, never from a request.

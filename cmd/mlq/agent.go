@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -108,7 +109,13 @@ func (a *agentCommand) onStore(ctx context.Context, io streams, host hostParts, 
 // serve runs the agent until a signal.
 func (a *agentCommand) serve(ctx context.Context, io streams, host hostParts, more string) error {
 	var g group
+	watch := &supervision{log: host.log}
+	host.watch = watch
 	if err := a.agent.start(ctx, &g, host); err != nil {
+		return err
+	}
+	if err := watch.start(ctx, &g); err != nil {
+		g.stop()
 		return err
 	}
 	fmt.Fprintf(io.out, "mlq agent for %s\n%s", host.server.base, more)
@@ -134,9 +141,19 @@ func sharedStore(url, namespace string) (*storePlace, error) {
 
 // start makes the agent and runs it in the group.
 func (a *agentFlags) start(ctx context.Context, g *group, p hostParts) error {
-	made, provider, err := a.build(ctx, p)
+	joined := make(chan struct{})
+	tell := sync.OnceFunc(func() { close(joined) })
+	made, provider, err := a.build(ctx, p, func(uint64) {
+		tell()
+		if p.joined != nil {
+			p.joined()
+		}
+	})
 	if err != nil {
 		return err
+	}
+	if p.watch != nil {
+		p.watch.add(agentSigns(made, joined))
 	}
 	g.start(ctx, "agent", func(ctx context.Context) error {
 		return errors.Join(barred(made.Run(ctx)), made.Close(), provider.Close())

@@ -58,6 +58,7 @@ type hostParts struct {
 	timing    scheduler.Timing // where the server is asked
 	standIn   bool             // CPU slots that auto finds also meet requests for a GPU
 	joined    func()           // called each time that the agent has joined; nil: nobody is
+	watch     *supervision     // nil: nobody is told how the agent is
 	log       zerolog.Logger
 }
 
@@ -69,15 +70,8 @@ func (p *hostParts) schedulerOf(host string) agent.Scheduler {
 	return p.server.scheduler(host, p.timing)
 }
 
-func (p *hostParts) told() func(uint64) {
-	if p.joined == nil {
-		return nil
-	}
-	return func(uint64) { p.joined() }
-}
-
 // build makes the agent. Mistakes in the settings are misconfigurations.
-func (a *agentFlags) build(ctx context.Context, p hostParts) (*agent.Agent, gpu.Provider, error) {
+func (a *agentFlags) build(ctx context.Context, p hostParts, joined func(uint64)) (*agent.Agent, gpu.Provider, error) {
 	labels, err := readLabels(a.labels)
 	if err != nil {
 		return nil, nil, err
@@ -97,7 +91,7 @@ func (a *agentFlags) build(ctx context.Context, p hostParts) (*agent.Agent, gpu.
 	made, err := agent.New(ctx, agent.Options{
 		Name: name, DataDir: p.data.join("agent"), Provider: provider, Pythons: pythons,
 		Scheduler: p.schedulerOf(name), API: agentAPI{p.server}, URL: p.server.base, TLSFingerprint: p.server.fingerprint, RunAs: a.runAs, KeepWork: *a.keepWork,
-		Labels: labels, Preload: a.preload, Version: version, Log: p.log, Joined: p.told(),
+		Labels: labels, Preload: a.preload, Version: version, Log: p.log, Joined: joined,
 	})
 	if err != nil {
 		return nil, nil, misconfigured("agent: %w", err)

@@ -151,11 +151,9 @@ func (s *serveFlags) serve(ctx context.Context, io streams, srv *server, c serve
 	}
 	var g group
 	srv.start(ctx, &g)
-	if s.withAgent {
-		if err := s.startAgent(ctx, &g, srv, c); err != nil {
-			g.stop()
-			return err
-		}
+	if err := s.startRest(ctx, &g, srv, c); err != nil {
+		g.stop()
+		return err
 	}
 	fmt.Fprintf(io.out, "mlq serve at %s\nstore: %s\npage: %s/\n", srv.url, srv.worth, srv.public(c))
 	if srv.fingerprint != "" {
@@ -165,4 +163,21 @@ func (s *serveFlags) serve(ctx context.Context, io streams, srv *server, c serve
 		fmt.Fprintf(io.out, "admin token: in %s\n", token)
 	}
 	return g.wait(ctx)
+}
+
+// startRest starts what looks at the server from outside: the agent of this
+// host, if it is wanted, and who tells the service manager of both.
+func (s *serveFlags) startRest(ctx context.Context, g *group, srv *server, c serverConfig) error {
+	watch := &supervision{log: c.log}
+	signs, err := serverSigns(srv)
+	if err != nil {
+		return err
+	}
+	watch.add(signs)
+	if s.withAgent {
+		if err := s.startAgent(ctx, g, srv, c, watch); err != nil {
+			return err
+		}
+	}
+	return watch.start(ctx, g)
 }

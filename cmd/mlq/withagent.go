@@ -14,7 +14,7 @@ import (
 // startAgent runs the agent of this host inside the server's process. It still
 // speaks HTTP to the server, with a token of its own, so that there is one way
 // only in which payloads and results travel.
-func (s *serveFlags) startAgent(ctx context.Context, g *group, srv *server, c serverConfig) error {
+func (s *serveFlags) startAgent(ctx context.Context, g *group, srv *server, c serverConfig, watch *supervision) error {
 	host, err := s.agent.host()
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func (s *serveFlags) startAgent(ctx context.Context, g *group, srv *server, c se
 	if err != nil {
 		return err
 	}
-	return s.agent.start(ctx, g, hostParts{data: c.data, scheduler: srv.scheduler, server: self, log: c.log})
+	return s.agent.start(ctx, g, hostParts{data: c.data, scheduler: srv.scheduler, server: self, log: c.log, watch: watch})
 }
 
 // ownToken reads a token that this process gave itself, or makes it: at the
