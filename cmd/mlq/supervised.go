@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -113,14 +114,11 @@ func (s *supervision) sign(ctx context.Context, within time.Duration) string {
 
 // status is what people see in systemctl status.
 func (s *supervision) status(ctx context.Context) string {
-	text := "STATUS="
+	words := make([]string, len(s.parts))
 	for i, p := range s.parts {
-		if i > 0 {
-			text += "; "
-		}
-		text += oneLine(p.words(ctx))
+		words[i] = oneLine(p.words(ctx))
 	}
-	return text
+	return "STATUS=" + strings.Join(words, "; ")
 }
 
 func (s *supervision) tell(state string) {
