@@ -33,7 +33,7 @@ type Grant struct {
 	// may be forked from a parent that another one could have written into.
 	Shared bool `json:"shared,omitempty"`
 
-	// Vars are the job's env_vars. They are never written to disk.
+	// Vars are the job's env_vars and its user's secrets. They are never written to disk.
 	Vars map[string]string `json:"vars,omitempty"`
 	// URL and Token become MLQ_URL and MLQ_TOKEN. The token is never written to disk.
 	URL   string `json:"url,omitempty"`
