@@ -33,7 +33,7 @@ func (s *Server) putBlob(c *call) error {
 	if c.r.ContentLength > s.opts.MaxBlob {
 		return refuse(CodeTooLarge, fmt.Sprintf("more than %d bytes (--max-blob)", s.opts.MaxBlob))
 	}
-	if err := s.disk.writable(); err != nil {
+	if err := s.roomFor(c); err != nil {
 		return err
 	}
 	n, err := s.opts.Blobs.Put(c.ctx(), sum, c.r.Body, s.opts.MaxBlob)

@@ -165,6 +165,8 @@ func TestDisk(t *testing.T) {
 		if c.submit == 507 {
 			fresh.refused(fresh.do(fresh.ana, "PUT", "/blobs/"+blob.Sum(nil), "x"), 507, api.CodeDiskFull)
 			fresh.refused(fresh.do(fresh.ana, "POST", "/jobs", `{"msg":1}`), 507, api.CodeDiskFull)
+			fresh.refused(fresh.do(fresh.admin, "POST", "/jobs/batch", `[{"msg":1}]`), 507, api.CodeDiskFull)
+			fresh.ok(fresh.do(fresh.agent, "PUT", "/blobs/"+blob.Sum([]byte("x")), "x"), 201, nil) // a result
 		}
 	}
 }

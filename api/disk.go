@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
 )
 
@@ -47,4 +48,16 @@ func (d *disk) writable() error {
 		return refuse(CodeDiskFull, fmt.Sprintf("%.1f %% of the server's disk is free; new jobs and uploads wait until an admin makes room", free))
 	}
 	return nil
+}
+
+// roomFor refuses uploads of payloads while little is left. What agents send
+// are results and files of jobs that run: the rest of the disk is kept for
+// those. What not even that has room for is refused by the disk itself
+// (ENOSPC), and the agent keeps it and tries again.
+func (s *Server) roomFor(c *call) error {
+	switch c.who.Role {
+	case auth.RoleAgent, auth.RoleServer: // a server has looked before it passed an upload on
+		return nil
+	}
+	return s.disk.writable()
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/mlq-dev/mlq/api/auth"
@@ -112,6 +113,8 @@ var others = []struct {
 	{blob.ErrDigest, CodeDigest},
 	{blob.ErrTooLarge, CodeTooLarge},
 	{blob.ErrGap, CodeLogGap},
+	{syscall.ENOSPC, CodeDiskFull},
+	{syscall.EDQUOT, CodeDiskFull},
 	{os.ErrDeadlineExceeded, CodeSlow},
 	{context.DeadlineExceeded, CodeUnavailable},
 }
