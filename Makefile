@@ -23,7 +23,7 @@ LINT         := .tools/golangci-lint-$(LINT_VERSION)
 LDFLAGS      := -s -w -X main.version=$(VERSION)
 CLIENT       := client/python
 # Folders of Python code that ruff and mypy look at.
-PY_CODE      := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench)
+PY_CODE      := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench e2e/web)
 PY_TYPED     := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench)
 
 .PHONY: help
@@ -47,6 +47,7 @@ test: need-go need-test build $(VENV)/.dev ## Run all tests: Go with the race de
 	@# The explorer is one goroutine a world: without the race detector it goes two steps further.
 	@$(PYTHON) scripts/gotest.py $(GO) test -timeout 15m -run 'Exhaustive|Mutants|Random' ./scheduler/sim
 	@$(PYTHON) scripts/pythontest.py $(VPY) $(CLIENT)/tests
+	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/web
 
 .PHONY: explore
 explore: need-go ## Explore the transitions to full depth, all faults and mutants (minutes)
@@ -65,6 +66,7 @@ check: need-go $(LINT) $(VENV)/.dev ## Lint, format, types, links and OpenAPI, a
 	@$(VPY) -m ruff format --quiet --check $(PY_CODE)
 	@echo "check: mypy --strict"
 	@$(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml $(PY_TYPED)
+	@MYPYPATH=e2e/web $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/web
 	@echo "check: links"
 	@$(PYTHON) scripts/links.py
 	@echo "check: OpenAPI"
@@ -145,7 +147,7 @@ $(VENV)/.client: $(VMADE) $(CLIENT)/pyproject.toml
 
 $(VENV)/.dev: $(VMADE) $(CLIENT)/pyproject.toml
 	@echo "make: installing the Python client and its development tools into $(VENV)"
-	@scripts/online.sh $(VPY) -m pip install --quiet -e './$(CLIENT)[test,check]'
+	@scripts/online.sh $(VPY) -m pip install --quiet -e './$(CLIENT)[test,check,web]'
 	@touch $@ $(VENV)/.client
 
 $(LINT):

@@ -2,7 +2,7 @@
 # Says in one line what this machine lacks and what mends it.
 #   need.sh go GO        Go 1.21 or newer, which fetches the toolchain of go.mod
 #   need.sh python PY    Python 3.9 or newer that can make virtual environments
-#   need.sh test         redis-server, curl, systemd-analyze, a C compiler, for root a Python for all; root has them installed
+#   need.sh test         redis-server, curl, systemd-analyze, a C compiler, Chromium, for root a Python for all; root has them installed
 set -euo pipefail
 
 die() { echo "make: $*" >&2; exit 2; }
@@ -41,14 +41,18 @@ need_test() {
   command -v curl >/dev/null || packages+=(curl)
   command -v "${CC:-gcc}" >/dev/null || packages+=(gcc libc6-dev)
   command -v systemd-analyze >/dev/null || packages+=(systemd)
+  # A browser for the tests of the page: with what it needs, more than 300 MB.
+  [[ -n ${MLQ_CHROMIUM-} ]] || command -v chromium >/dev/null || packages+=(chromium)
   # Root tests jobs of other users, who need a Python that is in nobody's home.
   if ((EUID == 0)) && [[ ! -x /usr/bin/python3 && ! -x /usr/local/bin/python3 ]]; then packages+=(python3); fi
   if ((${#packages[@]} == 0)); then return; fi
+  local large=""
+  if [[ " ${packages[*]} " == *" chromium "* ]]; then large=" (chromium is large: a few minutes)"; fi
   if ((EUID != 0)); then
     die "the tests need ${packages[*]}; run: sudo apt-get install ${packages[*]}"
   fi
   command -v apt-get >/dev/null || die "the tests need ${packages[*]}; install them from your system's packages"
-  echo "make: the tests need ${packages[*]}; installing from the system's packages"
+  echo "make: the tests need ${packages[*]}; installing from the system's packages$large"
   export DEBIAN_FRONTEND=noninteractive
   # A package that starts its service is told not to: the tests start their own servers.
   export RUNLEVEL=1

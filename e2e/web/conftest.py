@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from desk import Desk
+from lab import Lab, Person, binary
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("MLQ_") and name != "MLQ_BIN"]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, driven by Playwright, which brings no browser of its own here."""
+    found = os.environ.get("MLQ_CHROMIUM") or shutil.which("chromium")
+    if found is None:
+        pytest.fail("no chromium: scripts/need.sh test installs it, MLQ_CHROMIUM names another")
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=found, args=flags)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One server with two simulated devices for all tests."""
+    if not binary().exists():
+        pytest.fail("no mlq binary: `make build` makes it, MLQ_BIN names another")
+    made = Lab(tmp_path_factory.mktemp("lab"))
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def ana(lab: Lab) -> Iterator[Person]:
+    """A new user, whose jobs end with the test."""
+    person = lab.person("ana")
+    yield person
+    person.leave()
+
+
+@pytest.fixture
+def bob(lab: Lab) -> Iterator[Person]:
+    """Another one."""
+    person = lab.person("bob")
+    yield person
+    person.leave()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A fresh browser: no token, no storage."""
+    made = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def desk(context: BrowserContext, lab: Lab) -> Iterator[Desk]:
+    """A browser window that fails its test where the page breaks its own rules."""
+    made = Desk(context, lab.url)
+    yield made
+    made.complain()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """Jobs that wait for this file go on when it is there."""
+    return tmp_path / "gate"
