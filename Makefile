@@ -11,6 +11,8 @@ MAKEFLAGS += --no-print-directory
 PORT    ?= 5001
 ONCE    ?=
 PREFIX  ?= /usr/local
+SYSCONFDIR ?= /etc
+ARCHES  ?= amd64 arm64
 GO      ?= go
 PYTHON  ?= python3
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -20,8 +22,12 @@ VENV         := .venv
 VPY          := $(VENV)/bin/python
 VMADE        := $(VENV)/.made
 LINT         := .tools/golangci-lint-$(LINT_VERSION)
-LDFLAGS      := -s -w -X main.version=$(VERSION)
+COMMIT       := $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS      := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 CLIENT       := client/python
+# What the Python package needs, for labs without a package index; WHEELS=DIR takes others.
+TOOLWHEELS   := .tools/wheels
+WHEELS       ?= $(TOOLWHEELS)
 # Folders of Python code that ruff and mypy look at.
 PY_CODE      := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench e2e/web)
 PY_TYPED     := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench)
@@ -91,23 +97,16 @@ test-gpu: ## Tests that need a real GPU (not here yet)
 	@scripts/not-yet.sh test-gpu "the NVML provider and its tests"
 
 .PHONY: install
-install: build ## Install bin/mlq under PREFIX (/usr/local)
-	@install -D -m 0755 bin/mlq $(DESTDIR)$(PREFIX)/bin/mlq
-	@echo "installed $(DESTDIR)$(PREFIX)/bin/mlq"
+install: build ## Install under PREFIX (/usr/local): binary, systemd units, settings, completions
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' SYSCONFDIR='$(SYSCONFDIR)' scripts/install.sh install
 
 .PHONY: uninstall
-uninstall: ## Remove what install put there; data stays
-	@rm -f $(DESTDIR)$(PREFIX)/bin/mlq
-	@echo "removed $(DESTDIR)$(PREFIX)/bin/mlq"
+uninstall: ## Remove what install put there; data and changed settings stay
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' SYSCONFDIR='$(SYSCONFDIR)' scripts/install.sh uninstall
 
 .PHONY: dist
-dist: need-go $(VENV)/.dev ## Binaries for Linux (amd64, arm64) and the Python package, in dist/
-	@rm -rf dist && mkdir -p dist
-	@for arch in amd64 arm64; do \
-	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/mlq-linux-$$arch ./cmd/mlq; \
-	done
-	@scripts/online.sh $(VPY) -m pip wheel --quiet --no-deps --wheel-dir dist ./$(CLIENT)
-	@cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS
+dist: need-go $(if $(filter $(WHEELS),$(TOOLWHEELS)),$(TOOLWHEELS)/.made) ## Archives for Linux (ARCHES="amd64 arm64") and Python packages, in dist/
+	@scripts/dist.sh '$(VERSION)' '$(GO)' '$(LDFLAGS)' '$(WHEELS)' $(ARCHES)
 
 .PHONY: clean
 clean: ## Remove what was built; .run (the data of make run) stays
@@ -149,6 +148,10 @@ $(VENV)/.dev: $(VMADE) $(CLIENT)/pyproject.toml
 	@echo "make: installing the Python client and its development tools into $(VENV)"
 	@scripts/online.sh $(VPY) -m pip install --quiet -e './$(CLIENT)[test,check,web]'
 	@touch $@ $(VENV)/.client
+
+$(TOOLWHEELS)/.made: $(CLIENT)/wheels.txt $(VMADE)
+	@scripts/online.sh scripts/wheels.sh $(VPY) $(CLIENT)/wheels.txt $(TOOLWHEELS)
+	@touch $@
 
 $(LINT):
 	@echo "make: building golangci-lint $(LINT_VERSION) into .tools (one to three minutes)"

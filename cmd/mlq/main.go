@@ -11,8 +11,11 @@ import (
 	"os"
 )
 
-// version is set by the build.
-var version = "dev"
+// version and commit are set by the build.
+var (
+	version = "dev"
+	commit  = ""
+)
 
 func main() {
 	io := stdio()

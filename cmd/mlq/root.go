@@ -54,6 +54,7 @@ Which server and with which token is said by flags, variables or the file
 	add(root, io, "", newLogin, newLogout, newWhoami, newVersion, newSlot)
 	root.SetHelpCommand(newHelp(root))
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	completeFlags(root)
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		strictly(completion)

@@ -5,16 +5,39 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mlq-dev/mlq/agent/runner"
 )
 
+// build is what this binary is, for programs.
+type build struct {
+	Version  string `json:"version"`
+	Commit   string `json:"commit,omitempty"` // "" where it was built without make, or outside of git
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+	Client   string `json:"client"` // version of the Python package in it
+}
+
 func newVersion(io streams) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this binary",
 		Args:  none(),
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(io.out, "mlq %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
+	}
+	output := outputFlag(cmd)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		b := thisBuild()
+		if *output == "json" {
+			return printJSON(io.out, b)
+		}
+		_, err := fmt.Fprintf(io.out, "mlq %s (%s, %s)\n", b.Version, b.Go, b.Platform)
+		return err
+	}
+	return cmd
+}
+
+func thisBuild() build {
+	return build{
+		Version: version, Commit: commit, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Client: runner.Version(),
 	}
 }
