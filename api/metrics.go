@@ -88,7 +88,7 @@ var (
 	ageDesc      = prometheus.NewDesc("mlq_loop_success_age_seconds", "Time since the loop's last round without an error.", []string{"loop"}, nil)
 	reapedDesc   = prometheus.NewDesc("mlq_reaped_leases_total", "Leases of silent agents that this server ended, by what became of the job.", []string{"state"}, nil)
 	promotedDesc = prometheus.NewDesc("mlq_promoted_jobs_total", "Jobs that this server moved because a time had come or other jobs had ended, by their new state.", []string{"state"}, nil)
-	purgedDesc   = prometheus.NewDesc("mlq_purged_jobs_total", "Jobs that this server forgot after their result_ttl.", nil, nil)
+	purgedDesc   = prometheus.NewDesc("mlq_purged_jobs_total", "Jobs that this server forgot, after their result_ttl or by a purge.", nil, nil)
 	repairsDesc  = prometheus.NewDesc("mlq_repairs_total", "What this server's check put right.", nil, nil)
 	storeDesc    = prometheus.NewDesc("mlq_store_up", "1 when the store answered this scrape.", nil, nil)
 )

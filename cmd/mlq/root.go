@@ -49,7 +49,7 @@ Which server and with which token is said by flags, variables or the file
 		&cobra.Group{ID: groupAdmin, Title: "Devices and administration:"},
 	)
 	add(root, io, groupRun, newDev, newServe, newAgent)
-	add(root, io, groupJobs, newSubmit, newRun, newJobs, newJob, newResult, newLink, newFiles, newLogs, newCancel, newRequeue, newWhy, newSecret)
+	add(root, io, groupJobs, newSubmit, newRun, newJobs, newJob, newResult, newLink, newFiles, newLogs, newCancel, newRequeue, newPurge, newWhy, newSecret)
 	add(root, io, groupAdmin, newQueue, newGPUs, newHosts, newHost, newLease, newDrain, newUser, newUsers, newToken)
 	add(root, io, "", newLogin, newLogout, newWhoami, newVersion, newSlot)
 	root.SetHelpCommand(newHelp(root))
