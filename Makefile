@@ -88,6 +88,10 @@ format: need-go $(LINT) $(VENV)/.dev ## Format Go and Python
 bench: build $(VENV)/.dev ## Measure, beside the peers that it is measured against
 	@if [ -x bench/run ]; then exec bench/run; else scripts/not-yet.sh bench "the benchmarks"; fi
 
+.PHONY: pictures
+pictures: need-test build $(VENV)/.dev ## Make the pictures of the page anew, in docs/img
+	@$(VPY) e2e/web/pictures.py docs/img
+
 .PHONY: notebooks
 notebooks: ## Execute the notebooks against a real server (not here yet)
 	@scripts/not-yet.sh notebooks "the worked notebooks"

@@ -10,7 +10,7 @@ import { touch } from "./model.js";
 export function admin() {
   const leases = table("Leases", ["Job", "User", "Host", "Devices", "Since", "Until", ""], "Nobody holds a device.", lease);
   const hosts = table("Hosts", ["Host", "State", "Devices", "Environments", "Jobs run", "Version", ""], "No host has joined yet.", host);
-  const users = table("Users", ["User", "Unix account", "Limits", "Since"], "No users yet: mlq token create --user NAME", user);
+  const users = table("Users", ["User", "Unix account", "Holds", "Waiting", "Limits", "Since"], "No users yet: mlq token create --user NAME", user);
   return {
     el: h("div", { class: "admin" }, h("h1", { class: "unseen" }, "Admin"), leases.el, hosts.el, users.el),
     update({ data, me }, filter) {
@@ -85,7 +85,8 @@ function host(x) {
   const state = badge(x.state);
   const open = x.state !== "drained";
   return [
-    h("bdi", {}, x.host), [state.el, x.drained_by ? h("span", { class: "muted" }, ` by ${x.drained_by}`) : null].filter(Boolean),
+    h("bdi", {}, x.host), [state.el, x.drained_by ? h("span", { class: "muted" }, ` by ${x.drained_by}`) : null,
+      x.drain_deadline ? [" until ", when(x.drain_deadline.at, "clock")] : null].flat().filter(Boolean),
     `${x.devices.filter((d) => d.state === "free").length} of ${x.devices.length} free`,
     (x.environments ?? []).map((e) => h("span", { class: "env", title: e.path }, `${e.name} (${e.version})`, e.problem ? h("b", { class: "error" }, ` ${e.problem}`) : null)),
     [x.run_as, x.isolation].filter(Boolean).join(", ") || "–", x.version,
@@ -97,10 +98,13 @@ function drain(x, close) {
   const path = `/hosts/${encodeURIComponent(x.host)}/${close ? "drain" : "undrain"}`;
   ask({
     title: close ? `Give ${x.host} no new jobs?` : `Give ${x.host} jobs again?`, confirm: close ? "Drain" : "Open",
-    words: close ? "What runs there goes on." : `It was closed by ${x.drained_by || "an admin"}.`,
-    fields: close ? [{ name: "reason", label: "Reason", placeholder: "shown to users" }] : [],
-    action: async ({ reason }) => {
-      const q = query({ reason });
+    words: close ? "What runs there goes on, and is told of the deadline." : `It was closed by ${x.drained_by || "an admin"}.`,
+    fields: close ? [
+      { name: "reason", label: "Reason", placeholder: "shown to users" },
+      { name: "deadline", label: "What still runs is stopped after", placeholder: "never; or 2h, 30m" },
+    ] : [],
+    action: async ({ reason, deadline }) => {
+      const q = query({ reason, deadline });
       await post(q ? `${path}?${q}` : path);
       touch("hosts", "gpus");
     },
@@ -108,7 +112,7 @@ function drain(x, close) {
 }
 
 function user(u) {
-  return [h("bdi", {}, u.name), u.unix ? h("bdi", {}, u.unix) : "–", limits(u), when(u.created)];
+  return [h("bdi", {}, u.name), u.unix ? h("bdi", {}, u.unix) : "–", count(u.devices ?? 0, "device"), count(u.waiting ?? 0, "job"), limits(u), when(u.created)];
 }
 
 /** limits writes those that a user has; what is not set is the server's. */
@@ -116,8 +120,6 @@ function limits(u) {
   const all = [];
   if (u.max_devices) all.push(count(u.max_devices, "device"));
   if (u.max_queued) all.push(`${count(u.max_queued, "job")} waiting`);
-  const most = u.max_timeout_s ?? u.max_timeout;
-  if (typeof most === "number") all.push(`jobs up to ${duration(most)}`);
-  else if (most) all.push(`jobs up to ${most}`);
+  if (u.max_timeout_s) all.push(`jobs up to ${duration(u.max_timeout_s)}`);
   return all.join(", ") || "–";
 }

@@ -61,10 +61,11 @@ function card(d) {
   const times = h("p", { class: "times" });
   const why = h("p", { class: "reason" });
   const memory = h("meter", { min: 0, hidden: true });
-  const amount = h("p", { class: "amount" });
+  const amount = h("span", { class: "amount" });
   const el = h("li", { class: "card", title: d.uuid },
-    h("p", { class: "model" }, h("b", {}, String(d.index)), h("bdi", {}, modelName(d)), d.kind === "sim" ? h("span", { class: "tag" }, "simulated") : null),
-    h("p", { class: "state" }, state.el, who), times, why, memory, amount);
+    h("p", { class: "model" }, h("b", {}, String(d.index)), h("bdi", {}, modelName(d))),
+    h("p", { class: "state" }, state.el, who), times, why, memory,
+    h("p", { class: "foot" }, amount, d.kind === "sim" ? h("span", { class: "tag" }, "simulated") : null));
   let drawn = "";
   return {
     el,
@@ -76,7 +77,7 @@ function card(d) {
       state.update(next.state);
       fill(who, holder(next));
       fill(times, span(next));
-      text(why, next.state === "leased" ? "" : next.reason ?? "");
+      fill(why, [reason(next)].flat());
       load(next, memory, amount);
     },
   };
@@ -93,8 +94,15 @@ function holder(d) {
 
 function span(d) {
   if (d.state !== "leased") return d.since ? [d.state === "free" ? "for " : "since ", when(d.since, d.state === "free" ? "for" : "clock")] : null;
-  const until = d.ends_by ? ["until ", when(d.ends_by, "clock"), " at most"] : ["no time limit"];
+  const until = d.ends_by ? ["until ", when(d.ends_by, "clock")] : ["no time limit"];
   return d.user_since ? ["for ", when(d.user_since, "for"), " · ", until].flat() : until;
+}
+
+/** reason is why a device is not free, or that a lease ends because it is closed. */
+function reason(d) {
+  if (d.state !== "leased") return d.reason;
+  if (!d.drain_deadline) return d.drained_by ? `drained by ${d.drained_by}` : null;
+  return ["closed at ", when(d.drain_deadline.at, "clock"), d.drained_by ? ` by ${d.drained_by}` : ""];
 }
 
 /** load shows memory and, where the host knows it, how busy the device is. */

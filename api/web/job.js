@@ -76,12 +76,12 @@ export function job(id) {
 
 function parts(id) {
   const v = {
-    state: badge("queued"), name: h("bdi"), facts: h("dl", { class: "facts" }), bar: h("progress", { max: 100, hidden: true, "aria-label": "progress" }),
+    state: badge("queued"), name: h("bdi"), facts: h("dl", { class: "facts" }), closing: h("p", { class: "closing", hidden: true }), bar: h("progress", { max: 100, hidden: true, "aria-label": "progress" }),
     report: h("p", { class: "report" }), why: h("div", { class: "why" }), outcome: h("section", { class: "outcome", "aria-label": "Result" }),
     files: h("section", { "aria-label": "Files" }), log: h("div"), error: h("p", { class: "error", role: "alert" }),
     cancel: h("button", { class: "danger", hidden: true }, "Cancel"), again: h("button", { hidden: true }, "Run again"),
   };
-  v.body = h("div", {}, v.facts, v.why, v.bar, v.report, v.error, v.outcome, v.files, v.log);
+  v.body = h("div", {}, v.facts, v.closing, v.why, v.bar, v.report, v.error, v.outcome, v.files, v.log);
   v.el = h("article", { class: "job" }, h("p", { class: "back" }, h("a", { href: "#/jobs" }, "← Jobs")),
     h("header", {}, h("h1", {}, `Job ${id} `, v.name), v.state.el, h("span", { class: "buttons" }, v.cancel, v.again)), v.body);
   return v;
@@ -98,6 +98,8 @@ function head(v, j) {
   text(v.name, j.name || j.function || "");
   fill(v.facts, facts(j).map(([name, ...value]) => h("div", {}, h("dt", {}, name), h("dd", {}, ...value))));
   progress(v, j);
+  show(v.closing, Boolean(j.closing));
+  if (j.closing) fill(v.closing, h("b", {}, "It is stopped at ", when(j.closing.at, "clock"), ". "), `${j.closing.what} is closed by ${j.closing.by}; the job then ${j.closing.then === "cancel" ? "is cancelled" : "waits for another device"}.`);
 }
 
 function facts(j) {

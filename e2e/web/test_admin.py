@@ -41,12 +41,19 @@ def test_a_revoked_lease_tells_its_owner_who_and_why(
     context.close()
 
 
-def test_draining_a_host(desk: Desk, lab: Lab) -> None:
+def test_draining_a_host(desk: Desk, lab: Lab, ana: Person, gate: Path) -> None:
+    """With a deadline, which whoever has a job there is told."""
+    job = ana.client.submit(waiting(gate))
+    until("it runs", job.running)
     desk.sign_in(lab.admin_token, "admin")
     desk.page.get_by_role("button", name="Drain gpu1").click()
     desk.page.get_by_label("Reason").fill("new driver")
+    desk.page.get_by_label("What still runs is stopped after").fill("1h")
     desk.page.get_by_role("dialog").get_by_role("button", name="Drain").click()
     expect(desk.section("Hosts")).to_contain_text("new driver")
+    desk.go(f"jobs/{job.id}")
+    expect(desk.page.locator(".closing")).to_contain_text("new driver")
+    desk.go("admin")
     desk.page.get_by_role("button", name="Open gpu1").click()
     desk.page.get_by_role("dialog").get_by_role("button", name="Open").click()
     expect(desk.section("Hosts")).not_to_contain_text("new driver")
