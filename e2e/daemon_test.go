@@ -53,7 +53,12 @@ func (o *output) String() string {
 
 // startDaemon starts mlq with args and returns when it has announced itself.
 func startDaemon(dir string, env []string, args ...string) (*daemon, error) {
-	d := &daemon{cmd: exec.Command(binary, args...), ended: make(chan struct{})}
+	return startBuild(binary, dir, env, args...)
+}
+
+// startBuild is startDaemon with another build of mlq.
+func startBuild(build, dir string, env []string, args ...string) (*daemon, error) {
+	d := &daemon{cmd: exec.Command(build, args...), ended: make(chan struct{})}
 	d.cmd.Dir, d.cmd.Env, d.cmd.Stderr = dir, env, &d.log
 	// In a session of its own, so that Ctrl-C in the terminal of the tests
 	// reaches the tests, which then end it.

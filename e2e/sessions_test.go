@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -18,9 +19,11 @@ import (
 // TestSessions runs the terminal sessions of testdata. Beside the commands of
 // testscript they have:
 //
-//	start NAME ARG…      start mlq ARG… in the background and wait until it is
-//	                     ready; MLQ_URL is its URL
-//	stop NAME            end it with SIGTERM; it must exit with 0
+//	start NAME ARG…      start mlq ARG… ($BUILD ARG…, if that is set) in the
+//	                     background and wait until it is ready; MLQ_URL is its URL
+//	build VERSION FILE   build another mlq, which says that it has this version
+//	end NAME             end it with SIGTERM; it must exit with 0 (stop is testscript's
+//	                     own, and ends the session as passed)
 //	crash NAME           end it with SIGKILL
 //	redis                start a Redis; $REDIS is its URL with a new namespace
 //	eventually RE ARG…   run mlq ARG… until its output matches RE
@@ -28,14 +31,14 @@ import (
 //	said NAME RE VAR     VAR is what the group in RE matches in the daemon's output or log
 //	alone DIR            no process has DIR in its command line any more
 //
-// $PYTHON is an interpreter that can run jobs.
+// $PYTHON is an interpreter that can run jobs, $REPO the folder of this module.
 func TestSessions(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "stop": stop, "crash": crash, "redis": redis,
+			"start": start, "end": end, "build": buildVersion, "crash": crash, "redis": redis,
 			"eventually": eventuallyMatches, "exits": exits, "alone": alone, "said": said,
 		},
 		Condition: func(cond string) (bool, error) {
@@ -45,6 +48,26 @@ func TestSessions(t *testing.T) {
 			return false, fmt.Errorf("no such condition: %s", cond)
 		},
 	})
+}
+
+// TestSessionsRunToTheirEnd: a line "stop …" would leave the rest of a session
+// out, and pass it.
+func TestSessionsRunToTheirEnd(t *testing.T) {
+	sessions, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(sessions) == 0 {
+		t.Fatalf("no sessions: %v", err)
+	}
+	early := regexp.MustCompile(`(?m)^\s*(\[[^]]*\] )?(stop|skip)\b.*`)
+	for _, path := range sessions {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		script, _, _ := strings.Cut(string(text), "\n-- ")
+		if line := early.FindString(script); line != "" {
+			t.Errorf("%s: %q ends the session early", path, line)
+		}
+	}
 }
 
 type daemonsKey struct{}
@@ -68,6 +91,11 @@ func setUp(env *testscript.Env) error {
 	})
 	env.Setenv("PATH", filepath.Dir(binary)+":"+env.Getenv("PATH"))
 	env.Setenv("PYTHON", python)
+	repo, err := filepath.Abs("..")
+	if err != nil {
+		return err
+	}
+	env.Setenv("REPO", repo)
 	env.Setenv("MLQ_DATA", filepath.Join(env.WorkDir, "data"))
 	env.Setenv("MLQ_PYTHON", python)
 	env.Setenv("MLQ_GPUS", "cpu:2")
@@ -84,7 +112,11 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: start NAME ARG…")
 	}
-	d, err := startDaemon(ts.MkAbs("."), environ(ts), args[1:]...)
+	build := binary
+	if other := ts.Getenv("BUILD"); other != "" {
+		build = other
+	}
+	d, err := startBuild(build, ts.MkAbs("."), environ(ts), args[1:]...)
 	ts.Check(err)
 	daemonsOf(ts)[args[0]] = d
 	ts.Setenv("MLQ_URL", d.url)
@@ -103,6 +135,18 @@ func environ(ts *testscript.TestScript) []string {
 	return env
 }
 
+// buildVersion makes a second build of this very code: what an upgrade replaces,
+// as far as the machine can see.
+func buildVersion(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: build VERSION FILE")
+	}
+	build := exec.Command("go", "build", "-ldflags", "-X main.version="+args[0], "-o", ts.MkAbs(args[1]), "../cmd/mlq")
+	if out, err := build.CombinedOutput(); err != nil {
+		ts.Fatalf("build %s: %v\n%s", args[0], err, out)
+	}
+}
+
 func named(ts *testscript.TestScript, args []string) *daemon {
 	if len(args) != 1 || daemonsOf(ts)[args[0]] == nil {
 		ts.Fatalf("want the name of a daemon that was started")
@@ -110,10 +154,10 @@ func named(ts *testscript.TestScript, args []string) *daemon {
 	return daemonsOf(ts)[args[0]]
 }
 
-func stop(ts *testscript.TestScript, neg bool, args []string) {
+func end(ts *testscript.TestScript, neg bool, args []string) {
 	d := named(ts, args)
 	if neg {
-		ts.Fatalf("stop has no negation")
+		ts.Fatalf("end has no negation")
 	}
 	ts.Check(d.stop())
 }
