@@ -84,7 +84,21 @@ func (c *Collector) turn(ctx context.Context) error {
 	if err != nil || !due {
 		return err
 	}
-	_, err = c.Collect(ctx)
+	if _, err = c.Collect(ctx); errors.Is(err, errHeld) {
+		return nil
+	}
+	return err
+}
+
+// errHeld: a backup is being taken, and all must stay that its records name.
+var errHeld = errors.New("the blobs are held for a backup")
+
+// checkHeld is asked right before anything is removed.
+func (c *Collector) checkHeld() error {
+	until, err := c.opts.Folder.Held()
+	if err == nil && until.After(c.opts.Now()) {
+		err = errHeld
+	}
 	return err
 }
 
@@ -109,6 +123,9 @@ func (c *Collector) Collect(ctx context.Context) (all blob.Swept, err error) {
 	}
 	now := c.opts.Now()
 	for _, step := range []func(context.Context, time.Time) (blob.Swept, error){c.uploads, c.logs, c.blobs} {
+		if err := c.checkHeld(); err != nil {
+			return all, fmt.Errorf("collect: %w", err)
+		}
 		swept, err := step(ctx, now)
 		all = sum(all, swept)
 		if err != nil {
@@ -159,7 +176,7 @@ func (c *Collector) logs(ctx context.Context, now time.Time) (blob.Swept, error)
 		for id := range kept {
 			known[int64(id)] = true
 		}
-		return known, err
+		return known, errors.Join(err, c.checkHeld())
 	})
 }
 
@@ -173,6 +190,9 @@ func (c *Collector) blobs(ctx context.Context, now time.Time) (blob.Swept, error
 		return blob.Swept{}, err
 	}
 	if err := c.mark(ctx, now.Add(-c.opts.After/4)); err != nil {
+		return blob.Swept{}, err
+	}
+	if err := c.checkHeld(); err != nil {
 		return blob.Swept{}, err
 	}
 	swept, err := c.opts.Folder.EmptyTrash(ctx, now.Add(-c.opts.InTrash))

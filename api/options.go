@@ -22,6 +22,7 @@ type Options struct {
 	Tokens    *auth.Tokens
 	Secrets   *secrets.Vault
 	Blobs     Blobs
+	Snapshots store.Snapshots // the same store, for backups; nil: none can be taken
 	Log       zerolog.Logger
 	Version   string
 	Client    ClientPackages // the Python packages to hand out

@@ -31,8 +31,9 @@ type Restored struct {
 //   - the first server adopts the store as a new one, so that ids jump, and the
 //     hold-off keeps old jobs from starting while a host may still run them
 //
-// Errors: store.ErrNotEmpty, ErrNewerSchema, those of next and of the store.
-func (s *Scheduler) Restore(ctx context.Context, revision uint64, next func() (store.Op, error)) (Restored, error) {
+// Errors: store.ErrNotEmpty, those of next, of then and of the store. then is called before the store's mark is taken away, for what has to be there
+// beside it; nil: nothing.
+func (s *Scheduler) Restore(ctx context.Context, revision uint64, next func() (store.Op, error), then func() error) (Restored, error) {
 	st, ok := s.store.(store.Snapshots)
 	if !ok {
 		return Restored{}, errors.New("restore: the store cannot be filled")
@@ -44,6 +45,9 @@ func (s *Scheduler) Restore(ctx context.Context, revision uint64, next func() (s
 		return Restored{}, fmt.Errorf("restore: %w", err)
 	}
 	r, err := s.voidLeases(ctx)
+	if err == nil && then != nil {
+		err = then()
+	}
 	if err == nil {
 		err = s.finishRestore(ctx)
 	}
@@ -51,6 +55,23 @@ func (s *Scheduler) Restore(ctx context.Context, revision uint64, next func() (s
 		return r, fmt.Errorf("restore: %w", err)
 	}
 	return r, nil
+}
+
+// Free reports whether a restore may fill the store: it is empty, or another one
+// did not finish.
+func (s *Scheduler) Free(ctx context.Context) (bool, error) {
+	st, ok := s.store.(store.Snapshots)
+	if !ok {
+		return false, nil
+	}
+	f, err := s.readSchema(ctx)
+	if err != nil {
+		return false, err
+	}
+	if _, _, err := schemaOf(f, s.opts.Version); errors.Is(err, ErrRestoring) {
+		return true, nil
+	}
+	return st.Empty(ctx)
 }
 
 // clearHalf removes what a restore that was cut off has left. A store without
@@ -158,4 +179,13 @@ func (s *Scheduler) Attempts(ctx context.Context, ids []JobID) (map[JobID]int, e
 		n[jobs[i].ID] = len(jobs[i].Attempts)
 	}
 	return n, nil
+}
+
+// HighWater is the highest id that this process may have issued, 0 where it
+// keeps none.
+func (s *Scheduler) HighWater() (JobID, error) {
+	if s.opts.HighWater == nil {
+		return 0, nil
+	}
+	return s.opts.HighWater.Load()
 }

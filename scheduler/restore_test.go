@@ -79,7 +79,7 @@ func testRestore(w *world, into store.Store) {
 	w.succeed(lease)
 
 	r := worldOn(w.TB, into, scheduler.DefaultTiming())
-	got, err := r.s.Restore(r.ctx, revision, steps)
+	got, err := r.s.Restore(r.ctx, revision, steps, nil)
 	if err != nil || got.Jobs != 3 || got.Voided != 1 {
 		w.Fatalf("restored %+v: %v", got, err)
 	}
@@ -131,7 +131,7 @@ func TestRestoreRefuses(t *testing.T) {
 	w := newWorld(t, scheduler.DefaultTiming())
 	id := w.submit("ana")
 	revision, steps := w.backup()
-	if _, err := w.s.Restore(w.ctx, revision, steps); !errors.Is(err, store.ErrNotEmpty) {
+	if _, err := w.s.Restore(w.ctx, revision, steps, nil); !errors.Is(err, store.ErrNotEmpty) {
 		t.Errorf("over live data: %v", err)
 	}
 	r := newWorld(t, scheduler.DefaultTiming())
@@ -143,14 +143,14 @@ func TestRestoreRefuses(t *testing.T) {
 			return store.Op{}, cut
 		}
 		return steps()
-	}); !errors.Is(err, cut) {
+	}, nil); !errors.Is(err, cut) {
 		t.Fatal(err)
 	}
 	if err := r.s.OpenSchema(r.ctx, true); !errors.Is(err, scheduler.ErrRestoring) {
 		t.Errorf("a server on a half restored store: %v", err)
 	}
 	_, steps = w.backup()
-	if _, err := r.s.Restore(r.ctx, revision, steps); err != nil {
+	if _, err := r.s.Restore(r.ctx, revision, steps, nil); err != nil {
 		t.Errorf("after one that was cut off: %v", err)
 	}
 	r.wantState(id, scheduler.Queued)

@@ -46,6 +46,7 @@ type serverConfig struct {
 // server is an open store with everything that serves it, not yet started.
 type server struct {
 	store       store.Store
+	snapshots   store.Snapshots // the same; nil: it takes none
 	scheduler   *scheduler.Scheduler
 	tokens      *auth.Tokens
 	secrets     *secrets.Vault
@@ -82,6 +83,9 @@ func newServer(ctx context.Context, c serverConfig) (s *server, err error) {
 	if s.listener, err = listenOn(ctx, c.listen); err != nil {
 		return s, err
 	}
+	if err = c.data.refuseHalf(); err != nil {
+		return s, err
+	}
 	if err = s.openStore(ctx, c); err != nil {
 		return s, err
 	}
@@ -108,6 +112,7 @@ func (s *server) openStore(ctx context.Context, c serverConfig) (err error) {
 		return fmt.Errorf("store: %w", err)
 	}
 	s.metrics = prometheus.NewRegistry()
+	s.snapshots, _ = s.store.(store.Snapshots)
 	s.store = api.MeasureStore(s.store, s.metrics)
 	s.tokens = auth.New(s.store)
 	s.scheduler, err = scheduler.New(s.store, scheduler.Options{
@@ -148,7 +153,8 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 	}
 	s.http, err = api.New(api.Options{
 		Scheduler: s.scheduler, Store: s.store, Tokens: s.tokens, Secrets: s.secrets, Blobs: s.blobs,
-		Log: c.log, Version: version, Client: client, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Origins: c.origins, BehindTLS: c.tls != nil && c.tls.behindProxy, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
+		Snapshots: s.snapshots,
+		Log:       c.log, Version: version, Client: client, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Origins: c.origins, BehindTLS: c.tls != nil && c.tls.behindProxy, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
 		DefaultTimeout: time.Duration(c.limits.byDefault), MaxTimeout: time.Duration(c.limits.most),
 	})
 	return err

@@ -70,6 +70,8 @@ type Snapshots interface {
 	// which must be at least the snapshot's. What it has made when it fails
 	// stays; Clear removes it.
 	Restore(ctx context.Context, revision uint64, next func() (Op, error)) error
+	// Empty reports whether the store holds nothing.
+	Empty(ctx context.Context) (bool, error)
 	// Clear makes the store empty, for good. Nobody else may use it meanwhile.
 	Clear(ctx context.Context) error
 }

@@ -146,6 +146,16 @@ func (t *txn) makeEntry(key string, op store.Op) {
 	t.trim(key, numberFrom(t.data.Get(path(key, logKind))), keep)
 }
 
+// Empty implements store.Snapshots.
+func (s *Store) Empty(context.Context) (empty bool, err error) {
+	err = s.db.View(func(tx *bolt.Tx) error {
+		k, _ := tx.Bucket(dataBucket).Cursor().First()
+		empty = k == nil
+		return nil
+	})
+	return empty, err
+}
+
 // Clear implements store.Snapshots. The file keeps its size and its identity.
 func (s *Store) Clear(ctx context.Context) error {
 	return s.submit(ctx, func(t *txn) error {

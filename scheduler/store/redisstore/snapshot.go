@@ -202,8 +202,8 @@ const (
 	restoreBytes = 4 << 20
 )
 
-// Restore implements store.Snapshots.
-func (s *Store) Restore(ctx context.Context, revision uint64, next func() (store.Op, error)) error {
+// Empty implements store.Snapshots.
+func (s *Store) Empty(ctx context.Context) (bool, error) {
 	err := s.scan(ctx, func(keys []string) error {
 		if len(keys) > 0 {
 			return errFound
@@ -211,10 +211,17 @@ func (s *Store) Restore(ctx context.Context, revision uint64, next func() (store
 		return nil
 	})
 	if errors.Is(err, errFound) {
-		return store.ErrNotEmpty
+		return false, nil
 	}
-	if err != nil {
+	return err == nil, err
+}
+
+// Restore implements store.Snapshots.
+func (s *Store) Restore(ctx context.Context, revision uint64, next func() (store.Op, error)) error {
+	if empty, err := s.Empty(ctx); err != nil {
 		return err
+	} else if !empty {
+		return store.ErrNotEmpty
 	}
 	f := filler{store: s, version: fmt.Sprint(revision) + ":", last: map[string]store.EntryID{}, pipe: s.client.Pipeline()}
 	f.pipe.Set(ctx, s.revision, revision, 0)

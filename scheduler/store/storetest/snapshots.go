@@ -291,6 +291,9 @@ func testCutOff(t *testing.T, from, to *bench) {
 		t.Fatalf("restore: %v", err)
 	}
 	must(t, to.snapshots().Clear(to.ctx))
+	if empty, err := to.snapshots().Empty(to.ctx); err != nil || !empty {
+		t.Fatalf("empty after Clear: %v, %v", empty, err)
+	}
 	to.restore(revision, ops)
 	to.want(string(to.record("record").Value), "x")
 	to.want(to.members("index"), []string{"m"})

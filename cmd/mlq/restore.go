@@ -1,0 +1,316 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/mlq-dev/mlq/internal/backup"
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/highwater"
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+const restoreLong = `Fill an empty place with a backup, while no server runs there. The place is named
+as for mlq serve; it need not be the kind of store that the backup was taken of.
+
+All of the backup is read and compared with its sums before anything is written.
+Jobs that were running then are queued again, as lost; ids go on a million above
+all that may have been given since. Start the servers, then the agents.`
+
+// restoreFlags are the settings of mlq restore.
+type restoreFlags struct {
+	store, namespace, blobs string
+	data                    *string
+}
+
+func newRestore(io streams) *cobra.Command {
+	var r restoreFlags
+	cmd := &cobra.Command{
+		Use:     "restore DIR",
+		Short:   "Fill an empty place with a backup, while no server runs",
+		Long:    restoreLong,
+		Example: "  mlq restore /mnt/backup/mlq --data /var/lib/mlq",
+		Args:    exactly(1, "one folder"),
+	}
+	bindStore(cmd, &r.store, &r.namespace, "default: local:DATA/store")
+	cmd.Flags().StringVar(&r.blobs, "blobs", "", "folder of payloads and results (default DATA/blobs)")
+	variable(cmd.Flags(), "blobs", "MLQ_BLOBS")
+	r.data = dataFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), io, args[0]) }
+	return cmd
+}
+
+func (r *restoreFlags) run(ctx context.Context, io streams, dir string) (err error) {
+	from, err := openBackup(ctx, io, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	data, err := takeData(*r.data, "serve")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, data.close()) }()
+	to := restorer{Backup: from, io: io, data: data, blobs: r.blobs}
+	if to.blobs == "" {
+		to.blobs = data.join("blobs")
+	}
+	if err := to.checkFolders(); err != nil {
+		return err
+	}
+	if to.place, err = r.place(data); err != nil {
+		return err
+	}
+	return to.restore(ctx)
+}
+
+func (r *restoreFlags) place(data *dataFolder) (storePlace, error) {
+	if r.store == "" {
+		return readStoreURL("local:"+data.join("store"), r.namespace)
+	}
+	place, err := readStoreURL(r.store, r.namespace)
+	if err == nil && place.kind == inMemory {
+		err = misconfigured("--store memory: is gone when mlq restore ends").with("name local:DIR or a Redis")
+	}
+	return place, err
+}
+
+// openBackup reads all of a backup before anything is done with it.
+func openBackup(ctx context.Context, io streams, dir string) (*backup.Backup, error) {
+	from, err := backup.Open(dir)
+	if errors.Is(err, backup.ErrNone) {
+		return nil, failed("%w", err).with("a backup that was cut off is none: take it again, or name the folder of another one")
+	}
+	if err != nil {
+		return nil, failed("%s: %w", dir, err).with("nothing was written; restore another backup")
+	}
+	if schema := from.End.Schema; schema > scheduler.SchemaNumber() {
+		return nil, errors.Join(misconfigured("the backup has schema %d, made by mlq %s, and this is mlq %s, which knows schemas up to %d",
+			schema, from.End.Version, version, scheduler.SchemaNumber()).with("restore it with that version or a newer one"), from.Close())
+	}
+	told := int64(0)
+	err = from.Check(ctx, func(done int64) {
+		if done-told > 1<<30 {
+			told = done
+			fmt.Fprintf(io.err, "%s of %s read\n", size(done), size(from.Bytes))
+		}
+	})
+	if err != nil {
+		return nil, errors.Join(failed("%s: %w", dir, err).with("nothing was written; restore another backup"), from.Close())
+	}
+	return from, nil
+}
+
+// restorer fills a place.
+type restorer struct {
+	*backup.Backup
+
+	io    streams
+	data  *dataFolder
+	blobs string
+	place storePlace
+	sched *scheduler.Scheduler
+}
+
+// unfinished marks a data folder while it is being filled, with the path of the blobs.
+const unfinished = "restoring"
+
+// refuseHalf refuses a data folder that a restore left half filled.
+func (d *dataFolder) refuseHalf() error {
+	if _, err := os.Stat(d.join(unfinished)); err != nil {
+		return nil
+	}
+	return misconfigured("the data folder %s is half restored: mlq restore did not finish", d.path).with("run mlq restore again; it begins anew")
+}
+
+// checkFolders refuses live data. What a restore that was cut off left is removed.
+func (r *restorer) checkFolders() error {
+	if begun, err := os.ReadFile(r.data.join(unfinished)); err == nil && string(begun) == r.blobs {
+		return os.RemoveAll(r.blobs)
+	}
+	for _, part := range []string{"blobs", "logs"} {
+		entries, err := os.ReadDir(filepath.Join(r.blobs, part))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return failed("restore: %w", err)
+		}
+		if len(entries) > 0 {
+			return r.live("the folder of blobs %s holds %s of a server", r.blobs, part)
+		}
+	}
+	return nil
+}
+
+func (r *restorer) live(format string, args ...any) error {
+	return failed("refusing to restore over live data: "+format, args...).
+		with("move it away (mv %s %s.old), or restore elsewhere with --data, --store and --blobs", r.data.path, r.data.path)
+}
+
+func (r *restorer) restore(ctx context.Context) (err error) {
+	st, err := r.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	if err := os.WriteFile(r.data.join(unfinished), []byte(r.blobs), 0o600); err != nil {
+		return failed("restore: %w", err)
+	}
+	folder, err := r.openFolder()
+	if err != nil {
+		return failed("restore: %w", err)
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	if err := r.putBlobs(ctx, folder); err != nil {
+		return failed("restore of the blobs: %w", err)
+	}
+	found, err := r.fillStore(ctx, func() error { return errors.Join(r.putLogs(ctx, folder), r.putData()) })
+	if err != nil {
+		return failed("%w", err)
+	}
+	if err := os.Remove(r.data.join(unfinished)); err != nil {
+		return failed("restore: %w", err)
+	}
+	fmt.Fprintf(r.io.out, "restored %d jobs as of %s; %d that were running then are queued again\n",
+		found.Jobs, r.End.Taken.Local().Format(time.DateTime), found.Voided)
+	fmt.Fprintln(r.io.out, "start the servers, and after them the agents; old jobs wait out the hold-off (75 s)")
+	return nil
+}
+
+// openStore refuses one that is in use.
+func (r *restorer) openStore(ctx context.Context) (store.Store, error) {
+	st, err := r.place.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.sched, err = scheduler.New(st, scheduler.Options{Log: zerolog.Nop(), Version: version})
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	free, err := r.sched.Free(ctx)
+	if err == nil && !free {
+		err = r.live("%s", r.whatIsThere(ctx, st))
+	}
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return st, nil
+}
+
+// whatIsThere names the store, without its credentials, and counts its jobs.
+func (r *restorer) whatIsThere(ctx context.Context, st store.Store) string {
+	worth, err := st.Describe(ctx)
+	where, _, _ := strings.Cut(worth, ":")
+	if err != nil {
+		where = "the store"
+	}
+	n := int64(0)
+	counts, err := r.sched.JobCount(ctx)
+	for _, c := range counts {
+		n += c
+	}
+	if err != nil {
+		return where + " holds something"
+	}
+	return fmt.Sprintf("%s holds %d jobs", where, n)
+}
+
+// openFolder makes the folder of blobs the one that the store knows.
+func (r *restorer) openFolder() (*blob.Folder, error) {
+	if err := os.MkdirAll(r.blobs, 0o700); err != nil {
+		return nil, err
+	}
+	for name, text := range map[string]string{"identity": r.End.Folder, "store": r.End.Owner} {
+		if text == "" {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(r.blobs, name), []byte(text+"\n"), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return blob.Open(r.blobs)
+}
+
+func (r *restorer) putBlobs(ctx context.Context, folder *blob.Folder) error {
+	return r.Each(func(f backup.File) error {
+		if !strings.HasPrefix(f.Name, "blobs/") {
+			return nil
+		}
+		content, err := r.Read(f)
+		if err != nil {
+			return err
+		}
+		defer content.Close() //nolint:errcheck // only read
+		_, err = folder.Put(ctx, f.SHA256, content, -1)
+		return err
+	})
+}
+
+func (r *restorer) fillStore(ctx context.Context, then func() error) (scheduler.Restored, error) {
+	steps, file, err := r.Steps()
+	if err != nil {
+		return scheduler.Restored{}, err
+	}
+	defer file.Close() //nolint:errcheck // only read
+	return r.sched.Restore(ctx, r.End.Revision, steps.Next, then)
+}
+
+// putLogs writes the logs of attempts that the store knows. One that began after
+// the snapshot will be another attempt, and must not find that one's log.
+func (r *restorer) putLogs(ctx context.Context, folder *blob.Folder) error {
+	return r.Each(func(f backup.File) error {
+		name, isLog := strings.CutPrefix(f.Name, "logs/")
+		if !isLog {
+			return nil
+		}
+		id, n, _ := strings.Cut(name, ".")
+		job, err1 := strconv.ParseInt(id, 10, 64)
+		attempt, err2 := strconv.Atoi(n)
+		if err1 != nil || err2 != nil {
+			return nil
+		}
+		known, err := r.sched.Attempts(ctx, []scheduler.JobID{scheduler.JobID(job)})
+		if err != nil || attempt > known[scheduler.JobID(job)] {
+			return err
+		}
+		content, err := r.Read(f)
+		if err != nil {
+			return err
+		}
+		defer content.Close() //nolint:errcheck // only read
+		_, err = folder.WriteLog(ctx, job, attempt, 0, content, f.Size)
+		return err
+	})
+}
+
+// putData puts back what lay in the server's data folder. What is there stays,
+// but for the highest id, which is never lowered.
+func (r *restorer) putData() error {
+	for _, f := range r.Data {
+		name := strings.TrimPrefix(f.Name, "data/")
+		if !filepath.IsLocal(name) {
+			return fmt.Errorf("%w: a file %q", backup.ErrDamaged, f.Name)
+		}
+		if _, err := os.Stat(r.data.join(name)); err == nil {
+			fmt.Fprintf(r.io.err, "%s is there already, and stays\n", r.data.join(name))
+			continue
+		}
+		content, err := r.Read(f)
+		if err != nil {
+			return err
+		}
+		_, err = backup.Keep(r.data.path, name, content)
+		if err = errors.Join(err, content.Close()); err != nil {
+			return err
+		}
+	}
+	return highwater.New(r.data.join("highest_job_id")).Raise(scheduler.JobID(r.End.HighWater))
+}
