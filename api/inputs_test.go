@@ -12,7 +12,7 @@ import (
 var packages = map[string]string{
 	"api": ".", "auth": "auth", "submission": "../internal/submission", "strictjson": "../internal/strictjson",
 	"redisstore": "../scheduler/store/redisstore", "agent": "../agent", "slot": "../agent/slot", "mlq": "../cmd/mlq",
-	"removetree": "../internal/removetree", "secrets": "secrets",
+	"removetree": "../internal/removetree", "backup": "../internal/backup", "secrets": "secrets",
 	"scheduler": "../scheduler", "e2e": "../e2e",
 }
 

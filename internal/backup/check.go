@@ -138,7 +138,7 @@ func (b *Backup) Prune(dir string) error {
 		if err != nil || keep[name] || !ours(name) {
 			return err
 		}
-		return os.Remove(path)
+		return b.root.Remove(filepath.FromSlash(name))
 	})
 }
 
