@@ -5,14 +5,45 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlq-dev/mlq/agent"
+	"github.com/mlq-dev/mlq/agent/agenttest"
+	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/internal/submission"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
-// BenchmarkThereAndBack is submit → final state of a no-op on Redis, without HTTP.
+// BenchmarkThereAndBack is submit → final state of a no-op, without HTTP where
+// an agent has the store; "HTTPS" is an agent that asks a server under TLS, on
+// the same store.
 func BenchmarkThereAndBack(b *testing.B) {
-	w := newRedisWorld(b, 1, nil)
-	w.start("h1", "cpu:1", nil)
+	for _, c := range []struct {
+		name  string
+		open  func(testing.TB) *world
+		https bool
+	}{
+		{"redis", func(b testing.TB) *world { return newRedisWorld(b, 1, nil) }, false},
+		{"redis-HTTPS", func(b testing.TB) *world { return newRedisWorld(b, 1, nil) }, true},
+		{"embedded", embeddedWorld, false},
+		{"embedded-HTTPS", embeddedWorld, true},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			w := c.open(b)
+			s := w.scheduler("h1")
+			if c.https {
+				s = agenttest.Serve(b, api.Options{Scheduler: w.sched, Store: w.store, Blobs: w.shelf.blobs}).Direct("h1")
+			}
+			thereAndBack(b, w, s)
+		})
+	}
+}
+
+func embeddedWorld(t testing.TB) *world {
+	return (&world{t: t, store: openers["embedded"](t), scale: 1}).open()
+}
+
+func thereAndBack(b *testing.B, w *world, s agent.Scheduler) {
+	b.Helper()
+	w.start("h1", "cpu:1", func(o *agent.Options) { o.Scheduler = s })
 	w.awaitState(w.submit(call("def f(msg):\n    pass", nil)), scheduler.Succeeded)
 	p, err := submission.Parse(scheduler.MediaJSON, []byte(call("def f(msg):\n    pass", nil)))
 	if err != nil {
@@ -22,13 +53,15 @@ func BenchmarkThereAndBack(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var queue, start, run []time.Duration
+	var total, queue, start, run []time.Duration
 	for b.Loop() {
+		began := time.Now()
 		done, err := w.sched.Submit(w.ctx, scheduler.Who{User: "ana"}, []scheduler.Submission{p.Submission}, "")
 		if err != nil {
 			b.Fatal(err)
 		}
 		awaitEnd(b, changes, done.IDs[0])
+		total = append(total, time.Since(began))
 		b.StopTimer()
 		job := w.awaitState(done.IDs[0], scheduler.Succeeded)
 		a := job.Attempt()
@@ -37,6 +70,7 @@ func BenchmarkThereAndBack(b *testing.B) {
 		run = append(run, a.Ended.Sub(a.Started))
 		b.StartTimer()
 	}
+	b.ReportMetric(median(total), "total-ms")
 	b.ReportMetric(median(queue), "queue-ms")
 	b.ReportMetric(median(start), "start-ms")
 	b.ReportMetric(median(run), "run-ms")

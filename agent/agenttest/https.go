@@ -205,6 +205,17 @@ func (h *HTTPS) Agent(host string) *agentclient.Scheduler {
 	})
 }
 
+// Direct is Agent without the proxy, for who measures.
+func (h *HTTPS) Direct(host string) *agentclient.Scheduler {
+	h.t.Helper()
+	transport := &http.Transport{TLSClientConfig: trust(h.opts.TLS.Certificates[0].Leaf), ForceAttemptHTTP2: true}
+	h.t.Cleanup(transport.CloseIdleConnections)
+	return agentclient.New(agentclient.Options{
+		Server: h.backend.String(), Token: h.Token(host, auth.RoleAgent), Host: host,
+		HTTP: &http.Client{Transport: agentclient.Transport(transport)}, Timing: h.timing,
+	})
+}
+
 // Faults injects into about one request in oneIn, the same for the same seed
 // and order of requests, but for the streams of notices.
 func Faults(seed uint64, oneIn int) func(*http.Request) storetest.Fault {
