@@ -121,12 +121,12 @@ func (s *Server) hosts(c *call) ([]Host, error) {
 	}
 	list := make([]Host, len(hosts))
 	for i := range hosts {
-		list[i] = c.wireHost(&hosts[i], holders)
+		list[i] = s.wireHost(c, &hosts[i], holders)
 	}
 	return list, nil
 }
 
-func (c *call) wireHost(h *scheduler.Host, holders map[string]*scheduler.Lease) Host {
+func (s *Server) wireHost(c *call, h *scheduler.Host, holders map[string]*scheduler.Lease) Host {
 	w := Host{
 		Host: h.Host, Version: h.Version, State: hostState(h), DrainedBy: h.DrainedBy, Renewed: h.Renewed,
 		LeaseUntil: h.LeaseUntil, Reported: h.Reported, Labels: h.Labels, Isolation: h.Isolation, RunAs: h.RunAs,
@@ -137,7 +137,7 @@ func (c *call) wireHost(h *scheduler.Host, holders map[string]*scheduler.Lease) 
 		w.Environments[i] = Environment(e)
 	}
 	for i := range h.Devices {
-		w.Devices[i] = c.wireDevice(h, &h.Devices[i], holders[h.Devices[i].UUID])
+		w.Devices[i] = s.wireDevice(c, h, &h.Devices[i], holders[h.Devices[i].UUID])
 	}
 	return w
 }
@@ -152,16 +152,16 @@ func hostState(h *scheduler.Host) string {
 	return "ok"
 }
 
-func (c *call) wireDevice(h *scheduler.Host, d *scheduler.DeviceReport, lease *scheduler.Lease) Device {
+func (s *Server) wireDevice(c *call, h *scheduler.Host, d *scheduler.DeviceReport, lease *scheduler.Lease) Device {
 	w := Device{
 		UUID: d.UUID, Host: h.Host, Index: d.Index, Kind: d.Kind, Model: d.Model, Memory: d.Memory,
-		MinCC: d.ComputeCapability, State: d.State, Reason: d.Reason, Since: d.Since, Used: d.Used,
+		MinCC: d.ComputeCapability, State: d.State, Reason: s.reasonFor(c, d, lease), Since: d.Since, Used: d.Used,
 	}
 	w.drained(h)
 	if lease == nil {
 		return w
 	}
-	w.State, w.User, w.UserSince, w.EndsBy = gpu.Leased, lease.User, lease.Since, lease.EndsBy
+	w.State, w.User, w.UserSince, w.EndsBy = gpu.Leased, s.nameFor(c, lease.User), lease.Since, lease.EndsBy
 	if c.sees(lease.User) {
 		w.Job = lease.Job
 	}
@@ -196,7 +196,7 @@ func (s *Server) listQueue(c *call) error {
 	list := make([]Waiting, len(jobs))
 	for i := range jobs {
 		j := &jobs[i]
-		list[i] = Waiting{Place: i + 1, User: j.User, Since: j.QueuedAt, Priority: j.Priority, GPUs: j.Devices, Class: j.Class}
+		list[i] = Waiting{Place: i + 1, User: s.nameFor(c, j.User), Since: j.QueuedAt, Priority: j.Priority, GPUs: j.Devices, Class: c.classFor(j)}
 		if c.sees(j.User) {
 			list[i].Job, list[i].Name = j.ID, j.Name
 		}

@@ -59,6 +59,7 @@ func TestOpenAPIMatchesTypes(t *testing.T) {
 		"Estimate": api.Estimate{}, "File": blob.File{}, "Manifest": blob.Manifest{}, "LogWritten": api.LogWritten{},
 		"BlobWritten": api.BlobWritten{}, "BlobFolder": api.BlobFolder{}, "BackupBegun": api.BackupBegun{}, "Function": api.Function{}, "Environment": api.Environment{}, "Device": api.Device{},
 		"Host": api.Host{}, "Waiting": api.Waiting{}, "User": api.User{}, "Limits": api.Limits{}, "RemovedUser": api.RemovedUser{}, "Token": api.Token{}, "Admission": api.Admission{}, "Removed": api.Removed{}, "Joined": api.Joined{}, "Whoami": api.Whoami{}, "Ready": api.Ready{},
+		"Usage": api.Usage{}, "UsageOf": api.UsageOf{},
 		"LeaseRef": api.LeaseRef{}, "AgentDevice": api.AgentDevice{}, "AgentBarred": api.AgentBarred{}, "AgentInventory": api.AgentInventory{},
 		"AgentState": api.AgentState{}, "AgentJoin": api.AgentJoin{}, "AgentNamed": api.AgentNamed{}, "AgentHeld": api.AgentHeld{},
 		"AgentTakeOver": api.AgentTakeOver{}, "AgentJoined": api.AgentJoined{}, "AgentReport": api.AgentReport{}, "AgentRenew": api.AgentRenew{},

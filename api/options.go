@@ -36,6 +36,9 @@ type Options struct {
 	Dev   bool
 	Owner Owner
 
+	// Private: users do not see the names of other users.
+	Private bool
+
 	// PublicURL is how users name the service: an allowed Host, and the base of links. nil: none.
 	PublicURL *url.URL
 	// Hosts are further names that the server answers to, beside loopback

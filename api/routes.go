@@ -111,6 +111,7 @@ func routes() []route {
 		{method: "PUT", pattern: "/users/{name}", roles: admins, handle: (*Server).putUser},
 		{method: "PATCH", pattern: "/users/{name}", roles: admins, handle: (*Server).patchUser},
 		{method: "DELETE", pattern: "/users/{name}", roles: admins, handle: (*Server).removeUser},
+		{method: "GET", pattern: "/usage", roles: users, handle: (*Server).getUsage},
 		{method: "GET", pattern: "/tokens", roles: admins, handle: (*Server).listTokens},
 		{method: "POST", pattern: "/tokens", roles: admins, handle: (*Server).createToken},
 		{method: "DELETE", pattern: "/tokens/{id}", roles: admins, handle: (*Server).revokeToken},

@@ -34,6 +34,12 @@ type Need struct {
 	WorkDir string
 }
 
+// Public is what of a need concerns others: the devices, and the host that they
+// are on. Where a job's Python or its directory are is its user's business.
+func (n Need) Public() Need {
+	return Need{GPUs: n.GPUs, MemGiB: n.MemGiB, Type: n.Type, MinCC: n.MinCC, Host: n.Host}
+}
+
 // Slots is how many devices the job holds when it runs.
 func (n Need) Slots() int { return max(n.GPUs, 1) }
 

@@ -108,6 +108,9 @@ func (d *draft) change(before, after *Job) {
 	if before.State != Queued {
 		d.enterQueue(after)
 	}
+	if before.State.Active() && !after.State.Active() {
+		d.use(after)
+	}
 	if after.State.Final() && !before.State.Final() && after.HasDependents {
 		d.effect(store.Index(keySettled, idMember(after.ID)))
 	}

@@ -144,7 +144,7 @@ func (sc *scene) replay(job *Job, ahead []Job, lasts map[JobID]time.Duration) (w
 		n, err := ParseNeed(ahead[i].Class)
 		last, known := lasts[ahead[i].ID]
 		if err != nil || !known {
-			return 0, fmt.Sprintf("job %d ahead of it has no time limit and nothing like it has run yet", ahead[i].ID)
+			return 0, "a job ahead of it has no time limit and nothing like it has run yet"
 		}
 		start, take := earliest(hosts, n, ahead[i].Devices)
 		for _, d := range take {
@@ -176,7 +176,7 @@ func (sc *scene) timelines(lasts map[JobID]time.Duration) ([]timeline, string) {
 				}
 				last, known := lasts[lease.Job]
 				if !known {
-					return nil, fmt.Sprintf("job %d, which runs, has no time limit and nothing like it has run yet", lease.Job)
+					return nil, "a job that runs has no time limit and nothing like it has run yet"
 				}
 				l.free[j] = max(0, last-sc.now.Sub(lease.Since))
 			}

@@ -30,6 +30,13 @@ func keySpec(id JobID) string { return "spec:job:" + idText(id) }
 // record, gone where there are none.
 func keyLimits(user string) string { return "spec:limits:" + user }
 
+// keyUsageDay is the record of what was used on a day (usageDay), by its number
+// since 1970: written by FoldUsage, deleted usageDays later.
+func keyUsageDay(day int64) string { return "spec:usage:" + strconv.FormatInt(day, 10) }
+
+// keyUsageDone is the record of what is in the days already (usageDone). For ever.
+const keyUsageDone = "spec:usage"
+
 // keyIdem is the record of an idempotency key (idemRecord). TTL: Timing.IdempotencyTTL.
 func keyIdem(user, scope, key string) string {
 	sum := sha256.Sum256([]byte(user + "\x00" + scope + "\x00" + key))
@@ -99,6 +106,10 @@ const keyEvents = "live:events"
 // users and names that share the bucket, capped at keepDurations.
 func keyDurations(bucket int) string { return "live:durations:" + strconv.Itoa(bucket) }
 
+// keyUsageLog is the log of the attempts that ended in an hour, by its number since
+// 1970: dropped by FoldUsage once all of it is in the days.
+func keyUsageLog(hour int64) string { return "live:usage:" + strconv.FormatInt(hour, 10) }
+
 // topicChanges tells that a job changed (value: "id state").
 const topicChanges = "live:changes"
 
@@ -141,6 +152,8 @@ func topicWake(host string) string { return "agent:wake:" + host }
 const (
 	keepEvents    = 10_000
 	keepDurations = 256
+	// keepUsage bounds one hour's log while no server folds it: 290 ends per second.
+	keepUsage = 1 << 20
 )
 
 func idText(id JobID) string { return strconv.FormatInt(int64(id), 10) }

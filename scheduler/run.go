@@ -46,6 +46,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 			return err
 		}},
 		{"check", t.CheckEvery, 0, s.checkAndLog},
+		{"usage", t.CheckEvery, 0, s.FoldUsage},
 	} {
 		wg.Go(func() { s.repeat(ctx, l) })
 	}

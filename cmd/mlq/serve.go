@@ -29,7 +29,7 @@ type serveFlags struct {
 	keepOrphans                        *time.Duration
 	secretKey                          *string
 	origins                            *[]string
-	withAgent                          bool
+	withAgent, private                 bool
 	limits                             *timeLimits
 	tls                                *tlsFlags
 	log                                *logFlags
@@ -57,6 +57,7 @@ func newServe(io streams) *cobra.Command {
 	f.StringVar(&s.blobs, "blobs", "", "folder of payloads and results, the same for all servers of a store (default DATA/blobs)")
 	s.blobsFrom.bind(f)
 	f.StringVar(&s.publicURL, "public-url", "", "how users name this service: allowed host name, base of links")
+	f.BoolVar(&s.private, "private", false, "hide users' names from other users, but not from admins")
 	f.BoolVar(&s.withAgent, "with-agent", false, "also be the agent of this host")
 	variable(f, "blobs", "MLQ_BLOBS")
 	variable(f, "public-url", "MLQ_PUBLIC_URL")
@@ -104,7 +105,7 @@ func (s *serveFlags) run(ctx context.Context, io streams) (err error) {
 
 // config reads what needs no file.
 func (s *serveFlags) config(log zerolog.Logger) (c serverConfig, err error) {
-	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, secretKey: *s.secretKey, limits: *s.limits, origins: *s.origins, tls: s.tls, log: log}
+	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, secretKey: *s.secretKey, limits: *s.limits, private: s.private, origins: *s.origins, tls: s.tls, log: log}
 	if err := checkListen(c.listen); err != nil {
 		return c, err
 	}

@@ -33,6 +33,7 @@ type serverConfig struct {
 	// keepOrphans is how long stays what no job names; 0: for ever.
 	keepOrphans time.Duration
 	limits      timeLimits
+	private     bool
 	listen      string
 	tls         *tlsFlags // nil: none
 	publicURL   *url.URL
@@ -156,6 +157,7 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 		Snapshots: s.snapshots,
 		Log:       c.log, Version: version, Client: client, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Origins: c.origins, BehindTLS: c.tls != nil && c.tls.behindProxy, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
 		DefaultTimeout: time.Duration(c.limits.byDefault), MaxTimeout: time.Duration(c.limits.most),
+		Private: c.private,
 	})
 	return err
 }
