@@ -97,7 +97,7 @@ func newHostRemove(io streams) *cobra.Command {
 		var gone api.Removed
 		err = r.send(cmd.Context(), http.MethodDelete, "/hosts/"+url.PathEscape(args[0]), query, nil, &gone)
 		if has(err, api.CodeHostBusy) {
-			return failed("%w", err).with("mlq drain %s; then, when mlq leases shows nothing of it, again; or --force", args[0])
+			return failed("%w", err).with("mlq drain %s; then, when mlq lease shows nothing of it, again; or --force", args[0])
 		}
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -161,7 +162,7 @@ func (s *serveFlags) serve(ctx context.Context, io streams, srv *server, c serve
 		fmt.Fprintf(io.out, "certificate: SHA-256 %s\n", srv.fingerprint)
 	}
 	if written {
-		fmt.Fprintf(io.out, "admin token: in %s\n", token)
+		fmt.Fprintf(io.out, "admin token: in %s\nlog in: mlq login %s --token-file %s\n", token, loginAddress(srv, c), token)
 	}
 	return g.wait(ctx)
 }
@@ -181,4 +182,16 @@ func (s *serveFlags) startRest(ctx context.Context, g *group, srv *server, c ser
 		}
 	}
 	return watch.start(ctx, g)
+}
+
+// loginAddress is the server with its pin, as mlq login takes them.
+func loginAddress(srv *server, c serverConfig) string {
+	at := address{url: srv.url}
+	if c.publicURL != nil {
+		at.url = strings.TrimRight(c.publicURL.String(), "/")
+	}
+	if p, err := readPin(srv.fingerprint); err == nil {
+		at.pin = p.String()
+	}
+	return at.url + at.flag()
 }
