@@ -44,21 +44,15 @@ def until(what: str, holds: Callable[[], bool], seconds: float = PATIENCE) -> No
 
 
 class Lab:
-    """`mlq serve --with-agent` with simulated devices; it can be killed and started again."""
+    """`mlq serve --with-agent`, or `mlq dev`, with simulated devices; it can be killed and started again."""
 
-    def __init__(self, data: Path, gpus: str = "sim:2", *flags: str) -> None:
+    def __init__(self, data: Path, gpus: str = "sim:2", *flags: str, dev: bool = False) -> None:
         self.data = data
         self.url = f"http://127.0.0.1:{free_port()}"
-        self._command = [str(binary()), "serve", "--with-agent", "--gpus", gpus, "--name", "gpu1"]
-        self._command += [
-            "--listen",
-            self.url[7:],
-            "--data",
-            str(data / "d"),
-            "--python",
-            sys.executable,
-        ]
-        self._command += ["--log-format", "text", *flags]
+        process = ["dev"] if dev else ["serve", "--with-agent"]
+        self._command = [str(binary()), *process, "--gpus", gpus, "--name", "gpu1"]
+        self._command += ["--listen", self.url[7:], "--data", str(data / "d")]
+        self._command += ["--python", sys.executable, "--log-format", "text", *flags]
         self._process: subprocess.Popen[bytes] | None = None
         self._people: list[Person] = []
         self._number = itertools.count(1)
