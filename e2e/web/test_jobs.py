@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 def test_a_job_runs_before_ones_eyes(desk: Desk, ana: Person, gate: Path) -> None:
     """Devices, log, progress and result come without a reload."""
+    last = gate.with_name("last")
     desk.sign_in(ana.token)
     page = desk.page
     expect(page.locator(".card[data-state=free]")).to_have_count(2)
     expect(page.locator(".card .tag").first).to_have_text("simulated")
     page.evaluate("window.sameDocument = true")
-    job = ana.client.submit(waiting(gate, {"loss": 0.25}), name="train", timeout="2h")
+    job = ana.client.submit(waiting(gate, last, value={"loss": 0.25}), name="train", timeout="2h")
     taken = page.locator(".card[data-state=leased]")
     expect(taken).to_contain_text(f"{ana.name} · job {job.id}")
     expect(taken).to_contain_text("until")
@@ -32,6 +33,9 @@ def test_a_job_runs_before_ones_eyes(desk: Desk, ana: Person, gate: Path) -> Non
         lambda: page.get_by_role("progressbar").evaluate("p => p.value") == 50,
     )
     gate.touch()
+    bar = page.get_by_role("progressbar")
+    until("three quarters are shown", lambda: bar.evaluate("p => p.value") == 75, seconds=5)
+    last.touch()
     expect(log).to_have_text("first line\nlast line\n")
     expect(page.locator(".job .badge")).to_have_text("succeeded")
     expect(page.locator(".outcome pre")).to_contain_text('"loss": 0.25')

@@ -8,9 +8,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def waiting(gate: Path, value: Any = None) -> Callable[[], Any]:
-    """Print a first line, report half of the way, wait for the gate, print a last line, return."""
-    path = str(gate)
+def waiting(*gates: Path, value: Any = None) -> Callable[[], Any]:
+    """Print a first line, report half of the way, three quarters after the first gate, and so on.
+
+    Print a last line after the last gate, and return the value.
+    """
+    paths = [str(gate) for gate in gates]
 
     def wait() -> Any:
         import os
@@ -19,9 +22,10 @@ def waiting(gate: Path, value: Any = None) -> Callable[[], Any]:
         import mlq
 
         print("first line", flush=True)
-        mlq.context().update_progress({"done": 1, "total": 2})
-        while not os.path.exists(path):
-            time.sleep(0.02)
+        for n, path in enumerate(paths, 1):
+            mlq.context().update_progress({"done": 2**n - 1, "total": 2**n})
+            while not os.path.exists(path):
+                time.sleep(0.02)
         print("last line", flush=True)
         return value
 
