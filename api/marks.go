@@ -27,7 +27,10 @@ import (
 
 // mark touches all blobs that are named and were last touched before t.
 func (c *Collector) mark(ctx context.Context, t time.Time) error {
-	m := marker{ctx: ctx, folder: c.opts.Folder, before: t}
+	m := marker{ctx: ctx, folder: c.opts.Folder, named: func(sum string) error {
+		_, err := c.opts.Folder.Mark(ctx, sum, t)
+		return err
+	}}
 	if err := m.functions(c.opts.Store, c.opts.Tokens); err != nil {
 		return err
 	}
@@ -39,10 +42,11 @@ func (c *Collector) mark(ctx context.Context, t time.Time) error {
 	})
 }
 
+// marker goes through what names blobs.
 type marker struct {
 	ctx    context.Context
 	folder *blob.Folder
-	before time.Time
+	named  func(sum string) error // what is done with each name
 }
 
 func (m *marker) job(job *scheduler.Job, spec scheduler.Spec) error {
@@ -59,7 +63,7 @@ func (m *marker) job(job *scheduler.Job, spec scheduler.Spec) error {
 
 // one marks a blob. One that is gone, or no name at all, is nothing to keep.
 func (m *marker) one(sum string) error {
-	_, err := m.folder.Mark(m.ctx, sum, m.before)
+	err := m.named(sum)
 	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrName) {
 		return nil
 	}

@@ -64,3 +64,11 @@ func (m *measured) Allocate(ctx context.Context, counter string, n int64) (int64
 	m.observe(m.allocate, start, err)
 	return first, identity, err
 }
+
+// Size implements store.Sized; 0 where the store does not know.
+func (m *measured) Size(ctx context.Context) (int64, error) {
+	if sized, ok := m.Store.(store.Sized); ok {
+		return sized.Size(ctx)
+	}
+	return 0, nil
+}

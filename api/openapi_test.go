@@ -68,7 +68,7 @@ func TestOpenAPIMatchesTypes(t *testing.T) {
 		"AgentClaimed": api.AgentClaimed{}, "AgentJob": api.AgentJob{}, "AgentSpec": api.AgentSpec{}, "AgentProgress": api.AgentProgress{},
 		"AgentRelease": api.AgentRelease{}, "AgentFinish": api.AgentFinish{},
 		"Secret": api.Secret{}, "Link": api.Link{}, "Problem": api.Problem{}, "FieldProblem": api.FieldProblem{}, "RemoteError": api.RemoteError{},
-		"Purged": api.Purged{}, "Deadline": api.Deadline{}, "Closing": api.Closing{}, "Drained": api.Drained{}, "Revoked": api.Revoked{},
+		"Purged": api.Purged{}, "DiskUsage": api.DiskUsage{}, "UserDisk": api.UserDisk{}, "Deadline": api.Deadline{}, "Closing": api.Closing{}, "Drained": api.Drained{}, "Revoked": api.Revoked{},
 	} {
 		var described []string
 		for field := range doc.Components.Schemas[name].Value.Properties {

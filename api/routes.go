@@ -98,6 +98,7 @@ func routes() []route {
 		{method: "GET", pattern: "/gpus", roles: people, handle: (*Server).listGPUs},
 		{method: "POST", pattern: "/gpus/{uuid}/drain", roles: admins, handle: drainDevice(true)},
 		{method: "POST", pattern: "/gpus/{uuid}/undrain", roles: admins, handle: drainDevice(false)},
+		{method: "GET", pattern: "/usage/disk", roles: users, handle: (*Server).diskUsage},
 		{method: "POST", pattern: "/purge", roles: users, handle: (*Server).purgeJobs},
 		{method: "GET", pattern: "/queue", roles: people, handle: (*Server).listQueue},
 		{method: "PUT", pattern: "/blobs/{sha256}", roles: senders, handle: (*Server).putBlob},

@@ -36,6 +36,7 @@ type Server struct {
 	// clientVersion is the header Mlq-Client, as a value that all answers share; nil: none.
 	clientVersion []string
 	disk          disk
+	surveys       surveys
 	metrics       *metrics
 	// stopping is closed when Serve ends: streams and waits end with it.
 	stopping chan struct{}

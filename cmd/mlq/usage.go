@@ -18,6 +18,7 @@ Who is no admin sees their own, and the sums of devices and hosts.`
 
 func newUsage(io streams) *cobra.Command {
 	var since, by string
+	var disk bool
 	cmd := &cobra.Command{
 		Use:     "usage",
 		Short:   "Sum up who used how much",
@@ -28,13 +29,20 @@ func newUsage(io streams) *cobra.Command {
 	server, output := bindServer(cmd), outputFlag(cmd)
 	cmd.Flags().StringVar(&since, "since", "30d", "how long ago, as 7d, or a day, as 2026-11-01; days are those of UTC")
 	cmd.Flags().StringVar(&by, "by", "user", "user, device or host")
+	cmd.Flags().BoolVar(&disk, "disk", false, "instead: what takes the room on the server's disk, by user")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if disk && (cmd.Flags().Changed("since") || cmd.Flags().Changed("by")) {
+			return usage("--disk takes no --since or --by")
+		}
 		if by != "user" && by != "device" && by != "host" {
 			return usage("--by %s: want user, device or host", by)
 		}
 		r, err := server.remote()
 		if err != nil {
 			return err
+		}
+		if disk {
+			return tellDisk(cmd.Context(), io, r, *output)
 		}
 		var used api.Usage
 		if err := r.get(cmd.Context(), "/usage", url.Values{"since": {since}, "by": {by}}, &used); err != nil {

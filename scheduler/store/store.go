@@ -271,6 +271,12 @@ type FailsOver interface {
 	Lag(ctx context.Context) (time.Duration, error)
 }
 
+// Sized is a store that knows how much room it takes.
+type Sized interface {
+	// Size is in bytes: of the file, or of the server's memory with all that is in it.
+	Size(ctx context.Context) (int64, error)
+}
+
 // Store is what the scheduler needs of a store. All methods are safe for
 // concurrent use and return promptly when ctx ends.
 type Store interface {

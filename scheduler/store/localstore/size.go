@@ -1,0 +1,21 @@
+package localstore
+
+import (
+	"context"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+var _ store.Sized = (*Store)(nil)
+
+// Size implements store.Sized: the file, with what is free in it.
+func (s *Store) Size(context.Context) (n int64, err error) {
+	err = s.db.View(func(tx *bolt.Tx) error { n = tx.Size(); return nil })
+	if err != nil {
+		return 0, fmt.Errorf("size: %w", err)
+	}
+	return n, nil
+}
