@@ -232,6 +232,7 @@ func (a *Agent) lockAll(uuids []string) ([]*lockfile.Lock, error) {
 		if err != nil {
 			closeLocks(locks)
 			a.fleet.setLocked(uuid, true)
+			a.opts.Log.Warn().Err(err).Str("device", uuid).Msg("somebody else has this device now: another agent of this host, or a tool")
 			return nil, err
 		}
 		locks = append(locks, l)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/lockfile"
@@ -51,7 +50,7 @@ func lockDataDir(data string) (*lockfile.Lock, error) {
 }
 
 // chooseDevices gives the provider's devices, narrowed down to those that are
-// named by UUID or index.
+// named by index, UUID or PCI address.
 func chooseDevices(ctx context.Context, p gpu.Provider, named []string) ([]gpu.Device, error) {
 	all, err := p.Devices(ctx)
 	if err != nil {
@@ -63,9 +62,9 @@ func chooseDevices(ctx context.Context, p gpu.Provider, named []string) ([]gpu.D
 	var chosen []gpu.Device
 	taken := map[string]bool{}
 	for _, name := range named {
-		d, ok := findDevice(all, name)
-		if !ok {
-			return nil, fmt.Errorf("device %q: this host has no such UUID or index", name)
+		d, err := gpu.Find(all, name)
+		if err != nil {
+			return nil, err
 		}
 		if !taken[d.UUID] {
 			taken[d.UUID] = true
@@ -73,14 +72,4 @@ func chooseDevices(ctx context.Context, p gpu.Provider, named []string) ([]gpu.D
 		}
 	}
 	return chosen, nil
-}
-
-func findDevice(all []gpu.Device, name string) (gpu.Device, bool) {
-	index, err := strconv.Atoi(name)
-	for _, d := range all {
-		if d.UUID == name || err == nil && d.Index == index {
-			return d, true
-		}
-	}
-	return gpu.Device{}, false
 }

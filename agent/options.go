@@ -23,7 +23,7 @@ type Options struct {
 	DataDir string
 	// Provider finds the devices. The agent does not close it.
 	Provider gpu.Provider
-	// Devices narrows them down to these, by UUID or index; nil: all.
+	// Devices narrows them down to these, by index, UUID or PCI address; nil: all.
 	Devices []string
 	// Pythons are the environments to offer, probed at the start; nil: guessed.
 	Pythons []pyenv.Candidate
@@ -65,8 +65,9 @@ type Options struct {
 // DefaultKeepWork is how long the folder of an ended job stays.
 const DefaultKeepWork = 7 * 24 * time.Hour
 
-// nameRule: a host's name stands in keys, URLs and file names.
-var nameRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$`)
+// nameRule: a host's name stands in keys, URLs and file names; after an @, which
+// of its devices the agent has.
+var nameRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(@[A-Za-z0-9._:-]{1,127})?$`)
 
 // HostName checks the name of a host; "" is the machine's own.
 func HostName(name string) (string, error) {
@@ -78,7 +79,7 @@ func HostName(name string) (string, error) {
 		name = own
 	}
 	if !nameRule.MatchString(name) {
-		return "", fmt.Errorf("host name %q: want letters, digits, dot, dash, underscore and @, at most 128", name)
+		return "", fmt.Errorf("host name %q: want letters, digits, dot, dash and underscore, at most 128", name)
 	}
 	return name, nil
 }

@@ -114,7 +114,7 @@ func TestServeTellsItsServiceManager(t *testing.T) {
 func TestAgentTellsItsServiceManager(t *testing.T) {
 	m := newManager(t)
 	l := newLab(t, 1)
-	d, err := startDaemon(l.dir, m.env, "agent", "--data", filepath.Join(l.dir, "agent2"), "--server", l.servers[0].url,
+	d, err := startDaemon(l.dir, append(m.env, "MLQ_TIME_SCALE=10"), "agent", "--data", filepath.Join(l.dir, "agent2"), "--server", l.servers[0].url,
 		"--token-file", filepath.Join(l.dir, "agent.token"), "--name", "gpu1@0", "--gpus", "cpu:1", "--python", python, "--store", l.redis)
 	if err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ func Simulated(n int, m SimModel, seed string) Provider {
 		devices[i] = Device{
 			UUID: derive("SIM", seed, i), Index: i, Kind: KindSim,
 			Model: m.Name + " (simulated)", Memory: m.Memory,
-			ComputeCapability: m.ComputeCapability,
+			ComputeCapability: m.ComputeCapability, PCI: fmt.Sprintf("%04x:%02x:00.0", i>>8, i&0xff),
 		}
 	}
 	return &fixed{devices}

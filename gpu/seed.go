@@ -13,7 +13,7 @@ import (
 
 // Seed reads the random id of the agent whose data folder dir is, and makes it
 // on the first start. The UUIDs of CPU slots and simulated devices are derived
-// from it. The caller holds the folder's lock.
+// from it; all agents of the host share it.
 func Seed(dir string) (string, error) {
 	path := filepath.Join(dir, "device-seed")
 	b, err := os.ReadFile(path)
@@ -33,17 +33,25 @@ func checkSeed(path, seed string) (string, error) {
 	return seed, nil
 }
 
-// makeSeed writes beside and renames, so that a crash leaves no half file.
+// makeSeed writes beside and links, so that a crash leaves no half file, and of
+// several agents that make it at once all take the first one's.
 func makeSeed(path string) (string, error) {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
-	seed := hex.EncodeToString(b[:])
-	beside := path + ".new"
-	if err := os.WriteFile(beside, []byte(seed+"\n"), 0o600); err != nil {
+	beside := fmt.Sprintf("%s.new-%x", path, b[:4])
+	if err := os.WriteFile(beside, []byte(hex.EncodeToString(b[:])+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("write device seed: %w", err)
 	}
-	if err := os.Rename(beside, path); err != nil {
+	err := os.Link(beside, path)
+	if removeErr := os.Remove(beside); err == nil {
+		err = removeErr
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", fmt.Errorf("write device seed: %w", err)
 	}
-	return seed, nil
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read device seed: %w", err)
+	}
+	return checkSeed(path, strings.TrimSpace(string(text)))
 }

@@ -31,7 +31,7 @@ const (
 // fitHost checks all but the devices; nil: it fits.
 func fitHost(n Need, unix string, o *Offer) *misfit {
 	switch {
-	case n.Host != "" && n.Host != o.Host:
+	case n.Host != "" && !IsHost(n.Host, o.Host):
 		return &misfit{stepHost, fmt.Sprintf("%s is not the host %q", o.Host, n.Host)}
 	case !labelsMatch(n.Labels, o.Labels):
 		return &misfit{stepLabels, fmt.Sprintf("%s does not have the labels %s", o.Host, labelText(n.Labels))}

@@ -72,7 +72,7 @@ func (a *agentCommand) run(ctx context.Context, io streams) (err error) {
 	if err != nil {
 		return err
 	}
-	data, err := takeData(*a.data, "agent")
+	data, err := takeData(*a.data, a.agent.role())
 	if err != nil {
 		return err
 	}

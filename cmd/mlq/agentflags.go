@@ -20,6 +20,7 @@ import (
 type agentFlags struct {
 	name, gpus, runAs        string
 	pythons, preload, labels []string
+	devices                  []string
 	keepWork                 *time.Duration
 }
 
@@ -28,13 +29,14 @@ func bindAgent(cmd *cobra.Command) *agentFlags {
 	f := cmd.Flags()
 	f.StringVar(&a.name, "name", "", "name of this host (default: the machine's)")
 	f.StringVar(&a.gpus, "gpus", "auto", "devices to offer: auto, cpu:N, sim:N or sim:NxMODEL")
+	f.StringArrayVar(&a.devices, "device", nil, "offer this device only, by index, UUID or PCI address; repeatable")
 	f.StringArrayVar(&a.pythons, "python", nil, "Python environment to offer, NAME=PATH or PATH; repeatable")
 	f.StringVar(&a.runAs, "run-as", "", `whom jobs run as: self, submitter or an account (default self)`)
 	f.StringSliceVar(&a.preload, "preload", nil, "modules that warm Pythons import ahead: numpy,torch")
 	f.StringArrayVar(&a.labels, "label", nil, "label of this host, KEY=VALUE; repeatable")
 	a.keepWork = durationFlag(f, "keep-work", agent.DefaultKeepWork, "how long a job's folder stays after its end")
 	for flag, name := range map[string]string{
-		"name": "MLQ_NAME", "gpus": "MLQ_GPUS", "python": "MLQ_PYTHON", "run-as": "MLQ_RUN_AS",
+		"name": "MLQ_NAME", "device": "MLQ_DEVICE", "gpus": "MLQ_GPUS", "python": "MLQ_PYTHON", "run-as": "MLQ_RUN_AS",
 		"preload": "MLQ_PRELOAD", "label": "MLQ_LABEL", "keep-work": "MLQ_KEEP_WORK",
 	} {
 		variable(f, flag, name)
@@ -42,10 +44,10 @@ func bindAgent(cmd *cobra.Command) *agentFlags {
 	return &a
 }
 
-// host is the name that the agent will have.
+// host is the machine's part of the name that the agent will have.
 func (a *agentFlags) host() (string, error) {
 	if a.name != "" {
-		return a.name, nil
+		return scheduler.HostOf(a.name), nil
 	}
 	return os.Hostname()
 }
@@ -80,7 +82,7 @@ func (a *agentFlags) build(ctx context.Context, p hostParts, joined func(uint64)
 	if err != nil {
 		return nil, nil, misconfigured("--python: %w", err)
 	}
-	name, err := agent.HostName(a.name)
+	name, err := a.agentName()
 	if err != nil {
 		return nil, nil, misconfigured("--name: %w", err)
 	}
@@ -88,8 +90,12 @@ func (a *agentFlags) build(ctx context.Context, p hostParts, joined func(uint64)
 	if err != nil {
 		return nil, nil, err
 	}
+	locks, err := a.locks(p.data)
+	if err != nil {
+		return nil, nil, err
+	}
 	made, err := agent.New(ctx, agent.Options{
-		Name: name, DataDir: p.data.join("agent"), Provider: provider, Pythons: pythons,
+		Name: name, DataDir: a.folder(p.data), LockDir: locks, Provider: provider, Devices: a.devices, Pythons: pythons,
 		Scheduler: p.schedulerOf(name), API: agentAPI{p.server}, URL: p.server.base, TLSFingerprint: p.server.fingerprint, RunAs: a.runAs, KeepWork: *a.keepWork,
 		Labels: labels, Preload: a.preload, Version: version, Log: p.log, Joined: joined,
 	})
