@@ -149,7 +149,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	w.submit(w.ana, `{"msg":1}`)
 	text := string(w.do(w.prom, "GET", "/metrics", nil).body)
 	for _, line := range []string{
-		`mlq_jobs{state="queued"} 1`, `mlq_jobs{state="running"} 1`, `mlq_leases{host="node1"} 1`, `mlq_hosts{state="ok"} 1`,
+		`mlq_jobs{state="queued"} 1`, `mlq_jobs{state="running"} 1`, `mlq_leases{host="node1"} 1`, `mlq_hosts{state="ok"} 1`, `mlq_devices{host="node1",state="leased"} 1`, `mlq_devices{host="node1",state="sick"} 0`, `mlq_queue_wait_seconds `,
 		`mlq_http_request_seconds_count{method="POST",route="/jobs"} 2`, `mlq_http_responses_total{code="201"} 2`, `mlq_store_up 1`,
 		`mlq_blobs_disk_free_percent`, `mlq_store_seconds_count{operation="commit"}`,
 		`mlq_loop_rounds_total{loop="reap"} `, `mlq_loop_errors_total{loop="promote"} 0`, `mlq_loop_success_age_seconds{loop="check"} `,

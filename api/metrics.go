@@ -100,7 +100,7 @@ type queueCollector struct{ s *Server }
 // Describe names the metrics.
 func (q *queueCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		jobsDesc, leasesDesc, hostsDesc, diskDesc, storeDesc, roundsDesc, errorsDesc, ageDesc, reapedDesc, promotedDesc, purgedDesc, repairsDesc,
+		jobsDesc, leasesDesc, hostsDesc, devicesDesc, waitDesc, diskDesc, storeDesc, roundsDesc, errorsDesc, ageDesc, reapedDesc, promotedDesc, purgedDesc, repairsDesc,
 	} {
 		ch <- d
 	}
@@ -161,7 +161,8 @@ func (q *queueCollector) collectStore(ctx context.Context, ch chan<- prometheus.
 	}
 	tally(ch, leasesDesc, leases, func(l scheduler.Lease) string { return l.Host })
 	tally(ch, hostsDesc, hosts, func(h scheduler.Host) string { return hostState(&h) })
-	return nil
+	collectDevices(ch, hosts, leases)
+	return collectWait(ctx, ch, q.s.scheduler)
 }
 
 // tally counts by a label.
