@@ -32,8 +32,10 @@ func newPerDevice(t *testing.T) *perDevice {
 }
 
 func (p *perDevice) args(device string, more ...string) []string {
-	return append([]string{"agent", "--data", filepath.Join(p.dir, "data"), "--server", p.servers[0].url, "--name", "gpu1",
-		"--token-file", filepath.Join(p.dir, "agent.token"), "--gpus", "sim:2", "--device", device, "--python", python}, more...)
+	return append([]string{
+		"agent", "--data", filepath.Join(p.dir, "data"), "--server", p.servers[0].url, "--name", "gpu1",
+		"--token-file", filepath.Join(p.dir, "agent.token"), "--gpus", "sim:2", "--device", device, "--python", python,
+	}, more...)
 }
 
 func (p *perDevice) startDevice(i int) {
