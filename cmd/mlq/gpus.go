@@ -1,12 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/gpu"
 )
 
 func newGPUs(io streams) *cobra.Command {
@@ -18,19 +20,37 @@ func newGPUs(io streams) *cobra.Command {
 
 func gpusTable(devices []api.Device, now time.Time) *table {
 	t := &table{
-		head:  []string{"HOST", "#", "DEVICE", "MODEL", "MEMORY", "STATE", "USER", "SINCE", "ENDS BY", "JOB", "REASON"},
+		head:  []string{"HOST", "#", "STATE", "USER", "SINCE", "UNTIL", "JOB", "MODEL", "MEMORY", "DEVICE", "REASON"},
 		empty: "no devices: no agent has joined",
 	}
+	free := 0
 	for i := range devices {
 		d := &devices[i]
 		job := ""
 		if d.Job != 0 {
 			job = idText(d.Job)
 		}
-		t.row(d.Host, strconv.Itoa(d.Index), shortUUID(d.UUID), d.Model, memory(d.Memory), string(d.State), d.User,
-			ago(d.UserSince, now), in(d.EndsBy, now), job, reasonOf(d, now))
+		if d.State == gpu.Free {
+			free++
+		}
+		t.row(d.Host, strconv.Itoa(d.Index), string(d.State), d.User, ago(d.UserSince, now), takenUntil(d, now), job,
+			d.Model, memory(d.Used, d.Memory), shortUUID(d.UUID), reasonOf(d, now))
 	}
+	t.foot = fmt.Sprintf("%d of %s free", free, count(len(devices), "device"))
 	return t
+}
+
+// takenUntil is when a device that is taken is free at the latest, as the clock says it.
+func takenUntil(d *api.Device, now time.Time) string {
+	switch {
+	case d.User == "":
+		return ""
+	case d.EndsBy.IsZero():
+		return "no limit"
+	case d.EndsBy.Sub(now) < 24*time.Hour:
+		return fmt.Sprintf("%s (%s)", d.EndsBy.Local().Format("15:04"), in(d.EndsBy, now))
+	}
+	return fmt.Sprintf("%s (%s)", d.EndsBy.Local().Format("Jan 2 15:04"), in(d.EndsBy, now))
 }
 
 // reasonOf is why a device is not to be had: it is closed, or what its agent says.
@@ -41,9 +61,13 @@ func reasonOf(d *api.Device, now time.Time) string {
 	return d.Reason
 }
 
-func memory(bytes int64) string {
-	if bytes == 0 {
+// memory is a device's memory, and how much of it is in use.
+func memory(used, all int64) string {
+	switch {
+	case all == 0:
 		return ""
+	case used == 0:
+		return size(all)
 	}
-	return size(bytes)
+	return size(used) + " of " + size(all)
 }

@@ -42,6 +42,7 @@ type table struct {
 	head  []string
 	rows  [][]string
 	empty string // what to say instead of a table without rows
+	foot  string // a line below the rows; "": none
 }
 
 func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
@@ -60,7 +61,11 @@ func (t *table) print(w io.Writer) error {
 		}
 		fmt.Fprintln(columns, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
 	}
-	return columns.Flush()
+	if err := columns.Flush(); err != nil || t.foot == "" {
+		return err
+	}
+	_, err := fmt.Fprintln(w, t.foot)
+	return err
 }
 
 // harmless keeps what others wrote from steering a terminal: names and

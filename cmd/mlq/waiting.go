@@ -15,12 +15,23 @@ const waitQuietly = 2 * time.Second
 // followLog copies the output of a job that was just submitted until it has
 // ended, and says on standard error why it waits and what befalls it.
 func followLog(ctx context.Context, io streams, r *remote, id scheduler.JobID) error {
+	tellLimit(ctx, io, r, id)
 	waits := whileWaiting(ctx, io, r, id)
 	told := tellNotices(ctx, io, r, id, true)
 	err := copyLog(ctx, io.out, r, id, 0, true)
 	told()
 	waits()
 	return err
+}
+
+// tellLimit says which time limit a job has that was just submitted, and whose it
+// is: nobody should learn of a server's default by losing a day's work to it.
+func tellLimit(ctx context.Context, io streams, r *remote, id scheduler.JobID) {
+	var job api.Job
+	// It is a courtesy too.
+	if err := r.get(ctx, jobPath(id, ""), nil, &job); err == nil && job.TimeoutSeconds > 0 {
+		fmt.Fprintf(io.err, "mlq: job %d: limit %s\n", id, limitInWords(&job))
+	}
 }
 
 // whileWaiting says why a job waits, if it still does after a moment, so that

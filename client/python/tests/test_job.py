@@ -238,6 +238,19 @@ class TestShow:
         ("more", "said"),
         [
             ({"position": 3, "position_over": True}, "queued, place > 3"),
+            (
+                {"position": 1, "timeout_s": 86400.0, "timeout_from": "server-default"},
+                "queued, place 1; limit 24h (the server's default)",
+            ),
+            (
+                {"position": 1, "timeout_s": 604800, "timeout_from": "user-max"},
+                "queued, place 1; limit 7d (your maximum)",
+            ),
+            (
+                {"position": 1, "timeout_s": 5400, "timeout_from": "request"},
+                "queued, place 1; limit 1h30m",
+            ),
+            ({"position": 1, "timeout_s": 0.5}, "queued, place 1; limit 0.5s"),
             ({"timestamp": 10.0, "processing_started": 10.25}, "queued for 0.25 s"),
             ({"timestamp": 10.0, "processing_started": None}, "queued, and taken"),
         ],

@@ -24,6 +24,9 @@ _UNTOLD = frozenset({"submitted", "leased", "attempt_succeeded", "attempt_cancel
 class Display(Protocol):
     """Shows one job. Called in one thread, in the order in which things happened."""
 
+    def limit(self, text: str) -> None:
+        """The job's time limit, and whose it is. Told before all else, where it has one."""
+
     def place(self, position: int, over: bool) -> None:
         """The job waits at this place; ``over``: at least so far behind."""
 
@@ -42,6 +45,11 @@ class PlainDisplay:
 
     def __init__(self, job: int) -> None:
         self._job = job
+        self._limit = ""
+
+    def limit(self, text: str) -> None:
+        """Keep the limit for the first line."""
+        self._limit = f"; limit {text}"
 
     def place(self, position: int, over: bool) -> None:
         """Say the place in the queue."""
@@ -67,7 +75,8 @@ class PlainDisplay:
         self._line(f"goes on; mlq.job({self._job}).result() waits again, .cancel() stops it")
 
     def _line(self, text: str) -> None:
-        sys.stderr.write(f"mlq job {self._job}: {text}\n")
+        sys.stderr.write(f"mlq job {self._job}: {text}{self._limit}\n")
+        self._limit = ""
         sys.stderr.flush()
 
 

@@ -13,6 +13,7 @@ from ._deadline import Deadline
 from ._ending import NOT_YET, Outcome, fetch
 from ._errors import MlqError
 from ._files import File, download, list_files
+from ._limit import limit_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -311,7 +312,10 @@ WhyReason.__module__ = "mlq"
 
 
 def _show_place(display: _display.Display, details: Mapping[str, Any]) -> None:
-    """Where the job stands in the queue, or that it has left it before anybody could look."""
+    """Its limit, and where it stands in the queue, or that it has left it already."""
+    limit = limit_in_words(details)
+    if limit:
+        display.limit(limit)
     started = details.get("processing_started")
     if details.get("position"):
         display.place(int(details["position"]), bool(details.get("position_over")))
