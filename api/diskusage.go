@@ -93,7 +93,7 @@ func (c counting) room(ctx context.Context, u *DiskUsage) error {
 	}
 	u.Free, u.Total = space.Free, space.Total
 	if sized, ok := c.store.(store.Sized); ok {
-		u.Store, err = sized.Size(ctx)
+		u.Store, _, err = sized.Size(ctx)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 // healthz answers that the process is there: ok, as the predecessor says.
@@ -34,6 +35,7 @@ func (s *Server) readyz(c *call) error {
 		ready.Problems = append(ready.Problems, "store: "+err.Error())
 	}
 	s.judgeDisk(&ready)
+	s.judgeStore(ctx, &ready)
 	ready.Ready = len(ready.Problems) == 0
 	status := readyStatus(ready.Problems)
 	if !ready.Ready {
@@ -53,6 +55,27 @@ func (s *Server) judgeDisk(ready *Ready) {
 		ready.Problems = append(ready.Problems, fmt.Sprintf("disk-full: %.1f %% of the disk of the blobs is free", free))
 	case free < diskWarn:
 		ready.Warnings = append(ready.Warnings, fmt.Sprintf("disk: %.1f %% of the disk of the blobs is free", free))
+	}
+}
+
+// storeWarn is the part of a store's room above which /readyz warns, in percent:
+// what is left has to last until an admin has looked.
+const storeWarn = 70.0
+
+// judgeStore warns before a store with a limit is full. That it does not answer
+// at all is a problem that is told already.
+func (s *Server) judgeStore(ctx context.Context, ready *Ready) {
+	sized, ok := s.opts.Store.(store.Sized)
+	if !ok || len(ready.Problems) > 0 {
+		return
+	}
+	used, limit, err := sized.Size(ctx)
+	if err != nil {
+		ready.Warnings = append(ready.Warnings, "store: "+err.Error())
+		return
+	}
+	if full := 100 * float64(used) / float64(max(limit, 1)); limit > 0 && full > storeWarn {
+		ready.Warnings = append(ready.Warnings, fmt.Sprintf("store: %.0f %% of its %d MiB is used", full, limit>>20))
 	}
 }
 

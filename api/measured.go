@@ -66,9 +66,9 @@ func (m *measured) Allocate(ctx context.Context, counter string, n int64) (int64
 }
 
 // Size implements store.Sized; 0 where the store does not know.
-func (m *measured) Size(ctx context.Context) (int64, error) {
+func (m *measured) Size(ctx context.Context) (used, limit int64, err error) {
 	if sized, ok := m.Store.(store.Sized); ok {
 		return sized.Size(ctx)
 	}
-	return 0, nil
+	return 0, 0, nil
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,6 +135,27 @@ func TestRedisLoading(t *testing.T) {
 		t.Fatalf("the loading has ended too early: %s", got)
 	}
 	w.nothingHalfDone(before)
+}
+
+// TestRedisFillsUp: /readyz warns above 70 % of maxmemory, and goes on.
+func TestRedisFillsUp(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	w := onRedis(t, server)
+	for _, c := range []struct {
+		memory string
+		warns  bool
+	}{{"0", false}, {"1gb", false}, {"1mb", true}} {
+		if got := server.Say(t, "CONFIG SET maxmemory "+c.memory); got != "+OK" {
+			t.Fatal(got)
+		}
+		var ready api.Ready
+		w.ok(w.do(w.ana, "GET", "/readyz", nil), http.StatusOK, &ready)
+		warned := slices.ContainsFunc(ready.Warnings, func(s string) bool { return strings.HasSuffix(s, "of its 1 MiB is used") })
+		if warned != c.warns || !ready.Ready {
+			t.Errorf("with maxmemory %s: %+v", c.memory, ready)
+		}
+	}
 }
 
 // TestRedisFull: nothing new is taken, and says so; what is there is shown, and

@@ -273,8 +273,9 @@ type FailsOver interface {
 
 // Sized is a store that knows how much room it takes.
 type Sized interface {
-	// Size is in bytes: of the file, or of the server's memory with all that is in it.
-	Size(ctx context.Context) (int64, error)
+	// Size is in bytes: of the file, or of the server's memory with all that is in
+	// it. limit is how large it may become, 0: as large as there is room.
+	Size(ctx context.Context) (used, limit int64, err error)
 }
 
 // Store is what the scheduler needs of a store. All methods are safe for

@@ -10,15 +10,18 @@ import (
 
 var _ store.Sized = (*Store)(nil)
 
-// Size implements store.Sized: the memory that the Redis uses, for all that it has.
-func (s *Store) Size(ctx context.Context) (int64, error) {
+// Size implements store.Sized: the memory that the Redis uses, for all that it
+// has, and its maxmemory.
+func (s *Store) Size(ctx context.Context) (used, limit int64, err error) {
 	facts, err := s.facts(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("size: %w", err)
+		return 0, 0, fmt.Errorf("size: %w", err)
 	}
-	n, err := strconv.ParseInt(facts["used_memory"], 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("size: INFO has no used_memory: %w", err)
+	if used, err = strconv.ParseInt(facts["used_memory"], 10, 64); err != nil {
+		return 0, 0, fmt.Errorf("size: INFO has no used_memory: %w", err)
 	}
-	return n, nil
+	if limit, err = strconv.ParseInt(facts["maxmemory"], 10, 64); err != nil {
+		return 0, 0, fmt.Errorf("size: INFO has no maxmemory: %w", err)
+	}
+	return used, limit, nil
 }
