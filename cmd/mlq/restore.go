@@ -155,6 +155,14 @@ func (r *restorer) live(format string, args ...any) error {
 		with("move it away (mv %s %s.old), or restore elsewhere with --data, --store and --blobs", r.data.path, r.data.path)
 }
 
+// liveStore is live for a store, which on Redis is no part of the data folder.
+func (r *restorer) liveStore(what string) error {
+	if r.place.kind != onRedis {
+		return r.live("%s", what)
+	}
+	return failed("refusing to restore over live data: %s", what).with("name another namespace with --namespace, or an empty Redis with --store")
+}
+
 func (r *restorer) restore(ctx context.Context) (err error) {
 	st, err := r.openStore(ctx)
 	if err != nil {
@@ -197,7 +205,7 @@ func (r *restorer) openStore(ctx context.Context) (store.Store, error) {
 	}
 	free, err := r.sched.Free(ctx)
 	if err == nil && !free {
-		err = r.live("%s", r.whatIsThere(ctx, st))
+		err = r.liveStore(r.whatIsThere(ctx, st))
 	}
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
@@ -208,7 +216,7 @@ func (r *restorer) openStore(ctx context.Context) (store.Store, error) {
 // whatIsThere names the store, without its credentials, and counts its jobs.
 func (r *restorer) whatIsThere(ctx context.Context, st store.Store) string {
 	worth, err := st.Describe(ctx)
-	where, _, _ := strings.Cut(worth, ":")
+	where, _, _ := strings.Cut(worth, ": ")
 	if err != nil {
 		where = "the store"
 	}
