@@ -142,7 +142,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.do("", "GET", "/healthz", nil)
-	if string(a.body) != "ok" || a.header.Get("Mlq-Version") != "test" {
+	if strings.TrimSpace(string(a.body)) != `{"status":"ok","version":"test"}` || a.header.Get("Mlq-Version") != "test" {
 		t.Errorf("healthz answers %q, %q", a.body, a.header.Get("Mlq-Version"))
 	}
 	w.start(w.submit(w.ana, `{"msg":1}`), 0)

@@ -12,10 +12,16 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
-// healthz answers that the process is there: ok, as the predecessor says.
+// Health is the answer of /healthz.
+type Health struct {
+	Status  string `json:"status"` // ok: else there is no answer
+	Version string `json:"version"`
+}
+
+// healthz answers that the process is there.
 func (s *Server) healthz(c *call) error {
 	c.Header().Set("Mlq-Version", s.opts.Version)
-	return c.text(http.StatusOK, "ok")
+	return s.write(c, http.StatusOK, Health{Status: "ok", Version: s.opts.Version})
 }
 
 // Ready is the answer of /readyz.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -169,8 +170,9 @@ type LogWritten struct {
 	Size int64 `json:"size"` // of the log now, in bytes
 }
 
-// putLog answers PUT /jobs/{id}/attempts/{n}/log?offset=&fence=: an agent
-// uploads a piece of what its attempt printed. Repeating it is harmless.
+// putLog answers PUT /jobs/{id}/attempts/{n}/log?offset=&fence=: the agent of the
+// attempt's host uploads a piece of what it printed. Repeating it is harmless. What
+// comes after the lease's end is refused: the log is whole when the job has ended.
 func (s *Server) putLog(c *call) error {
 	ref, n, err := c.leaseOfPath()
 	if err != nil {
@@ -214,15 +216,19 @@ func (c *call) leaseOfPath() (scheduler.LeaseRef, int, error) {
 	return scheduler.LeaseRef{Job: id, Fence: fence}, n, nil
 }
 
-// holds refuses who has not this lease, before anything is written.
+// holds refuses who has not this lease, before anything is written. An admin may
+// write for any host: so does the agent inside mlq dev.
 func (s *Server) holds(c *call, ref scheduler.LeaseRef, n int) error {
 	job, err := s.scheduler.Job(c.ctx(), ref.Job)
 	if err != nil {
 		return err
 	}
 	a := job.Attempt()
-	if !job.State.Active() || a == nil || a.N != n || a.Fence != ref.Fence {
+	switch {
+	case !job.State.Active() || a == nil || a.N != n || a.Fence != ref.Fence:
 		return scheduler.ErrStale
+	case c.who.Role != auth.RoleAdmin && !isHostOf(a.Host, c.who.User):
+		return refuse(CodeForbidden, "the log of an attempt comes from the agent of its host alone")
 	}
 	return nil
 }

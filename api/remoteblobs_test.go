@@ -87,7 +87,7 @@ func TestRemoteBlobs(t *testing.T) {
 	if got := other.do(other.ana, "GET", path(id, "/logs?offset=6"), nil); string(got.body) != "world\n" {
 		t.Errorf("the log from byte 6 reads %q", got.body)
 	}
-	p := other.refused(other.do(other.agent, "PUT", fmt.Sprintf("/jobs/%d/attempts/1/log?offset=50&fence=%d", id, l.ref.Fence), "x"), 409, api.CodeLogGap)
+	p := other.refused(other.do(other.nodeToken, "PUT", fmt.Sprintf("/jobs/%d/attempts/1/log?offset=50&fence=%d", id, l.ref.Fence), "x"), 409, api.CodeLogGap)
 	if p.Size == nil || *p.Size != 12 {
 		t.Errorf("log-gap tells the size %v", p.Size)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/scheduler"
@@ -195,7 +196,12 @@ func TestFiles(t *testing.T) {
 
 func (l lease) put(offset int, text string) answer {
 	l.Helper()
-	return l.do(l.agent, "PUT", fmt.Sprintf("/jobs/%d/attempts/%d/log?offset=%d&fence=%d", l.ref.Job, l.n, offset, l.ref.Fence), text)
+	return l.putAs(l.nodeToken, offset, text)
+}
+
+func (l lease) putAs(token string, offset int, text string) answer {
+	l.Helper()
+	return l.do(token, "PUT", fmt.Sprintf("/jobs/%d/attempts/%d/log?offset=%d&fence=%d", l.ref.Job, l.n, offset, l.ref.Fence), text)
 }
 
 func TestLogUpload(t *testing.T) {
@@ -233,6 +239,28 @@ func TestLogUpload(t *testing.T) {
 	w.refused(w.do(w.ana, "GET", path(id, "/logs?follow=yes"), nil), 400, api.CodeBadRequest)
 	w.refused(w.do(w.ana, "GET", "/jobs/count?by=user", nil), 400, api.CodeBadRequest)
 	w.refused(w.do(w.ana, "PUT", fmt.Sprintf("/jobs/%d/attempts/1/log?offset=0&fence=%d", id, l.ref.Fence), "x"), 403, api.CodeForbidden)
+}
+
+// TestLogOfItsHost: a log comes from the agent of the attempt's host, be it one of a
+// single device, and from an admin, as in mlq dev. After the end nothing is added.
+func TestLogOfItsHost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(w.ana, `{"msg":1,"retries":1}`)
+	l := w.start(id, 0)
+	w.ok(l.put(0, "hers\n"), 200, nil)
+	w.ok(l.putAs(w.admin, 5, "hers\n"), 200, nil)
+	for _, other := range []string{w.agent, w.token("node", auth.RoleAgent), w.token("node1@0", auth.RoleAgent)} {
+		w.refused(l.putAs(other, 10, "FORGED\n"), 403, api.CodeForbidden)
+	}
+	if log := w.do(w.ana, "GET", path(id, "/logs"), nil); string(log.body) != "hers\nhers\n" {
+		t.Errorf("the log reads %q", log.body)
+	}
+	must(t, w.sched.Release(t.Context(), l.ref, "draining"))
+	w.refused(l.put(10, "LATE\n"), 409, "stale-lease")
+	again := w.claimElsewhere(id, "node2@0")
+	w.ok(again.putAs(w.token("node2", auth.RoleAgent), 0, "of one device\n"), 200, nil)
+	w.refused(again.put(14, "FORGED\n"), 403, api.CodeForbidden)
 }
 
 func TestFollowLogs(t *testing.T) {

@@ -43,8 +43,9 @@ type world struct {
 	blobs  *blob.Folder
 	tokens *auth.Tokens
 	api    *api.Server
-	// admin, ana, bob, agent and prom are tokens.
-	admin, ana, bob, agent, prom string
+	// admin, ana, bob, agent and prom are tokens; nodeToken is that of the agent that the
+	// test plays, agent another host's.
+	admin, ana, bob, nodeToken, agent, prom string
 
 	inv    scheduler.Inventory
 	epoch  uint64
@@ -86,6 +87,7 @@ func worldOn(t testing.TB, st store.Store, blobs *blob.Folder, change ...func(*a
 		w.client = trusting(opts.TLS)
 	}
 	w.admin, w.agent, w.prom = w.token("root", auth.RoleAdmin), w.token("host", auth.RoleAgent), w.token("prom", auth.RoleMetrics)
+	w.nodeToken = w.token("node1", auth.RoleAgent)
 	w.ana, w.bob = w.token("ana", auth.RoleUser), w.token("bob", auth.RoleUser)
 	return w
 }

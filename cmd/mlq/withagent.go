@@ -32,7 +32,9 @@ func (s *serveFlags) startAgent(ctx context.Context, g *group, srv *server, c se
 }
 
 // ownToken reads a token that this process gave itself, or makes it: at the
-// first start, when the store does not know the one in the file, and when that is another one's.
+// first start, when the store does not know the one in the file, and when that is
+// another one's. Nobody else has that one, so it ends once the new one is kept: a host
+// that has a token keeps its name.
 func ownToken(ctx context.Context, tokens *auth.Tokens, path string, wanted auth.Wanted) (string, error) {
 	kept, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -40,7 +42,7 @@ func ownToken(ctx context.Context, tokens *auth.Tokens, path string, wanted auth
 	}
 	text := strings.TrimSpace(string(kept))
 	who, err := tokens.Check(ctx, text)
-	if err == nil && who.User == wanted.User {
+	if err == nil && who.User == wanted.User && who.Role == wanted.Role {
 		return text, nil
 	}
 	if err != nil && !errors.Is(err, auth.ErrUnauthorized) {
@@ -50,5 +52,11 @@ func ownToken(ctx context.Context, tokens *auth.Tokens, path string, wanted auth
 	if err != nil {
 		return "", err
 	}
-	return text, os.WriteFile(path, []byte(text+"\n"), 0o600)
+	if err := writeSecret(path, []byte(text+"\n")); err != nil {
+		return "", err
+	}
+	if who.Role != wanted.Role {
+		return text, nil // there was none, or somebody put one there that is not of this kind
+	}
+	return text, tokens.Revoke(ctx, who.Token)
 }

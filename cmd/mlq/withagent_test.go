@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,7 +10,8 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store/localstore"
 )
 
-// TestOwnToken: the token in the file is that of the host that runs now, or another is made.
+// TestOwnToken: the token in the file is that of the host that runs now, or another is
+// made, also where an older build called it "agent"; the one before it ends.
 func TestOwnToken(t *testing.T) {
 	t.Parallel()
 	st, err := localstore.OpenMemory()
@@ -34,6 +36,9 @@ func TestOwnToken(t *testing.T) {
 		kept, err := os.ReadFile(path)
 		if err != nil || string(kept) != text+"\n" {
 			t.Errorf("for %s the file has another token: %v", c.host, err)
+		}
+		if _, err := tokens.Check(t.Context(), before); c.anew && before != "" && !errors.Is(err, auth.ErrUnauthorized) {
+			t.Errorf("for %s: the token before is still good: %v", c.host, err)
 		}
 		before = text
 	}
