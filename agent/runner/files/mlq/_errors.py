@@ -3,7 +3,8 @@
 ::
 
     MlqError                 any other code, and answers that are not MLQ's
-    ├── Unauthorized         [unauthorized, forbidden, token-in-url, foreign-origin]
+    ├── Unauthorized         [unauthorized, forbidden, token-in-url, foreign-origin, bad-link,
+    │                        link-expired]
     ├── Unsatisfiable        [unsatisfiable]: no host could ever run this
     │   └── VersionMismatch  [version-mismatch]: no host has this Python
     ├── NotSerializable      before sending, and of a result; also a TypeError and a ValueError
@@ -144,6 +145,8 @@ BY_CODE: dict[str, type[MlqError]] = {
     "forbidden": Unauthorized,
     "token-in-url": Unauthorized,
     "foreign-origin": Unauthorized,
+    "bad-link": Unauthorized,
+    "link-expired": Unauthorized,
     "unsatisfiable": Unsatisfiable,
     "version-mismatch": VersionMismatch,
     "too-large": TooLarge,
