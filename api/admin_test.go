@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -44,10 +45,15 @@ func TestConsumer(t *testing.T) {
 	if a := w.do(w.agent, "GET", "/blobs/"+list[1].SHA256, nil); string(a.body) != pickle+"add" {
 		t.Error("the agent does not get the bytes")
 	}
-	if len(w.functions(w.agent, "?user=ana")) != 2 || len(w.functions(w.bob, "")) != 0 {
-		t.Error("functions belong to their user, and agents may ask for anybody's")
+	w.claim(w.submit(w.ana, `{"msg":1}`), 0)
+	if len(w.functions(w.nodeToken, "?user=ana")) != 2 || len(w.functions(w.bob, "")) != 0 || len(w.functions(w.admin, "?user=ana")) != 2 {
+		t.Error("functions belong to their user, and the agent that has their job may ask for them")
 	}
-	w.refused(w.do(w.bob, "GET", "/consumer?user=ana", nil), 403, api.CodeForbidden)
+	for token, query := range map[string]string{
+		w.bob: "?user=ana", w.agent: "?user=ana", w.nodeToken: "?user=bob", w.token("ana", auth.RoleAgent): "",
+	} {
+		w.refused(w.do(token, "GET", "/consumer"+query, nil), 403, api.CodeForbidden)
+	}
 	if a := w.do(w.ana, "DELETE", "/consumer?name=add", nil); a.status != http.StatusNoContent {
 		t.Errorf("delete: %d", a.status)
 	}

@@ -28,7 +28,8 @@ func (s *Server) agentIdle(c *call, host string, in *AgentIdle) (any, error) {
 }
 
 // agentJob answers GET /agents/{host}/jobs/{id}: whether a folder of a job may go.
-func (s *Server) agentJob(c *call, _ string) (any, error) {
+// Whose it is and where it runs concerns the host that has it.
+func (s *Server) agentJob(c *call, host string) (any, error) {
 	id, err := c.jobID("id")
 	if err != nil {
 		return nil, err
@@ -37,12 +38,15 @@ func (s *Server) agentJob(c *call, _ string) (any, error) {
 	if err != nil {
 		return nil, aboutJob(err, id)
 	}
+	if a := job.Attempt(); a == nil || a.Host != host {
+		return AgentJob{Job: job.ID, State: job.State, Submitted: job.Submitted, EndedAt: job.EndedAt}, nil
+	}
 	return wireAgentJob(&job), nil
 }
 
 // agentSpec answers GET /agents/{host}/jobs/{id}/spec: of a job that could be
 // claimed here, whether its call needs what just now cannot be had.
-func (s *Server) agentSpec(c *call, _ string) (any, error) {
+func (s *Server) agentSpec(c *call, host string) (any, error) {
 	id, err := c.jobID("id")
 	if err != nil {
 		return nil, err
@@ -53,6 +57,9 @@ func (s *Server) agentSpec(c *call, _ string) (any, error) {
 	}
 	if job.State != scheduler.Queued {
 		return nil, refuse(CodeForbidden, "only what waits can be claimed, and so be looked at")
+	}
+	if err := job.MayRunOn(host); err != nil {
+		return nil, refuse(CodeForbidden, err.Error())
 	}
 	spec, err := s.scheduler.Spec(c.ctx(), id)
 	if err != nil {

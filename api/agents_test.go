@@ -197,10 +197,29 @@ func TestAgentOfAnotherHost(t *testing.T) {
 	w.refused(w.do(n.token, "GET", "/agents/node1@", nil), 400, api.CodeBadRequest)
 	w.refused(w.do(n.token, "GET", "/agents/..%2Fnode1", nil), 400, api.CodeBadRequest)
 	w.refused(w.do(w.ana, "GET", "/agents/ana", nil), 403, api.CodeForbidden)
+	var seen api.AgentJob
+	w.ok(w.do(other, "GET", fmt.Sprintf("/agents/node2/jobs/%d", ref.Job), nil), 200, &seen)
+	if seen.Fence != 0 || seen.User != "" || seen.State != scheduler.Running || seen.Submitted.IsZero() {
+		t.Errorf("another host sees %+v", seen)
+	}
 	job := w.job(w.ana, ref.Job)
 	if job.State != scheduler.Running {
 		t.Errorf("after all that the job is %s", job.State)
 	}
+}
+
+// TestAgentOfTheNamedHost: a job that names a host runs there, whatever another
+// host's agent says of itself; nor does that one see what is to be run.
+func TestAgentOfTheNamedHost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.node()
+	w.claimElsewhere(w.submit(w.ana, `{"msg":0}`), "node2") // has it known
+	id := w.submit(w.ana, `{"msg":1,"host":"node2"}`)
+	w.refused(n.post("/claim", n.claiming(id, "CPU-0")), 422, api.CodeInvalidField)
+	w.refused(w.do(n.token, "GET", fmt.Sprintf("/agents/node1/jobs/%d/spec", id), nil), 403, api.CodeForbidden)
+	w.ok(w.do(w.token("node2", auth.RoleAgent), "GET", fmt.Sprintf("/agents/node2@0/jobs/%d/spec", id), nil), 200, nil)
+	w.claimElsewhere(id, "node2@0")
 }
 
 // TestAgentEpochs: who was replaced, and a join that was long on its way.

@@ -23,16 +23,32 @@ var (
 func (s *Server) listFunctions(c *call) error {
 	user := c.who.User
 	if u := c.r.URL.Query().Get("user"); u != "" {
-		if c.who.Role != auth.RoleAgent && !c.sees(u) {
-			return refuse(CodeForbidden, "only agents and admins list the functions of others")
-		}
 		user = u
+	}
+	if err := s.mayListFunctions(c, user); err != nil {
+		return err
 	}
 	list, _, err := s.functions.read(c.ctx(), user)
 	if err != nil {
 		return err
 	}
 	return s.write(c, http.StatusOK, map[string][]Function{"functions": list})
+}
+
+// mayListFunctions: users list their own, agents those of the users whose jobs their
+// host has now. A host that has the name of a user is not that user.
+func (s *Server) mayListFunctions(c *call, user string) error {
+	if c.who.Role != auth.RoleAgent {
+		if c.sees(user) {
+			return nil
+		}
+		return refuse(CodeForbidden, "only agents and admins list the functions of others")
+	}
+	runs, err := s.scheduler.Runs(c.ctx(), user, func(host string) bool { return isHostOf(host, c.who.User) })
+	if err == nil && !runs {
+		err = refuse(CodeForbidden, "this host has no job of that user")
+	}
+	return err
 }
 
 // putFunction answers POST /consumer?name=&python=: the body is the

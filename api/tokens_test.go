@@ -119,7 +119,7 @@ func TestRoles(t *testing.T) {
 		{"POST", "/jobs", true, false, false, true, true},
 		{"GET", "/jobs", true, false, false, true, true},
 		{"GET", "/jobs/count", true, false, true, true, true},
-		{"GET", "/consumer", true, true, false, true, true},
+		{"GET", "/consumer", true, false, false, true, true}, // an agent where it has a job of the user: TestConsumer
 		{"GET", "/leases", false, false, false, false, true},
 		{"DELETE", "/leases/1", false, false, false, false, true},
 		{"GET", "/hosts", true, true, false, false, true},

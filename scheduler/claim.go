@@ -111,6 +111,9 @@ func mayClaim(f *facts, job *Job, c ClaimRequest, t Timing) error {
 	case len(c.Devices) != job.Devices:
 		return &FieldError{"devices", fmt.Sprintf("%d given, job %d runs on %d", len(c.Devices), job.ID, job.Devices)}
 	}
+	if err := job.MayRunOn(c.Host); err != nil {
+		return err
+	}
 	if err := checkBeat(f, c.Host, t); err != nil {
 		return err
 	}

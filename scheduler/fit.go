@@ -31,7 +31,7 @@ const (
 // fitHost checks all but the devices; nil: it fits.
 func fitHost(n Need, unix string, o *Offer) *misfit {
 	switch {
-	case n.Host != "" && !IsHost(n.Host, o.Host):
+	case !n.onHost(o.Host):
 		return &misfit{stepHost, fmt.Sprintf("%s is not the host %q", o.Host, n.Host)}
 	case !labelsMatch(n.Labels, o.Labels):
 		return &misfit{stepLabels, fmt.Sprintf("%s does not have the labels %s", o.Host, labelText(n.Labels))}
@@ -44,6 +44,23 @@ func fitHost(n Need, unix string, o *Offer) *misfit {
 		return &misfit{stepPython, why}
 	}
 	return nil
+}
+
+// onHost reports whether the agent is of the host that is named, if one is.
+func (n Need) onHost(agent string) bool { return n.Host == "" || IsHost(n.Host, agent) }
+
+// MayRunOn refuses an agent of another host than the one that the job named. All
+// else that a job needs is what agents say of themselves; this one thing is not,
+// and users rely on it for where their secrets go.
+func (j *Job) MayRunOn(agent string) error {
+	if !strings.Contains(j.Class, " host=") { // as most: nothing to read
+		return nil
+	}
+	need, err := ParseNeed(j.Class)
+	if err == nil && !need.onHost(agent) {
+		err = &FieldError{"host", fmt.Sprintf("job %d is to run on %s only, not on %s", j.ID, need.Host, agent)}
+	}
+	return err
 }
 
 func labelsMatch(want, have map[string]string) bool {

@@ -236,6 +236,27 @@ func (s *Scheduler) Leases(ctx context.Context) ([]Lease, error) {
 	return out, nil
 }
 
+// Runs reports whether a user has a lease on one of the hosts.
+func (s *Scheduler) Runs(ctx context.Context, user string, onHost func(host string) bool) (bool, error) {
+	hosts, err := s.hostNames(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, host := range hosts {
+		if !onHost(host) {
+			continue
+		}
+		leases, err := s.leasesOn(ctx, host)
+		if err != nil {
+			return false, fmt.Errorf("list leases: %w", err)
+		}
+		if slices.ContainsFunc(leases, func(l Lease) bool { return l.User == user }) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 func (s *Scheduler) leasesOn(ctx context.Context, host string) ([]Lease, error) {
 	ids, err := s.activeOn(ctx, host)
 	if err != nil || len(ids) == 0 {
