@@ -218,7 +218,7 @@ func (a *accounts) reach(dir string) error {
 		as = &slot.Account{Name: "a submitter", UID: nobody, GID: nobody}
 	}
 	if err := blocked(dir, as); err != nil {
-		return fmt.Errorf("run-as %s: jobs could not reach their folders: %w; put the data folder elsewhere with --data DIR", a.runAs, err)
+		return fmt.Errorf("run-as %s: jobs could not reach their folders: %w; let them pass (chmod a+x), or put the data folder elsewhere with --data DIR", a.runAs, err)
 	}
 	return nil
 }

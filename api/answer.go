@@ -35,8 +35,11 @@ func ReadError(response *http.Response) *Error {
 }
 
 func notOurs(response *http.Response) *Error {
-	e := refuse(CodeBadAnswer, "status "+strconv.Itoa(response.StatusCode)+" with "+
-		printable(response.Header.Get("Content-Type"))+" is no answer of MLQ; is the URL right, and does a proxy answer in its place?")
+	what := printable(response.Header.Get("Content-Type"))
+	if what == "" {
+		what = "no type of content"
+	}
+	e := refuse(CodeBadAnswer, "status "+strconv.Itoa(response.StatusCode)+" with "+what+" is no answer of MLQ; is the URL right, and does a proxy answer in its place?")
 	e.Status = response.StatusCode
 	return e
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"sort"
 	"strconv"
@@ -21,12 +22,13 @@ func (c *call) jobID(name string) (scheduler.JobID, error) {
 	text := c.param(name)
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 1 || strconv.FormatInt(id, 10) != text {
-		return 0, noSuchJob()
+		return 0, refuse(CodeNotFound, "no such job")
 	}
 	return scheduler.JobID(id), nil
 }
 
-func noSuchJob() error { return refuse(CodeNotFound, "no such job") }
+// noSuchJob is said of another's job in the very words of one that never was.
+func noSuchJob(id scheduler.JobID) error { return fmt.Errorf("%w: %d", scheduler.ErrNotFound, id) }
 
 // visible reads a job that who asks may see; another's is as unknown as none.
 func (s *Server) visible(c *call, id scheduler.JobID) (scheduler.Job, error) {
@@ -35,7 +37,7 @@ func (s *Server) visible(c *call, id scheduler.JobID) (scheduler.Job, error) {
 		return job, err
 	}
 	if !c.sees(job.User) {
-		return job, noSuchJob()
+		return job, noSuchJob(id)
 	}
 	return job, nil
 }

@@ -204,7 +204,7 @@ func (s *Server) freeOfJobs(c *call, name string) error {
 	if loads[0] == (scheduler.Load{}) {
 		return nil
 	}
-	return refuse(CodeInUse, fmt.Sprintf("%s: %d waiting jobs, %d devices held; cancel them first, or with this (cancel=true, --cancel)",
+	return refuse(CodeInUse, fmt.Sprintf("%s has jobs: %d waiting, and %d devices held; cancel them first, or ask for it with this (cancel=true)",
 		name, loads[0].Waiting, loads[0].Held))
 }
 

@@ -155,7 +155,7 @@ func TestRemoveUser(t *testing.T) {
 	waits, ended := w.submit(w.ana, `{"msg":1}`), w.submit(w.ana, `{"msg":2}`)
 	w.ok(w.do(w.ana, "DELETE", path(ended, ""), nil), 200, nil)
 	p := w.refused(w.do(w.admin, "DELETE", "/users/ana", nil), 409, api.CodeInUse)
-	if !strings.Contains(p.Detail, "ana: 1 waiting jobs, 0 devices held") {
+	if !strings.Contains(p.Detail, "ana has jobs: 1 waiting, and 0 devices held") {
 		t.Errorf("it says %q", p.Detail)
 	}
 	l := w.start(w.submit(w.ana, `{"msg":3}`), 0)

@@ -54,7 +54,7 @@ func (s *Server) awaitEnd(c *call, id scheduler.JobID, d time.Duration) (awaited
 func (s *Server) look(c *call, id scheduler.JobID) (awaited, error) {
 	job, inline, err := s.scheduler.JobWithResult(c.ctx(), id)
 	if err == nil && !c.sees(job.User) {
-		err = noSuchJob()
+		err = noSuchJob(id)
 	}
 	return awaited{job, inline}, err
 }

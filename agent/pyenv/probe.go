@@ -141,7 +141,7 @@ func problem(c Candidate, f facts) string {
 // an environment beside it.
 func mend(c Candidate, f facts) string {
 	if f.Managed {
-		return fmt.Sprintf("%s -m venv ~/mlq-env && ~/mlq-env/bin/pip install 'cloudpickle>=3', then --python %s=~/mlq-env", c.Path, c.Name)
+		return fmt.Sprintf("%s -m venv $HOME/mlq-env && $HOME/mlq-env/bin/pip install 'cloudpickle>=3', then --python %s=$HOME/mlq-env", c.Path, c.Name)
 	}
 	return c.Path + " -m pip install 'cloudpickle>=3'"
 }

@@ -11,10 +11,14 @@ export function admin() {
   const leases = table("Leases", ["Job", "User", "Host", "Devices", "Since", "Until", ""], "Nobody holds a device.", lease);
   const hosts = table("Hosts", ["Host", "State", "Devices", "Environments", "Jobs run", "Version", ""], "No host has joined yet.", host);
   const users = table("Users", ["User", "Unix account", "Holds", "Waiting", "Limits", "Since"], "No users yet: mlq token create --user NAME", user);
+  const nobody = h("p", { class: "none", hidden: true }, "This is for admins.");
   return {
-    el: h("div", { class: "admin" }, h("h1", { class: "unseen" }, "Admin"), leases.el, hosts.el, users.el),
+    el: h("div", { class: "admin" }, h("h1", { class: "unseen" }, "Admin"), nobody, leases.el, hosts.el, users.el),
     update({ data, me }, filter) {
-      if (me.role !== "admin") return;
+      const may = me.role === "admin";
+      show(nobody, !may);
+      for (const part of [leases, hosts, users]) show(part.el, may);
+      if (!may) return;
       leases.update(data.leases, (l) => l.job, (l) => filter(l.job, l.user, l.host, l.name));
       hosts.update(data.hosts, (x) => x.host, (x) => filter(x.host, x.state, x.version));
       users.update(data.users, (u) => u.name, (u) => filter(u.name, u.unix));

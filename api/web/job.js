@@ -10,6 +10,7 @@ import { percent, progressWords } from "./progress.js";
 import { failure, files, result } from "./result.js";
 import { follow } from "./stream.js";
 
+const WHOSE_LIMIT = { "server-default": " (the server's default)", "server-max": " (the server's maximum)", "user-max": " (the user's maximum)" };
 const FINAL = ["succeeded", "failed", "cancelled"];
 
 /** job makes the view of one job; it keeps itself up to date until it is closed. */
@@ -89,11 +90,11 @@ function parts(id) {
 
 function missing(v, id) {
   fill(v.body, h("p", { class: "none" }, `There is no job ${id}, or it is somebody else's.`));
-  show(v.cancel, false);
-  show(v.again, false);
+  for (const el of [v.state.el, v.cancel, v.again]) show(el, false);
 }
 
 function head(v, j) {
+  show(v.state.el, true);
   v.state.update(j.state, j.cancel_requested && !FINAL.includes(j.state) ? `stopping, as ${j.cancel_by || "somebody"} asked` : j.state);
   text(v.name, j.name || j.function || "");
   fill(v.facts, facts(j).map(([name, ...value]) => h("div", {}, h("dt", {}, name), h("dd", {}, ...value))));
@@ -110,7 +111,7 @@ function facts(j) {
   if (ran) all.push([j.ended_at ? "Ran for" : "Running for", ran]);
   if (j.ended_at) all.push(["Ended", when(j.ended_at)]);
   if (j.lease?.ends_by) all.push(["Until", when(j.lease.ends_by, "clock"), " at most"]);
-  else if (j.timeout_s) all.push(["Time limit", duration(j.timeout_s)]);
+  if (j.timeout_s) all.push(["Time limit", `${duration(j.timeout_s)}${WHOSE_LIMIT[j.timeout_from] ?? ""}`]);
   if (j.attempts.length > 1) all.push(["Attempt", String(j.attempts.length)]);
   if (j.after?.length) all.push(["After", j.after.map((id) => [h("a", { href: `#/jobs/${id}` }, String(id)), " "])]);
   if (j.requeue_of) all.push(["Runs again", h("a", { href: `#/jobs/${j.requeue_of}` }, `job ${j.requeue_of}`)]);

@@ -75,8 +75,14 @@ func (b *backupTaker) take(ctx context.Context) (err error) {
 		return failed("backup: %w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	if _, err := backup.ReadManifest(b.dir); err != nil && !errors.Is(err, backup.ErrNone) {
+	before, err := backup.ReadManifest(b.dir)
+	if err != nil && !errors.Is(err, backup.ErrNone) {
 		return failed("%s: %w", b.dir, err).with("take the backup into another folder")
+	}
+	// They may be the only copy of the key that opens the secrets.
+	if err == nil && len(before.Data) > 0 && b.data == "" {
+		return failed("the backup in %s has the server's keys and tokens, and one without --data would take them away", b.dir).
+			with("on the server's machine add --data DATA; else take it into another folder")
 	}
 	for _, step := range []func(context.Context) error{b.hold, b.takeStore, b.takeFiles, b.takeData} {
 		if err := step(ctx); err != nil {

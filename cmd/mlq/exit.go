@@ -113,8 +113,6 @@ func hintFor(e *api.Error) string {
 	switch e.Code {
 	case api.CodeUnauthorized:
 		return "give a token with --token-file FILE or in MLQ_TOKEN"
-	case api.CodeForbidden:
-		return "this needs a token of another role; ask an admin"
 	default:
 		return ""
 	}

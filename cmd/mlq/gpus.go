@@ -42,15 +42,21 @@ func gpusTable(devices []api.Device, now time.Time) *table {
 
 // takenUntil is when a device that is taken is free at the latest, as the clock says it.
 func takenUntil(d *api.Device, now time.Time) string {
-	switch {
-	case d.User == "":
+	if d.User == "" {
 		return ""
-	case d.EndsBy.IsZero():
-		return "no limit"
-	case d.EndsBy.Sub(now) < 24*time.Hour:
-		return fmt.Sprintf("%s (%s)", d.EndsBy.Local().Format("15:04"), in(d.EndsBy, now))
 	}
-	return fmt.Sprintf("%s (%s)", d.EndsBy.Local().Format("Jan 2 15:04"), in(d.EndsBy, now))
+	return untilWords(d.EndsBy, now)
+}
+
+// untilWords is a moment to come, by the clock and from now.
+func untilWords(endsBy, now time.Time) string {
+	switch {
+	case endsBy.IsZero():
+		return "no limit"
+	case endsBy.Sub(now) < 24*time.Hour:
+		return fmt.Sprintf("%s (%s)", endsBy.Local().Format("15:04"), in(endsBy, now))
+	}
+	return fmt.Sprintf("%s (%s)", endsBy.Local().Format("Jan 2 15:04"), in(endsBy, now))
 }
 
 // reasonOf is why a device is not to be had: it is closed, or what its agent says.

@@ -63,7 +63,7 @@ func (j *joinFlags) run(ctx context.Context, io streams, base string, ownData bo
 	if err != nil {
 		return err
 	}
-	r, err := newRemote(base, "", j.pin)
+	r, err := firstRemote(base, j.pin)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,10 @@ func (j *joinFlags) run(ctx context.Context, io streams, base string, ownData bo
 	// The token is on the disk before the server knows it: whatever is lost
 	// on the way, the same line again asks for the same token.
 	pending := filepath.Join(dir, "joining-"+host)
-	own, err := pendingToken(pending)
+	own, err := "", j.prepare(dir, ownData)
+	if err == nil {
+		own, err = pendingToken(pending)
+	}
 	if err != nil {
 		return failed("join: %w", err).with("run it as root, or name a folder of yours with --data DIR")
 	}
@@ -126,6 +129,15 @@ func (j *joinFlags) folder(ownData bool) (string, error) {
 		return "", misconfigured("no data folder: this user has no home").with("name one with --data DIR")
 	}
 	return filepath.Abs(*j.data)
+}
+
+// prepare makes an agent's data folder as the agent itself would: jobs of others
+// pass through it to their own.
+func (j *joinFlags) prepare(dir string, ownData bool) error {
+	if !ownData || j.config != "" {
+		return nil
+	}
+	return os.MkdirAll(dir, 0o711)
 }
 
 // pendingToken is the token of a join that is under way, or a new one.

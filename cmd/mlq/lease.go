@@ -20,7 +20,7 @@ func newLease(io streams) *cobra.Command {
 }
 
 func leasesTable(leases []api.Lease, now time.Time) *table {
-	t := &table{head: []string{"JOB", "NAME", "USER", "HOST", "DEVICES", "STATE", "SINCE", "RENEWED", "ENDS BY"}, empty: "no leases"}
+	t := &table{head: []string{"JOB", "NAME", "USER", "HOST", "DEVICES", "STATE", "SINCE", "RENEWED", "UNTIL"}, empty: "no leases"}
 	for i := range leases {
 		l := &leases[i]
 		devices := make([]string, len(l.Devices))
@@ -28,7 +28,7 @@ func leasesTable(leases []api.Lease, now time.Time) *table {
 			devices[j] = shortUUID(uuid)
 		}
 		t.row(idText(l.Job), l.Name, l.User, l.Host, strings.Join(devices, " "), string(l.State),
-			ago(l.Since, now), ago(l.Renewed, now), in(l.EndsBy, now))
+			ago(l.Since, now), ago(l.Renewed, now), untilWords(l.EndsBy, now))
 	}
 	return t
 }

@@ -47,7 +47,7 @@ func (l *loginFlags) run(ctx context.Context, io streams, base string) error {
 	if err := plainURL(base, "a token"); err != nil {
 		return err
 	}
-	r, err := newRemote(base, "", l.pin)
+	r, err := firstRemote(base, l.pin)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mlq-dev/mlq/api"
 )
 
 func TestTable(t *testing.T) {
@@ -58,5 +60,24 @@ func TestNearest(t *testing.T) {
 		if got := nearest(word, names); got != want {
 			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
 		}
+	}
+}
+
+// Small use is told as small, not as nothing, and not in powers of ten.
+func TestHours(t *testing.T) {
+	t.Parallel()
+	for seconds, want := range map[float64]string{0: "0.00", 0.036: "<0.01", 17: "<0.01", 18: "0.01", 5400: "1.50"} {
+		if got := hours(seconds); got != want {
+			t.Errorf("hours(%v) = %q, want %q", seconds, got, want)
+		}
+	}
+}
+
+// A device whose job has ended, and whose agent clears up, is nobody's any more.
+func TestBusyInWords(t *testing.T) {
+	t.Parallel()
+	got := busyInWords([]api.Device{{UUID: "CPU-314414d9-x"}, {UUID: "CPU-032f0e34-x", User: "ana", Job: 5}})
+	if want := "2 devices in use: CPU-314414d9 is being freed, ana has CPU-032f0e34 (job 5)"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

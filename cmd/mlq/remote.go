@@ -28,12 +28,20 @@ type remote struct {
 	base        string
 	token       string
 	fingerprint string // of its certificate, "" where authorities vouch for it
+	pinFlag     string // what the command that speaks calls that
 	http        *http.Client
 }
 
 // newRemote is the server at base. A fingerprint, if there is one, names the
 // only certificate that is taken.
 func newRemote(base, token, fingerprint string) (*remote, error) {
+	return remoteAt(base, token, fingerprint, "--tls-fingerprint")
+}
+
+// firstRemote is the server that a command with --pin gets to know.
+func firstRemote(base, pin string) (*remote, error) { return remoteAt(base, "", pin, "--pin") }
+
+func remoteAt(base, token, fingerprint, pinFlag string) (*remote, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, misconfigured("server %q: want a URL as %s", base, defaultServer)
@@ -43,12 +51,12 @@ func newRemote(base, token, fingerprint string) (*remote, error) {
 	if fingerprint != "" {
 		p, err := readPin(fingerprint)
 		if err != nil {
-			return nil, misconfigured("--tls-fingerprint: %w", err)
+			return nil, misconfigured("%s: %w", pinFlag, err)
 		}
 		transport.TLSClientConfig = p.config()
 	}
 	client := &http.Client{Transport: transport, CheckRedirect: refuseRedirect}
-	return &remote{strings.TrimRight(base, "/"), token, fingerprint, client}, nil
+	return &remote{strings.TrimRight(base, "/"), token, fingerprint, pinFlag, client}, nil
 }
 
 // refuseRedirect: a token goes to the server that was named, and nowhere else.
@@ -133,10 +141,17 @@ func (r *remote) unreachable(ctx context.Context, err error) error {
 	}
 	if _, unknown := errors.AsType[*tls.CertificateVerificationError](err); unknown || errors.Is(err, errPin) {
 		return failed("no secure connection to %s: %w", r.base, err).
-			with("compare the fingerprint that the server printed, and name it with --tls-fingerprint (MLQ_TLS_FINGERPRINT)")
+			with("compare the fingerprint that the server printed, and name it with %s", r.pinInWords())
 	}
 	return failed("no server at %s: %w", r.base, err).
-		with("start one with mlq dev, or name another with --server URL (MLQ_URL)")
+		with("start one with mlq dev, or name another: mlq login URL, --server URL or MLQ_URL")
+}
+
+func (r *remote) pinInWords() string {
+	if r.pinFlag == "--pin" {
+		return r.pinFlag
+	}
+	return r.pinFlag + " (MLQ_TLS_FINGERPRINT)"
 }
 
 // problemOf turns an answer that is no success into the error that it tells of.
@@ -149,7 +164,11 @@ func problemOf(base string, response *http.Response) error {
 }
 
 func badAnswer(base string, err error) error {
-	return failed("what answers at %s is not MLQ: %w", base, err).with("check --server URL (MLQ_URL)")
+	hint := "check the server's URL (mlq login URL, --server URL or MLQ_URL)"
+	if strings.HasPrefix(base, "http://") {
+		hint += "; one with a certificate has https://"
+	}
+	return failed("what answers at %s is not MLQ: %w", base, err).with("%s", hint)
 }
 
 // has reports whether err is a problem of that code.

@@ -27,7 +27,7 @@ var textFields = []struct{ field, flag, usage string }{
 	{"python", "python", "environment: a name, a version as 3.11, or a path (default: any)"},
 	{"workdir", "workdir", "directory on the host, of a shared file system (default: one of its own)"},
 	{"name", "name", "name for people (default: the function's or program's)"},
-	{"timeout", "timeout", "time limit of one attempt, as 2h (default: none)"},
+	{"timeout", "timeout", "time limit of one attempt, as 2h (default: the server's)"},
 	{"queue_timeout", "queue-timeout", "fail when it has waited this long, as 30m (default: never)"},
 	{"grace", "grace", "time between SIGTERM and SIGKILL, as 30s (default 10s)"},
 	{"run_at", "run-at", "not before this time, as 2026-01-31T08:00:00Z (default: now)"},

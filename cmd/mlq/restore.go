@@ -189,6 +189,9 @@ func (r *restorer) restore(ctx context.Context) (err error) {
 	}
 	fmt.Fprintf(r.io.out, "restored %d jobs as of %s; %d that were running then are queued again\n",
 		found.Jobs, r.End.Taken.Local().Format(time.DateTime), found.Voided)
+	if len(r.Data) == 0 {
+		fmt.Fprintln(r.io.err, "mlq: the backup has no keys and tokens of the server's data folder: without its secret.key no secret opens, and with a new certificate no pin holds")
+	}
 	fmt.Fprintln(r.io.out, "start the servers, and after them the agents; old jobs wait out the hold-off (75 s)")
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,10 +75,11 @@ func usageTable(u *api.Usage) *table {
 	return t
 }
 
-// hours writes device-hours: two places, and more where that would be 0.
+// hours writes device-hours with two places; what would read as nothing, and was
+// something, as less than that.
 func hours(seconds float64) string {
-	if h := seconds / 3600; h < 0.01 {
-		return strconv.FormatFloat(h, 'g', 1, 64)
+	if text := fmt.Sprintf("%.2f", seconds/3600); text != "0.00" || seconds <= 0 {
+		return text
 	}
-	return fmt.Sprintf("%.2f", seconds/3600)
+	return "<0.01"
 }

@@ -57,3 +57,13 @@ def test_draining_a_host(desk: Desk, lab: Lab, ana: Person, gate: Path) -> None:
     desk.page.get_by_role("button", name="Open gpu1").click()
     desk.page.get_by_role("dialog").get_by_role("button", name="Open").click()
     expect(desk.section("Hosts")).not_to_contain_text("new driver")
+
+
+def test_an_address_that_is_not_ones_own_says_so(desk: Desk, lab: Lab, ana: Person) -> None:
+    """Neither empty tables nor a job that is nobody's and waits."""
+    desk.sign_in(ana.token, "admin")
+    expect(desk.page.get_by_text("This is for admins.")).to_be_visible()
+    expect(desk.section("Hosts")).to_be_hidden()
+    desk.go("jobs/999999")
+    expect(desk.page.get_by_text("There is no job 999999")).to_be_visible()
+    expect(desk.page.locator(".job .badge")).to_be_hidden()

@@ -26,6 +26,7 @@ def test_a_job_runs_before_ones_eyes(desk: Desk, ana: Person, gate: Path) -> Non
     expect(taken).to_contain_text(f"{ana.name} · job {job.id}")
     expect(taken).to_contain_text("until")
     taken.get_by_role("link").click()
+    expect(page.locator(".facts")).to_contain_text("2 h")
     log = page.get_by_role("log")
     expect(log).to_have_text("first line\n")
     until(
@@ -47,6 +48,7 @@ def test_cancel_and_run_again(desk: Desk, ana: Person, gate: Path) -> None:
     job = ana.client.submit(waiting(gate), name="wrong", grace=1)
     desk.sign_in(ana.token, f"jobs/{job.id}")
     page = desk.page
+    expect(page.locator(".facts")).to_contain_text("(the server's default)")
     page.get_by_role("button", name="Cancel", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel the job").click()
     expect(page.locator(".job .badge")).to_have_text("cancelled")
