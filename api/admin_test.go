@@ -147,9 +147,11 @@ func TestHostsAndGPUs(t *testing.T) {
 func TestHealthAndMetrics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a := w.do("", "GET", "/healthz", nil)
-	if strings.TrimSpace(string(a.body)) != `{"status":"ok","version":"test"}` || a.header.Get("Mlq-Version") != "test" {
-		t.Errorf("healthz answers %q, %q", a.body, a.header.Get("Mlq-Version"))
+	for accept, want := range map[string]string{"": "ok", "*/*": "ok", "application/json": `{"status":"ok","version":"test"}`} {
+		a := w.do("", "GET", "/healthz", nil, header{"Accept", accept})
+		if strings.TrimSpace(string(a.body)) != want || a.header.Get("Mlq-Version") != "test" {
+			t.Errorf("healthz answers %q, %q to %q", a.body, a.header.Get("Mlq-Version"), accept)
+		}
 	}
 	w.start(w.submit(w.ana, `{"msg":1}`), 0)
 	w.submit(w.ana, `{"msg":1}`)

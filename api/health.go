@@ -6,21 +6,28 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
-// Health is the answer of /healthz.
+// Health is the answer of /healthz as JSON.
 type Health struct {
 	Status  string `json:"status"` // ok: else there is no answer
 	Version string `json:"version"`
 }
 
-// healthz answers that the process is there.
+// healthz answers that the process is there: ok, as the predecessor says, and
+// with its version for whoever asks for JSON.
 func (s *Server) healthz(c *call) error {
 	c.Header().Set("Mlq-Version", s.opts.Version)
+	c.Header().Add("Vary", "Accept")
+	if !strings.Contains(c.r.Header.Get("Accept"), scheduler.MediaJSON) {
+		return c.text(http.StatusOK, "ok")
+	}
 	return s.write(c, http.StatusOK, Health{Status: "ok", Version: s.opts.Version})
 }
 
