@@ -30,6 +30,13 @@ func endedJob(ctx context.Context, r *remote, id scheduler.JobID) (*api.Job, err
 	}
 }
 
+// followedToEnd is endedJob for a command that has followed the job so far: it
+// outlasts a restart of the server.
+func followedToEnd(ctx context.Context, io streams, r *remote, id scheduler.JobID) (job *api.Job, err error) {
+	err = persist(ctx, io, func() error { job, err = endedJob(ctx, r, id); return err })
+	return job, err
+}
+
 // endInWords says how a job ended.
 func endInWords(j *api.Job) string {
 	text := string(j.State)

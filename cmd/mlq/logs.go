@@ -40,6 +40,9 @@ func newLogs(io streams) *cobra.Command {
 		if follow {
 			defer tellNotices(cmd.Context(), io, r, id, false)()
 		}
+		if follow && attempt == 0 {
+			return (&logFollower{io: io, r: r, id: id}).follow(cmd.Context())
+		}
 		return copyLog(cmd.Context(), io.out, r, id, attempt, follow)
 	}
 	return cmd

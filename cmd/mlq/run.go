@@ -90,7 +90,7 @@ func followRun(ctx context.Context, io streams, r *remote, id scheduler.JobID) e
 	if err != nil {
 		return failed("%w", err).with("the job goes on: mlq logs -f %d, or mlq cancel %d", id, id)
 	}
-	job, err := endedJob(ctx, r, id)
+	job, err := followedToEnd(ctx, io, r, id)
 	if err != nil {
 		return err
 	}

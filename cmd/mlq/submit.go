@@ -100,7 +100,7 @@ func streamed(ctx context.Context, io streams, r *remote, id scheduler.JobID) er
 	if err != nil {
 		return err
 	}
-	job, err := endedJob(ctx, r, id)
+	job, err := followedToEnd(ctx, io, r, id)
 	if err != nil || job.State == scheduler.Succeeded {
 		return err
 	}

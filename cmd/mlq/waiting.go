@@ -18,7 +18,7 @@ func followLog(ctx context.Context, io streams, r *remote, id scheduler.JobID) e
 	tellLimit(ctx, io, r, id)
 	waits := whileWaiting(ctx, io, r, id)
 	told := tellNotices(ctx, io, r, id, true)
-	err := copyLog(ctx, io.out, r, id, 0, true)
+	err := (&logFollower{io: io, r: r, id: id}).follow(ctx)
 	told()
 	waits()
 	return err
