@@ -7,9 +7,10 @@ import (
 
 // RedoKey and OwnRedoKey are where a store on Redis keeps, while a snapshot is
 // being taken, what is committed meanwhile: the first for commits of servers,
-// the second for those that an agent may make. No commit may name them.
+// the second for those that an agent may make. What servers commit has tokens' hashes
+// in it, so that agents must not read the first. No commit may name them.
 const (
-	RedoKey    = "spec:redo"
+	RedoKey    = "auth:redo"
 	OwnRedoKey = "live:redo"
 )
 

@@ -39,6 +39,39 @@ func TestServerCopies(t *testing.T) {
 	}
 }
 
+// TestNotedSecrets: what servers commit while a snapshot is taken, tokens' hashes and
+// the key of links among it, agents cannot read in the note of it either.
+func TestNotedSecrets(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s, agent := asUser(t, server, documented(t, "mlq")), asUser(t, server, documented(t, "mlq-agent"))
+	if err := uses(t, s, "spec:"); err != nil {
+		t.Fatal(err)
+	}
+	note := store.Query{Logs: []store.LogRange{{Log: store.RedoKey, Limit: 9}}}
+	looked := false
+	_, err := s.Snapshot(soon(t), func(store.Op) error {
+		if looked {
+			return nil
+		}
+		looked = true
+		c := store.Commit{Identity: read(t, s).Identity, Effects: []store.Effect{store.Put("auth:token:x", []byte("its hash"))}}
+		if r, err := s.Commit(soon(t), c); err != nil || !r.OK() {
+			t.Fatal(r, err)
+		}
+		if a, err := s.Read(soon(t), note); err != nil || len(a.Logs[0]) < 2 {
+			t.Errorf("the note has %d entries, %v", len(a.Logs[0]), err)
+		}
+		if a, err := agent.Read(soon(t), note); !errors.Is(err, redisstore.ErrConfig) {
+			t.Errorf("an agent reads the note: %v, %v", a.Logs, err)
+		}
+		return nil
+	})
+	if err != nil || !looked {
+		t.Error(looked, err)
+	}
+}
+
 // TestUnnoted: a process of an older build does not note what it commits, and so
 // no snapshot of one moment is to be had beside it.
 func TestUnnoted(t *testing.T) {
