@@ -61,9 +61,11 @@ func (r *restoreFlags) run(ctx context.Context, io streams, dir string) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, data.close()) }()
-	to := restorer{Backup: from, io: io, data: data, blobs: r.blobs}
-	if to.blobs == "" {
-		to.blobs = data.join("blobs")
+	to := restorer{Backup: from, io: io, data: data, blobs: data.join("blobs")}
+	if r.blobs != "" { // whole, for the mark: the next run may begin in another folder
+		if to.blobs, err = filepath.Abs(r.blobs); err != nil {
+			return failed("--blobs: %w", err)
+		}
 	}
 	if err := to.checkFolders(); err != nil {
 		return err
@@ -118,6 +120,7 @@ type restorer struct {
 	io    streams
 	data  *dataFolder
 	blobs string
+	half  bool // another run was cut off while it filled them
 	place storePlace
 	sched *scheduler.Scheduler
 }
@@ -133,18 +136,36 @@ func (d *dataFolder) refuseHalf() error {
 	return misconfigured("the data folder %s is half restored: mlq restore did not finish", d.path).with("run mlq restore again; it begins anew")
 }
 
-// checkFolders refuses live data. What a restore that was cut off left is removed.
+// restoredParts are what a restore fills in the folder of blobs.
+var restoredParts = []string{"blobs", "logs"}
+
+// checkFolders refuses live data. What a restore that was cut off has left is none.
 func (r *restorer) checkFolders() error {
 	if begun, err := os.ReadFile(r.data.join(unfinished)); err == nil && string(begun) == r.blobs {
-		return os.RemoveAll(r.blobs)
+		r.half = true
+		return nil
 	}
-	for _, part := range []string{"blobs", "logs"} {
+	for _, part := range restoredParts {
 		entries, err := os.ReadDir(filepath.Join(r.blobs, part))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return failed("restore: %w", err)
 		}
 		if len(entries) > 0 {
 			return r.live("the folder of blobs %s holds %s of a server", r.blobs, part)
+		}
+	}
+	return nil
+}
+
+// clearHalf removes what a restore that was cut off has left: that, and nothing
+// else of a folder which may be the mount of a file system, or somebody's.
+func (r *restorer) clearHalf() error {
+	if !r.half {
+		return nil
+	}
+	for _, part := range restoredParts {
+		if err := os.RemoveAll(filepath.Join(r.blobs, part)); err != nil {
+			return failed("restore: %w", err)
 		}
 	}
 	return nil
@@ -169,6 +190,9 @@ func (r *restorer) restore(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	if err := r.clearHalf(); err != nil {
+		return err
+	}
 	if err := os.WriteFile(r.data.join(unfinished), []byte(r.blobs), 0o600); err != nil {
 		return failed("restore: %w", err)
 	}
