@@ -179,7 +179,7 @@ func (d *draft) guardHeld(f *facts, job *Job, c ClaimRequest) error {
 	n := int64(job.Devices)
 	if limits.MaxDevices > 0 {
 		d.guardElse(store.AtMost(keyHeld(job.User), n, int64(limits.MaxDevices)),
-			fmt.Errorf("%w: %s may hold %d devices at once", ErrBusy, job.User, limits.MaxDevices))
+			fmt.Errorf("%w: %s may hold %s at once", ErrBusy, job.User, devicesInWords(int64(limits.MaxDevices))))
 	}
 	if c.FairHeld {
 		d.guardElse(store.AtMost(keyHeld(job.User), n, c.Held+n),

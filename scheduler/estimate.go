@@ -24,6 +24,9 @@ const (
 // has neither, the estimate is unknown, and says so.
 func (s *Scheduler) estimate(ctx context.Context, sc scene, job *Job) (Estimate, error) {
 	unknown := func(why string) (Estimate, error) { return Estimate{Basis: "unknown: " + why}, nil }
+	if why := sc.keptBack(job); why != "" {
+		return unknown(why)
+	}
 	if sc.ahead >= maxReplay {
 		return unknown(fmt.Sprintf("%s jobs are ahead", upTo(sc.ahead)))
 	}
@@ -46,6 +49,25 @@ func (s *Scheduler) estimate(ctx context.Context, sc scene, job *Job) (Estimate,
 		Known: true, Earliest: wait / 2, Latest: 2 * wait,
 		Basis: fmt.Sprintf("%d jobs ahead and %d running, each as long as its like took before (median of up to %d), or half its time limit", sc.ahead, len(sc.leases), medianOf),
 	}, nil
+}
+
+// keptBack says what keeps a job that is no matter of devices, and so is not
+// replayed; "": nothing.
+func (sc *scene) keptBack(job *Job) string {
+	switch until, held := sc.epoch.holds(job.Epoch, sc.now); {
+	case sc.unadopted:
+		return "no server has adopted the store yet"
+	case held:
+		return "jobs from before the store's restart wait until " + until.Format(time.TimeOnly)
+	case sc.limited(job):
+		return fmt.Sprintf("%s holds as many devices as they may", job.User)
+	}
+	return ""
+}
+
+// shuns reports whether a host that could run the job does not take it now.
+func (sc *scene) shuns(h *Host, job *Job) bool {
+	return sc.now.Before(job.Avoid[h.Host]) || slices.Contains(h.Barred, Barred{Dir: sc.need.WorkDir, Unix: job.Unix})
 }
 
 func endsIn(l Lease) time.Duration {
@@ -151,15 +173,17 @@ func (sc *scene) replay(job *Job, ahead []Job, lasts map[JobID]time.Duration) (w
 			*d = start + last
 		}
 	}
+	hosts = slices.DeleteFunc(hosts, func(l timeline) bool { return sc.shuns(l.host, job) })
 	start, take := earliest(hosts, sc.need, job.Devices)
 	if take == nil {
-		return 0, "no host that is up can run it"
+		return 0, "no host that is up takes it"
 	}
 	return start, ""
 }
 
 // timeline is a host with the time from now at which each device is free.
 type timeline struct {
+	host  *Host
 	offer Offer
 	free  []time.Duration
 }
@@ -167,7 +191,7 @@ type timeline struct {
 func (sc *scene) timelines(lasts map[JobID]time.Duration) ([]timeline, string) {
 	var out []timeline
 	for i := range sc.all {
-		l := timeline{offer: sc.offer(&sc.all[i])}
+		l := timeline{host: &sc.all[i], offer: sc.offer(&sc.all[i])}
 		l.free = make([]time.Duration, len(l.offer.Devices))
 		for j := range l.offer.Devices {
 			for _, lease := range sc.leases {

@@ -74,7 +74,7 @@ func TestWhyUserLimit(t *testing.T) {
 	w.limit("ana", 1)
 	h.take(nil)
 	for id, want := range map[scheduler.JobID]string{
-		waits: "ana holds 1 devices of at most 1, and this needs 1",
+		waits: "ana holds 1 device of at most 1, and this needs 1",
 		pair:  "it needs 2 devices, and ana may hold at most 1",
 	} {
 		why, err := w.s.Why(w.ctx, id)
@@ -82,6 +82,22 @@ func TestWhyUserLimit(t *testing.T) {
 		if len(why.Reasons) == 0 || why.Reasons[0].Code != "user-limit" || !strings.Contains(why.Reasons[0].Text, want) {
 			t.Errorf("job %d: %+v, want %q", id, why.Reasons, want)
 		}
+		if why.Estimate.Known || why.Estimate.Basis != "unknown: ana holds as many devices as they may" {
+			t.Errorf("job %d is to start %+v", id, why.Estimate)
+		}
+	}
+}
+
+// TestEstimateOfAnAvoidedHost: a host that is free but does not take the job now starts nothing at once.
+func TestEstimateOfAnAvoidedHost(t *testing.T) {
+	w := newWorld(t, scheduler.DefaultTiming())
+	h := w.host("a", 1)
+	id := w.submit("ana")
+	w.must(w.s.Release(w.ctx, w.start(h.take(nil)), "tried out"))
+	why, err := w.s.Why(w.ctx, id)
+	w.must(err)
+	if len(why.Reasons) != 1 || why.Reasons[0].Code != "avoided" || why.Estimate.Known {
+		t.Errorf("%+v", why)
 	}
 }
 

@@ -131,12 +131,24 @@ func (s *Scheduler) scene(ctx context.Context, job *Job) (scene, error) {
 func (sc *scene) userLimit(w *Why, job *Job) {
 	most := int64(sc.limits.MaxDevices)
 	switch {
-	case most == 0 || sc.held+int64(job.Devices) <= most:
+	case !sc.limited(job):
 	case int64(job.Devices) > most:
 		w.add("user-limit", fmt.Sprintf("it needs %d devices, and %s may hold at most %d since it was submitted", job.Devices, job.User, most))
 	default:
-		w.add("user-limit", fmt.Sprintf("%s holds %d devices of at most %d, and this needs %d", job.User, sc.held, most, job.Devices))
+		w.add("user-limit", fmt.Sprintf("%s holds %s of at most %d, and this needs %d", job.User, devicesInWords(sc.held), most, job.Devices))
 	}
+}
+
+func devicesInWords(n int64) string {
+	if n == 1 {
+		return "1 device"
+	}
+	return fmt.Sprintf("%d devices", n)
+}
+
+// limited reports whether the job's user holds too much for it.
+func (sc *scene) limited(job *Job) bool {
+	return sc.limits.MaxDevices > 0 && sc.held+int64(job.Devices) > int64(sc.limits.MaxDevices)
 }
 
 // hosts adds what the hosts have to say.
