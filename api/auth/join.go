@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/internal/token"
+	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
@@ -170,10 +171,10 @@ func (t *Tokens) RemoveHost(ctx context.Context, name string) (ended []string, e
 	return ended, err
 }
 
-// ofHost lists the tokens of a host's agents.
+// ofHost lists the tokens of a host's agents, NAME@… of some of its devices among them.
 func (t *Tokens) ofHost(ctx context.Context, name string) ([]Token, error) {
 	all, err := t.List(ctx)
-	return slices.DeleteFunc(all, func(k Token) bool { return k.Role != RoleAgent || k.User != name }), err
+	return slices.DeleteFunc(all, func(k Token) bool { return k.Role != RoleAgent || !scheduler.IsHost(name, k.User) }), err
 }
 
 // record is a value that is to be kept as JSON.

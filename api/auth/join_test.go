@@ -158,3 +158,16 @@ func TestCodeExpires(t *testing.T) {
 		}
 	})
 }
+
+// TestRemoveHostWithDevices: tokens that were made by hand for agents of some of a
+// host's devices end with the host, and no others.
+func TestRemoveHostWithDevices(t *testing.T) {
+	tokens := auth.New(memory(t))
+	for _, name := range []string{"gpu1@0", "gpu10", "gpu10@0"} {
+		_, _, err := tokens.Create(t.Context(), auth.Wanted{User: name, Role: auth.RoleAgent})
+		must(t, err)
+	}
+	if ended, err := tokens.RemoveHost(t.Context(), "gpu1"); err != nil || len(ended) != 1 {
+		t.Errorf("ended %v, %v", ended, err)
+	}
+}
