@@ -350,6 +350,9 @@ func TestWorkDirOfAnotherUser(t *testing.T) {
 		why, err := w.sched.Why(w.ctx, closed)
 		return err == nil && strings.Contains(fmt.Sprint(why), "do not let the job enter "+filepath.Join(shared, "closed", "open")+": h1")
 	}, func() string { why, err := w.sched.Why(w.ctx, closed); return fmt.Sprint(why, err) })
+	if why, err := w.sched.Why(w.ctx, closed); err != nil || why.Estimate.Known {
+		t.Errorf("no host lets it in, and it starts %+v, %v", why.Estimate, err)
+	}
 	if job, err := w.sched.Job(w.ctx, closed); err != nil || len(job.Attempts) > 0 {
 		t.Errorf("attempts %+v, %v", job.Attempts, err)
 	}

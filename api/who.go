@@ -39,7 +39,7 @@ func (s *Server) authenticate(c *call) error {
 
 // unauthorized is the same answer whatever was wrong with the token.
 func unauthorized() error {
-	return refuse(CodeUnauthorized, "send Authorization: Bearer TOKEN; an admin makes one with mlq token create")
+	return refuse(CodeUnauthorized, "no token, or one that was mistyped or revoked or has expired; an admin makes one with mlq token create, and it goes as Authorization: Bearer TOKEN")
 }
 
 func bearer(header []string) (string, bool) {
