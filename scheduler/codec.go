@@ -291,12 +291,13 @@ func packTimeout(j *Job) int64 {
 }
 
 // packNumbers writes the numbers that every job has as RANK.EPOCH.SUBMITTED, or
-// RANK.EPOCH.SUBMITTED.LIMIT, in base 36: with names of their own they would be half of a waiting job's record.
+// RANK.EPOCH.SUBMITTEDLIMIT, in base 36: with names of their own they would be half of a waiting job's record.
 // The epoch is a time too, so that it is short as the ms from it to Submitted.
 func packNumbers(j *Job) string {
 	b := strconv.AppendUint(make([]byte, 0, 40), j.Rank, 36)
 	b = strconv.AppendInt(append(b, '.'), j.Submitted.UnixMilli()-int64(j.Epoch), 36)
-	return string(strconv.AppendInt(append(b, '.'), stamp(j.Submitted), 36)) + packLimit(j)
+	point, limit := packLimit(j)
+	return string(append(strconv.AppendInt(append(b, point), stamp(j.Submitted), 36), limit...))
 }
 
 // numbers are those that every job has.
@@ -308,17 +309,15 @@ type numbers struct {
 }
 
 func unpackNumbers(text string) (n numbers, err error) {
-	parts := strings.Split(text, ".")
-	if len(parts) != 3 && len(parts) != 4 {
+	rest, limit, from, err4 := cutLimit(text)
+	parts := strings.Split(rest, ".")
+	if len(parts) != 3 {
 		return n, fmt.Errorf("numbers %q", text)
 	}
+	n.limit, n.from = limit, from
 	rank, err := strconv.ParseUint(parts[0], 36, 64)
 	since, err2 := strconv.ParseInt(parts[1], 36, 64)
 	us, err3 := strconv.ParseInt(parts[2], 36, 64)
-	var err4 error
-	if len(parts) == 4 {
-		n.limit, n.from, err4 = unpackLimit(parts[3])
-	}
 	n.rank, n.submitted = rank, unstamp(us)
 	n.epoch = uint64(n.submitted.UnixMilli() - since)
 	return n, errors.Join(err, err2, err3, err4)

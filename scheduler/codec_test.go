@@ -32,7 +32,7 @@ func genJob(t *rapid.T) Job {
 	}
 	j.TimeoutFrom = rapid.SampledFrom([]LimitFrom{FromRequest, FromDefault, FromServerMax, FromUserMax}).Draw(t, "timeout from")
 	if j.TimeoutFrom != FromRequest {
-		j.Timeout = j.Timeout.Truncate(time.Second)
+		j.Timeout = rapid.SampledFrom([]time.Duration{j.Timeout.Truncate(time.Second), usualLimit, 168 * time.Hour}).Draw(t, "imposed")
 	}
 	j.QueuedAt = rapid.SampledFrom([]time.Time{{}, j.Submitted, j.Submitted.Add(time.Minute)}).Draw(t, "queued at")
 	for i := range rapid.IntRange(0, 3).Draw(t, "attempts") {
@@ -59,6 +59,17 @@ func TestJobRecordIsExact(t *testing.T) {
 			t.Fatalf("-written +read:\n%s", diff)
 		}
 	})
+}
+
+// TestTheUsualLimitCostsNothing: not a byte of the record, which is a step of Redis'
+// memory for every job that waits.
+func TestTheUsualLimitCostsNothing(t *testing.T) {
+	j := Job{User: "ana", Name: "train", Class: classAny, State: Queued, Submitted: unstamp(1_790_000_000_000_000), Grace: defaultGrace}
+	without := len(encodeJob(&j))
+	j.Timeout, j.TimeoutFrom = usualLimit, FromDefault
+	if n := len(encodeJob(&j)); n != without {
+		t.Errorf("%d bytes, without a limit %d", n, without)
+	}
 }
 
 // TestSpecIsExact: a spec comes back as it was written, whatever its body holds.

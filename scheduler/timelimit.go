@@ -24,7 +24,10 @@ const (
 )
 
 // limitLetters are how records name the origins of limits.
-var limitLetters = map[LimitFrom]string{FromDefault: "d", FromServerMax: "m", FromUserMax: "u"}
+var limitLetters = []struct {
+	from           LimitFrom
+	hours, seconds string
+}{{FromDefault, "D", "E"}, {FromServerMax, "M", "N"}, {FromUserMax, "U", "V"}}
 
 // maxTimeout is the longest time limit that this user may ask for, and whose
 // it is; 0: any.
@@ -90,23 +93,52 @@ func Words(d time.Duration) string {
 	return text
 }
 
-// packLimit writes a limit that the job did not name itself. It stands among
-// the numbers that every job has, because where a server has a default most
-// jobs do: a letter and whole seconds in base 36.
-func packLimit(j *Job) string {
-	if j.TimeoutFrom == FromRequest {
-		return ""
+// usualLimit is the default of a server that was told of no other.
+const usualLimit = 24 * time.Hour
+
+// packLimit writes a limit that the job did not name itself: what stands before
+// the last of the numbers that every job has, and behind it. Where a server has a
+// default most jobs have that limit, and a record's next byte can cost sixteen of
+// Redis' memory, so the usual default is another point and no byte more. Any other
+// is a capital and a number in base 36: whole hours, or else seconds.
+func packLimit(j *Job) (point byte, end string) {
+	if j.TimeoutFrom == FromDefault && j.Timeout == usualLimit {
+		return ':', ""
 	}
-	return "." + limitLetters[j.TimeoutFrom] + strconv.FormatInt(int64((j.Timeout+time.Second-1)/time.Second), 36)
+	return '.', packOther(j)
 }
 
-// unpackLimit is the inverse of packLimit, without the point.
-func unpackLimit(text string) (time.Duration, LimitFrom, error) {
-	for from, letter := range limitLetters {
-		if rest, ok := strings.CutPrefix(text, letter); ok {
-			seconds, err := strconv.ParseInt(rest, 36, 64)
-			return time.Duration(seconds) * time.Second, from, err
+func packOther(j *Job) string {
+	seconds := int64((j.Timeout + time.Second - 1) / time.Second)
+	for _, l := range limitLetters {
+		switch {
+		case l.from != j.TimeoutFrom:
+		case seconds%3600 == 0:
+			return l.hours + strconv.FormatInt(seconds/3600, 36)
+		default:
+			return l.seconds + strconv.FormatInt(seconds, 36)
 		}
 	}
-	return 0, FromRequest, fmt.Errorf("time limit %q", text)
+	return ""
+}
+
+// cutLimit takes a limit out of the numbers.
+func cutLimit(text string) (rest string, limit time.Duration, from LimitFrom, err error) {
+	if before, last, usual := strings.Cut(text, ":"); usual {
+		return before + "." + last, usualLimit, FromDefault, nil
+	}
+	i := strings.IndexFunc(text, func(r rune) bool { return 'A' <= r && r <= 'Z' })
+	if i < 0 {
+		return text, 0, FromRequest, nil
+	}
+	n, err := strconv.ParseInt(text[i+1:], 36, 64)
+	for _, l := range limitLetters {
+		switch text[i : i+1] {
+		case l.hours:
+			return text[:i], time.Duration(n) * time.Hour, l.from, err
+		case l.seconds:
+			return text[:i], time.Duration(n) * time.Second, l.from, err
+		}
+	}
+	return text, 0, FromRequest, fmt.Errorf("time limit %q", text[i:])
 }
