@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,14 +26,15 @@ func (s *Scheduler) KeepDrains(ctx context.Context) (stopped int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("keep drains: %w", err)
 	}
+	var errs []error
 	for _, host := range a.Ranges[0] {
 		n, err := s.keepDrain(ctx, string(host))
 		stopped += n
 		if err != nil {
-			return stopped, err
+			errs = append(errs, fmt.Errorf("keep drains of %s: %w", host, err))
 		}
 	}
-	return stopped, nil
+	return stopped, errors.Join(errs...)
 }
 
 // keepDrain reads the drain before the jobs: if it is still the same at the
@@ -41,21 +43,21 @@ func (s *Scheduler) keepDrain(ctx context.Context, host string) (stopped int, er
 	q := store.Query{Keys: []string{keyDrain(host)}}
 	a, err := s.store.Read(ctx, q)
 	if err != nil {
-		return 0, fmt.Errorf("keep drains: %w", err)
+		return 0, err
 	}
 	f := newFacts(q, a)
 	var d drainRecord
 	version, err := f.load(keyDrain(host), &d)
 	if err != nil {
-		return 0, fmt.Errorf("keep drains: %w", err)
+		return 0, err
 	}
 	ids, err := s.activeOn(ctx, host)
 	if err != nil {
-		return 0, fmt.Errorf("keep drains: %w", err)
+		return 0, err
 	}
 	jobs, err := s.readJobs(ctx, ids)
 	if err != nil {
-		return 0, fmt.Errorf("keep drains: %w", err)
+		return 0, err
 	}
 	for i := range jobs {
 		if jobs[i].toTell(host, &d, f.Now) == nothing {

@@ -134,6 +134,23 @@ func TestDeadlineOfADevice(t *testing.T) {
 	d.clean()
 }
 
+// TestUnreadableDrain: what is wrong with one host does not keep others' deadlines.
+func TestUnreadableDrain(t *testing.T) {
+	d := newDrained(t)
+	d.drain(scheduler.Drain{Host: "a", By: "root: new driver", In: time.Hour})
+	d.now = d.now.Add(time.Hour)
+	a, err := d.st.Read(d.ctx, store.Query{})
+	d.must(err)
+	_, err = d.st.Commit(d.ctx, store.Commit{Identity: a.Identity, Effects: []store.Effect{
+		store.Put("agent:drain:B-before-a", []byte("no JSON")), store.Index("agent:closing", []byte("B-before-a")),
+	}})
+	d.must(err)
+	n, err := d.s.KeepDrains(d.ctx)
+	if n != 2 || err == nil || !strings.Contains(err.Error(), "B-before-a") {
+		t.Errorf("%d stopped, %v", n, err)
+	}
+}
+
 // TestDrainTakenBack: before the deadline by Undrain, or by a drain without one.
 func TestDrainTakenBack(t *testing.T) {
 	for name, back := range map[string]func(*drained){
