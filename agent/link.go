@@ -49,6 +49,13 @@ func (l *link) connect(ctx context.Context) (slot.State, error) {
 	return c.State(), nil
 }
 
+// takesJobs reports whether the slot may be given a job.
+func (l *link) takesJobs() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.client != nil && !l.client.Outdated()
+}
+
 // run serves the line until ctx ends, or until the slot has quit; else the slot
 // lives on.
 func (l *link) run(ctx context.Context) {
@@ -58,6 +65,10 @@ func (l *link) run(ctx context.Context) {
 		c, err := l.current(ctx)
 		if errors.Is(err, errLeaving) {
 			return
+		}
+		if newer, ok := errors.AsType[*slot.NewerError](err); ok {
+			newer.Wait(ctx) // findAttempts has said so
+			continue
 		}
 		if err != nil {
 			l.log.Warn().Err(err).Str("device", l.uuid).Msg("cannot reach the slot, trying again")
@@ -94,7 +105,7 @@ func (l *link) serve(ctx context.Context, c *slot.Client) {
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() }) // the slot sees the end of the line either way
 	defer stop()
 	l.greet(c.State())
-	l.fleet.setReady(l.uuid, true)
+	l.fleet.setReady(l.uuid, !c.Outdated())
 	for e := range c.Events() {
 		l.route(e)
 	}
@@ -103,7 +114,12 @@ func (l *link) serve(ctx context.Context, c *slot.Client) {
 	l.client = nil
 	leaving := l.leaving
 	l.mu.Unlock()
-	if ctx.Err() == nil && !leaving {
+	switch {
+	case ctx.Err() != nil || leaving:
+	case c.Outdated():
+		l.log.Info().Str("device", l.uuid).Msg("the slot of another build has ended, starting one of this")
+		_ = c.Close()
+	default:
 		l.log.Warn().Err(c.Err()).Str("device", l.uuid).Msg("lost the line to the slot")
 		_ = c.Close()
 	}

@@ -26,6 +26,9 @@ const (
 	asAgent = "as-agent"
 )
 
+// testVersion is that of the test binary, as agent and as slot.
+const testVersion = "test"
+
 // python is an environment with cloudpickle.
 var python pyenv.Candidate
 
@@ -54,6 +57,7 @@ func slotMain(args []string) int {
 	if err := fs.Parse(args); err != nil {
 		return 2
 	}
+	o.Version = testVersion
 	o.Log = zerolog.New(os.Stderr).With().Timestamp().Logger()
 	if err := slot.Main(context.Background(), o); err != nil {
 		fmt.Fprintln(os.Stderr, err)

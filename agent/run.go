@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -55,10 +56,10 @@ func (a *Agent) findAttempts(ctx context.Context) bool {
 		all.Go(func() {
 			s, err := l.connect(within)
 			if err != nil {
-				a.warn(ctx, err, "cannot start a slot")
+				a.warn(ctx, fmt.Errorf("device %s: %w", l.uuid, err), "cannot start a slot")
 				return
 			}
-			a.fleet.setReady(l.uuid, true) // so that the join tells the store of a free device
+			a.fleet.setReady(l.uuid, l.takesJobs()) // so that the join tells the store of a free device
 			if s.Attempt != nil {
 				a.takeOver(l, s, 1)
 			}

@@ -13,6 +13,7 @@ import (
 func (a *Agent) slotOptions(d gpu.Device) slot.Options {
 	o := slot.DefaultOptions()
 	o.Device, o.Dir = d.UUID, filepath.Join(a.opts.DataDir, "slots", d.UUID)
+	o.Log, o.Version = a.opts.Log, a.opts.Version
 	o.Spool, o.Runner, o.Preload = a.spool, a.runner, a.opts.Preload
 	for _, e := range a.environments {
 		if e.Problem == "" {

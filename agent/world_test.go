@@ -218,7 +218,7 @@ func hostOptions(name, data, gpus string, s agent.Scheduler, url string, python 
 	return agent.Options{
 		Name: name, DataDir: data, Provider: provider, Pythons: []pyenv.Candidate{python},
 		Scheduler: s, API: shelfClient{url}, URL: url, SlotCommand: []string{self, asSlot},
-		LockDir: filepath.Dir(data), Version: "test",
+		LockDir: filepath.Dir(data), Version: testVersion,
 	}, nil
 }
 

@@ -16,11 +16,12 @@ import (
 // nextVersion is the build that the tests upgrade to; it has a schema more.
 const nextVersion = "99.0.0-next"
 
-// buildNext builds the same sources with another version and the next schema.
-func buildNext(t *testing.T) string {
+// buildNext builds the same sources with another version and, by a build tag, more
+// that is next: the schema, or the protocol of the slots.
+func buildNext(t *testing.T, tag string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "mlq")
-	build := exec.Command("go", "build", "-tags", "mlq_next_schema", "-ldflags", "-X main.version="+nextVersion, "-o", path, "../cmd/mlq")
+	build := exec.Command("go", "build", "-tags", tag, "-ldflags", "-X main.version="+nextVersion, "-o", path, "../cmd/mlq")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
@@ -31,6 +32,7 @@ func buildNext(t *testing.T) string {
 type site struct {
 	t             *testing.T
 	dir, address  string
+	scale         string // MLQ_TIME_SCALE; "" is 10
 	server, agent *daemon
 }
 
@@ -38,7 +40,11 @@ func (s *site) daemon(build string, args ...string) (*daemon, error) {
 	was := binary
 	binary = build
 	defer func() { binary = was }()
-	d, err := startDaemon(s.dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "MLQ_TIME_SCALE=10"}, args...)
+	scale := s.scale
+	if scale == "" {
+		scale = "10"
+	}
+	d, err := startDaemon(s.dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "MLQ_TIME_SCALE=" + scale}, args...)
 	if err == nil {
 		s.t.Cleanup(func() {
 			if d.running() {
@@ -118,7 +124,7 @@ func (s *site) await(build, want string, args ...string) {
 // schema while a job runs: it runs on, its log and its result are whole, and each
 // build of the one works with each of the other. Then all the way back.
 func TestUpgrade(t *testing.T) {
-	old, next := binary, buildNext(t)
+	old, next := binary, buildNext(t, "mlq_next_schema")
 	s := &site{t: t, dir: t.TempDir(), address: "127.0.0.1:0"}
 	s.serve(old, "server")
 	token := s.mlq(old, "token", "create", "--user", "gpu1", "--role", "agent")

@@ -50,6 +50,7 @@ func (s *slot) state() State {
 		grant := withoutSecrets(s.attempt.grant)
 		state = State{Attempt: &grant, Running: s.attempt.started.Load(), Log: s.spool.logPath(grant.Ref())}
 	}
+	state.Protocol, state.Version, state.Runner = Protocol, s.options.Version, s.options.Runner
 	state.Device, state.PID = s.options.Device, os.Getpid()
 	return state
 }

@@ -22,6 +22,7 @@ type Client struct {
 	state  State
 	events chan Event
 	err    error // why events was closed; read after that
+	old    bool  // of another build, and has a job
 	closed context.Context
 	cancel context.CancelFunc
 }
@@ -54,18 +55,43 @@ func (c *Client) hello(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, c.cut)
 	defer stop()
-	var first struct {
-		Op string `json:"op"`
-		State
-	}
-	if err := c.line.receive(&first); err != nil {
+	var said json.RawMessage
+	if err := c.line.receive(&said); err != nil {
 		return err
 	}
-	if first.Op != opState {
-		return fmt.Errorf("it said %q first", first.Op)
+	if err := c.state.read(said); err != nil {
+		return err
 	}
-	c.state = first.State
 	return c.line.conn.SetReadDeadline(time.Time{})
+}
+
+// read takes the first line of a slot. Of a protocol that is not known it takes what
+// all of them have.
+func (s *State) read(line []byte) error {
+	var known struct {
+		Op       string `json:"op"`
+		Protocol int    `json:"protocol"`
+		Version  string `json:"version"`
+		PID      int    `json:"pid"`
+		Attempt  *struct {
+			Job   scheduler.JobID `json:"job"`
+			Fence uint64          `json:"fence"`
+		} `json:"attempt"`
+	}
+	if err := json.Unmarshal(line, &known); err != nil {
+		return fmt.Errorf("decode its first message: %w", err)
+	}
+	if known.Op != opState {
+		return fmt.Errorf("it said %q first", known.Op)
+	}
+	if known.Protocol <= Protocol {
+		return json.Unmarshal(line, s)
+	}
+	*s = State{Protocol: known.Protocol, Version: known.Version, PID: known.PID}
+	if known.Attempt != nil {
+		s.Attempt = &Grant{Job: known.Attempt.Job, Fence: known.Attempt.Fence}
+	}
+	return nil
 }
 
 // receive hands events on until the connection ends.
@@ -101,6 +127,10 @@ func (c *Client) reason(err error) error {
 
 // State is what the slot said when the connection was made.
 func (c *Client) State() State { return c.state }
+
+// Outdated reports whether Start found the slot, of another build, with a job: it
+// takes no further one, and ends after this one.
+func (c *Client) Outdated() bool { return c.old }
 
 // Events are what the slot reports, in order. The channel is closed when the
 // connection ends; Err then says why. It must be read: a slot drops an agent

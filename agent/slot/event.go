@@ -83,8 +83,11 @@ type OutFile struct {
 
 // State is what a slot says first on every connection.
 type State struct {
-	Device string `json:"device"`
-	PID    int    `json:"pid"`
+	Protocol int    `json:"protocol"` // Protocol of the slot's build
+	Version  string `json:"version"`  // of the slot's build
+	Runner   string `json:"runner"`   // folder of the Python files that it runs jobs with
+	Device   string `json:"device"`
+	PID      int    `json:"pid"`
 	// Attempt is the one that the slot has or had, nil if none: adopt it, and
 	// send Done when its end is committed or refused. Vars and Token are empty.
 	Attempt *Grant `json:"attempt,omitempty"`

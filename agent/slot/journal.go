@@ -38,6 +38,7 @@ func (j *journal) begin(r record) error {
 	if err := j.clear(); err != nil {
 		return err
 	}
+	r.Protocol = Protocol
 	return j.write(r)
 }
 
@@ -67,7 +68,7 @@ func (j *journal) load() (*record, *Ended, error) {
 		return nil, nil, nil
 	}
 	r := new(record)
-	if err := json.Unmarshal(first, r); err != nil {
+	if err := readRecord(first, r); err != nil {
 		return nil, nil, fmt.Errorf("decode %s: %w", journalFile, err)
 	}
 	second, _, whole := bytes.Cut(rest, []byte{'\n'})
@@ -79,6 +80,20 @@ func (j *journal) load() (*record, *Ended, error) {
 		return nil, nil, fmt.Errorf("decode %s: %w", journalFile, err)
 	}
 	return r, e, nil
+}
+
+// readRecord refuses what a later build wrote: it may mean something else.
+func readRecord(line []byte, r *record) error {
+	var by struct {
+		Protocol int `json:"protocol"`
+	}
+	if err := json.Unmarshal(line, &by); err != nil {
+		return err
+	}
+	if by.Protocol > Protocol {
+		return fmt.Errorf("it has slot protocol %d, and this mlq knows those up to %d: start the later mlq again, which ends what is noted there", by.Protocol, Protocol)
+	}
+	return json.Unmarshal(line, r)
 }
 
 func (j *journal) close() { j.file.Close() }

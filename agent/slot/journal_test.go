@@ -1,8 +1,10 @@
 package slot
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/mlq-dev/mlq/scheduler"
@@ -53,6 +55,19 @@ func TestJournalTellsWhatWasNoted(t *testing.T) {
 	}
 	if r, e := reload(t, dir); r != nil || e != nil {
 		t.Fatalf("cleared: %v, %v", r, e)
+	}
+}
+
+// What a slot of a later build left is not read as if it were our own.
+func TestJournalOfALaterBuild(t *testing.T) {
+	dir := t.TempDir()
+	line := fmt.Sprintf(`{"protocol":%d,"grant":{"job":"another type"},"boot":"b"}`+"\n", Protocol+1)
+	if err := os.WriteFile(filepath.Join(dir, journalFile), []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := openTestJournal(t, dir).load()
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("slot protocol %d, and this mlq knows those up to %d", Protocol+1, Protocol)) {
+		t.Errorf("%v", err)
 	}
 }
 

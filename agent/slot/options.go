@@ -34,8 +34,9 @@ type Options struct {
 
 	// ReadyFD is a descriptor that is written to and closed when the slot listens; 0: none.
 	ReadyFD int
-	// Log is not carried over the command line.
-	Log zerolog.Logger
+	// Log and Version, that of the binary, are not carried over the command line.
+	Log     zerolog.Logger
+	Version string
 }
 
 // DefaultOptions are the protocol's numbers at scale 1.

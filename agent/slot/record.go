@@ -3,10 +3,11 @@ package slot
 // record is what the journal holds of an attempt from before its call is handed
 // over until Done: enough for a slot that was restarted to find what is left.
 type record struct {
-	Grant  Grant    `json:"grant"` // without Vars and Token
-	Boot   string   `json:"boot"`
-	UID    uint32   `json:"uid"` // of the job's processes
-	Runner procStat `json:"runner"`
+	Protocol int      `json:"protocol"` // of the build that wrote it; begin sets it
+	Grant    Grant    `json:"grant"`    // without Vars and Token
+	Boot     string   `json:"boot"`
+	UID      uint32   `json:"uid"` // of the job's processes
+	Runner   procStat `json:"runner"`
 }
 
 const (

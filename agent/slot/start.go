@@ -15,15 +15,53 @@ import (
 // Start connects to the slot that serves o.Dir, and starts one where none
 // runs: command (for example mlq, slot) with o's flags, in a session of its
 // own, so that it outlives the caller. Its output goes to slot.log in its folder.
+//
+// A slot of another build than o.Version and o.Runner is replaced when it has no job,
+// and else told to end after it: see Outdated. A *NewerError: not even that can be done.
 func Start(ctx context.Context, command []string, o Options) (*Client, error) {
 	c, err := Connect(ctx, o.Dir)
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
-		return c, err
+	if err == nil {
+		return c.orReplace(ctx, command, o)
 	}
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, err
+	}
+	return startNew(ctx, command, o)
+}
+
+// startNew starts a slot where none runs. Its build is whatever command is by now.
+func startNew(ctx context.Context, command []string, o Options) (*Client, error) {
 	if err := spawnSlot(ctx, command, o); err != nil {
 		return nil, fmt.Errorf("start slot: %w", err)
 	}
-	return Connect(ctx, o.Dir)
+	c, err := Connect(ctx, o.Dir)
+	if err == nil && c.state.Protocol > Protocol {
+		return nil, errors.Join(fmt.Errorf("start slot: %s is mlq %s by now, whose slots this agent does not know: restart the agent", command[0], c.state.Version), c.retire(ctx))
+	}
+	return c, err
+}
+
+// orReplace decides what becomes of a slot that was there.
+func (c *Client) orReplace(ctx context.Context, command []string, o Options) (*Client, error) {
+	if err := c.state.tooNew(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	if c.state.Version == o.Version && c.state.Runner == o.Runner {
+		return c, nil
+	}
+	if c.state.Attempt == nil {
+		o.Log.Info().Str("device", o.Device).Str("of", c.state.Version).Msg("replacing an idle slot of another build")
+		if err := c.retire(ctx); err != nil {
+			return nil, err
+		}
+		return startNew(ctx, command, o)
+	}
+	o.Log.Info().Str("device", o.Device).Str("of", c.state.Version).Msg("a slot of another build is replaced when its job has ended")
+	if err := c.Quit(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	c.old = true
+	return c, nil
 }
 
 // spawnSlot returns when the new slot listens.

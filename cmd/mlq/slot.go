@@ -22,7 +22,7 @@ func newSlot(io streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o.Log = log
+			o.Log, o.Version = log, version
 			return slot.Main(cmd.Context(), o)
 		},
 	}
