@@ -43,6 +43,8 @@ type HTTPS struct {
 	backend *url.URL // nil: no server is there
 	stop    func()
 	inject  func(*http.Request) storetest.Fault
+	answers bool // those of a later server
+	asks    bool // a later agent does
 }
 
 // Serve starts both. Of the options, Scheduler, Store and Blobs must be given.
@@ -112,13 +114,24 @@ func (h *HTTPS) Inject(fault func(*http.Request) storetest.Fault) {
 	h.inject = fault
 }
 
+// Later makes all answers those of a server of a later version, or all requests those
+// of a later agent: each JSON object has a field that this version does not know.
+func (h *HTTPS) Later(answers, asks bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.answers, h.asks = answers, asks
+}
+
 // ServeHTTP is the proxy.
 func (h *HTTPS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
-	backend, inject := h.backend, h.inject
+	backend, inject, asks := h.backend, h.inject, h.asks
 	h.mu.Unlock()
 	if backend == nil {
 		panic(http.ErrAbortHandler)
+	}
+	if asks {
+		must(h.t, laterRequest(r))
 	}
 	fault := storetest.Healthy
 	if inject != nil {
@@ -130,7 +143,7 @@ func (h *HTTPS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *HTTPS) pass(w http.ResponseWriter, r *http.Request, to *url.URL, fault storetest.Fault) {
 	proxy := &httputil.ReverseProxy{
 		Rewrite:   func(p *httputil.ProxyRequest) { p.SetURL(to) },
-		Transport: h.transport(), FlushInterval: -1, ErrorLog: quiet,
+		Transport: h.transport(), FlushInterval: -1, ErrorLog: quiet, ModifyResponse: h.modify(),
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	sent, err := io.ReadAll(r.Body)
@@ -149,6 +162,15 @@ func (h *HTTPS) pass(w http.ResponseWriter, r *http.Request, to *url.URL, fault 
 		panic(http.ErrAbortHandler)
 	}
 	proxy.ServeHTTP(w, body())
+}
+
+func (h *HTTPS) modify() func(*http.Response) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.answers {
+		return laterAnswer
+	}
+	return nil
 }
 
 func (h *HTTPS) transport() *http.Transport {

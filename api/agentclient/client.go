@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/internal/submission"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
@@ -136,7 +137,10 @@ func (s *Scheduler) refusal(ctx context.Context, response *http.Response) error 
 		return fmt.Errorf("%w: the server does not take this agent's token (401); an admin makes one with mlq token create --role agent --user %s", scheduler.ErrForbidden, s.opts.Host)
 	case e.Code == api.CodeNotFound && e.Job == 0:
 		// Not "no such job", for which results are thrown away.
-		return unavailable(ctx, errors.New("it has no such path: its version is older than this agent's"))
+		return unavailable(ctx, errors.New("it has no such path: its version is older than this agent's; upgrade the servers first"))
+	case e.Code == api.Code(submission.CodeUnknownField):
+		// A refusal that a newer server takes back: nothing is given up for it.
+		return unavailable(ctx, fmt.Errorf("it does not know what this agent sends (%w): its version is older than this agent's; upgrade the servers first", e))
 	case response.StatusCode >= 500 && e.Unwrap() == nil, e.Code == api.CodeBadAnswer, e.Code == api.CodeSlow, response.StatusCode == http.StatusTooManyRequests:
 		return unavailable(ctx, e)
 	}
