@@ -143,8 +143,9 @@ func (h *HTTPS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *HTTPS) pass(w http.ResponseWriter, r *http.Request, to *url.URL, fault storetest.Fault) {
 	proxy := &httputil.ReverseProxy{
 		Rewrite:   func(p *httputil.ProxyRequest) { p.SetURL(to) },
-		Transport: h.transport(), FlushInterval: -1, ErrorLog: quiet, ModifyResponse: h.modify(),
-		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		Transport: h.transport(), FlushInterval: -1, ErrorLog: quiet,
+		ModifyResponse: h.modify(), //nolint:bodyclose // the proxy closes it
+		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	sent, err := io.ReadAll(r.Body)
 	body := func() *http.Request {

@@ -11,8 +11,8 @@ import (
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
-// NewerError: the slot has a job, and speaks a protocol that this build does not
-// know. It goes on without an agent until its lease ends; an agent of its own build
+// NewerError says that the slot has a job, and speaks a protocol that this build does
+// not know. It goes on without an agent until its lease ends; an agent of its own build
 // or a later one that is started before that takes the job over.
 type NewerError struct {
 	Version  string // of the build that the slot is of
