@@ -94,6 +94,9 @@ func (a *agentFlags) build(ctx context.Context, p hostParts, joined func(uint64)
 	if err != nil {
 		return nil, nil, err
 	}
+	if warning := asRoot(os.Geteuid(), a.runAs); warning != "" && !p.standIn { // under dev all jobs are the caller's own
+		p.log.Warn().Msg(warning)
+	}
 	made, err := agent.New(ctx, agent.Options{
 		Name: name, DataDir: a.folder(p.data), LockDir: locks, Provider: provider, Devices: a.devices, Pythons: pythons,
 		Scheduler: p.schedulerOf(name), API: agentAPI{p.server}, URL: p.server.base, TLSFingerprint: p.server.fingerprint, RunAs: a.runAs, KeepWork: *a.keepWork,
