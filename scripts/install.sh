@@ -9,8 +9,9 @@ set -euo pipefail
 PREFIX=${PREFIX:-/usr/local} DESTDIR=${DESTDIR:-} SYSCONFDIR=${SYSCONFDIR:-/etc}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 [[ -d $here/deploy ]] || here=$(dirname "$here")
+# In the source tree only what make build made: a program that lies about there may be of any day.
 binary=$here/mlq
-[[ -f $binary ]] || binary=$here/bin/mlq
+[[ ! -f $here/go.mod ]] || binary=$here/bin/mlq
 
 bin=$DESTDIR$PREFIX/bin
 units=$DESTDIR$PREFIX/lib/systemd/system
