@@ -163,20 +163,13 @@ const maxTexts = 4 << 10
 
 // texts reads a small JSON object, all of whose fields are texts and needed.
 func (s *Server) texts(c *call, names ...string) (map[string]string, error) {
-	if err := wantMedia(c.r, scheduler.MediaJSON); err != nil {
-		return nil, err
-	}
 	if c.r.ContentLength > maxTexts {
 		return nil, refuse(CodeTooLarge, fmt.Sprintf("more than %d bytes", maxTexts))
 	}
 	c.r.Body = http.MaxBytesReader(nil, c.r.Body, maxTexts)
-	body, err := s.readBody(c)
+	fields, err := s.readObject(c)
 	if err != nil {
 		return nil, err
-	}
-	fields, err := strictjson.Object(body, 2)
-	if err != nil {
-		return nil, refuse(Code(submission.CodeBadJSON), err.Error())
 	}
 	return readTexts(fields, names)
 }

@@ -12,9 +12,7 @@ import (
 
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
-	"github.com/mlq-dev/mlq/internal/strictjson"
 	"github.com/mlq-dev/mlq/internal/submission"
-	"github.com/mlq-dev/mlq/scheduler"
 )
 
 // How long a signed link is good.
@@ -59,16 +57,9 @@ func (s *Server) createLink(c *call) error {
 
 func (s *Server) wantedLink(c *call) (wantedLink, error) {
 	wanted := wantedLink{path: "result", ttl: linkDefault}
-	if err := wantMedia(c.r, scheduler.MediaJSON); err != nil {
-		return wanted, err
-	}
-	body, err := s.readBody(c)
+	fields, err := s.readObject(c)
 	if err != nil {
 		return wanted, err
-	}
-	fields, err := strictjson.Object(body, 2)
-	if err != nil {
-		return wanted, refuse(Code(submission.CodeBadJSON), err.Error())
 	}
 	for _, f := range fields {
 		if err := wanted.set(f.Name, f.Raw); err != nil {

@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/api/auth"
-	"github.com/mlq-dev/mlq/internal/strictjson"
 	"github.com/mlq-dev/mlq/internal/submission"
-	"github.com/mlq-dev/mlq/scheduler"
 )
 
 // Token is a token without its secret.
@@ -56,16 +54,9 @@ func (s *Server) createToken(c *call) error {
 
 func (s *Server) wantedToken(c *call) (auth.Wanted, error) {
 	wanted := auth.Wanted{Role: auth.RoleUser}
-	if err := wantMedia(c.r, scheduler.MediaJSON); err != nil {
-		return wanted, err
-	}
-	body, err := s.readBody(c)
+	fields, err := s.readObject(c)
 	if err != nil {
 		return wanted, err
-	}
-	fields, err := strictjson.Object(body, 2)
-	if err != nil {
-		return wanted, refuse(Code(submission.CodeBadJSON), err.Error())
 	}
 	for _, f := range fields {
 		var text string

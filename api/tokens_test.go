@@ -198,7 +198,7 @@ func TestTokenManagement(t *testing.T) {
 		`{"user":"eve","expires":"never"}`: api.CodeInvalidField,
 		`{"user":"eve","colour":"red"}`:    "unknown-field",
 		`{"user":"eve"`:                    "bad-json",
-		`{"user":"eve","user":"ana"}`:      "bad-json",
+		`{"user":"eve","user":"ana"}`:      "duplicate-field",
 		`{"user":1}`:                       api.CodeInvalidField,
 		`{"user":"../eve"}`:                api.CodeInvalidField,
 	} {

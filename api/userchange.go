@@ -8,22 +8,14 @@ import (
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/strictjson"
 	"github.com/mlq-dev/mlq/internal/submission"
-	"github.com/mlq-dev/mlq/scheduler"
 )
 
 // wantedChange reads {max_devices, max_queued, max_timeout, unix}. null takes a
 // limit away.
 func (s *Server) wantedChange(c *call) (change auth.Change, err error) {
-	if err := wantMedia(c.r, scheduler.MediaJSON); err != nil {
-		return change, err
-	}
-	body, err := s.readBody(c)
+	fields, err := s.readObject(c)
 	if err != nil {
 		return change, err
-	}
-	fields, err := strictjson.Object(body, 2)
-	if err != nil {
-		return change, refuse(Code(submission.CodeBadJSON), err.Error())
 	}
 	for _, f := range fields {
 		switch f.Name {
