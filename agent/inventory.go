@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -68,8 +69,14 @@ func (a *Agent) reportLoop(ctx context.Context) {
 
 // differs: something that people or jobs wait for is another.
 func differs(a, b scheduler.Inventory) bool {
-	return !slices.Equal(a.Devices, b.Devices) || !slices.Equal(a.Accounts, b.Accounts) || !slices.Equal(a.Barred, b.Barred) ||
+	return !slices.EqualFunc(a.Devices, b.Devices, sameReport) || !slices.Equal(a.Accounts, b.Accounts) || !slices.Equal(a.Barred, b.Barred) ||
 		a.ClockAhead != b.ClockAhead
+}
+
+// sameReport compares what people and jobs wait for; readings are not.
+func sameReport(a, b scheduler.DeviceReport) bool {
+	a.Readings, b.Readings = gpu.Readings{}, gpu.Readings{}
+	return reflect.DeepEqual(a, b)
 }
 
 // inventory is what this host has now.

@@ -12,24 +12,34 @@ const FreshFor = 15 * time.Second
 // agents fill in what they have; a rule that needs more adds a field here, and
 // callers that do not know it stay as they are.
 type Evidence struct {
-	// Samples of the device, oldest first.
+	// Samples of the device, oldest first; what is ours among the processes is marked.
 	Samples []Sample
 	// Lease is ours on this device, nil if there is none.
 	Lease *Holding
 	// Clearing: a lease of ours has ended and its processes are not yet all
 	// dead, or its slot has not yet given the device back.
 	Clearing bool
+	// Ended is the CLOCK_BOOTTIME at which the last lease of ours ended here, with
+	// all its processes dead; 0: the device was free since, or had none.
+	Ended time.Duration
 	// Locked: another process holds the device's lock file.
 	Locked bool
 	// Drained: who closed the device and why, "" while it is open.
 	Drained string
+	// Detached: who took the driver away from the agent, "" while it has it.
+	Detached string
+	Health   Health
+	// Tolerate is how much memory processes that are not ours may have, together,
+	// without making the device foreign; bytes.
+	Tolerate int64
+	// Baseline is the least that was seen in use without any process; bytes. It
+	// counts where a sample has the driver's reserve in it, and for a display.
+	Baseline int64
 }
 
 // Holding is a lease of ours as the host sees it.
 type Holding struct {
 	Job int64
-	// Owns reports whether a process belongs to the lease; nil: none is known to.
-	Owns func(pid int) bool
 }
 
 // Verdict is what Decide says, with the reason in words ("" when free).
@@ -100,7 +110,7 @@ func foreign(_ Device, e Evidence, _ time.Duration) (Verdict, bool) {
 func stranger(e Evidence) (Process, bool) {
 	last, _ := latest(e.Samples)
 	for _, p := range last.Processes {
-		if e.Lease == nil || e.Lease.Owns == nil || !e.Lease.Owns(p.PID) {
+		if e.Lease == nil || !p.Ours {
 			return p, true
 		}
 	}

@@ -10,7 +10,8 @@ func TestDecide(t *testing.T) {
 	const now = time.Hour
 	clean := Sample{At: now - time.Second}
 	busy := Sample{At: now, Processes: []Process{{PID: 7, UID: 1000, Name: "python", Memory: 512 << 20}}}
-	ours := &Holding{Job: 53, Owns: func(pid int) bool { return pid == 7 }}
+	ours := &Holding{Job: 53}
+	own := Sample{At: now, Processes: []Process{{PID: 7, Ours: true}}}
 
 	tests := []struct {
 		name   string
@@ -24,7 +25,7 @@ func TestDecide(t *testing.T) {
 		{"stale", Evidence{Samples: []Sample{{At: now - FreshFor - time.Second}}}, Unknown, "16s ago"},
 		{"driver error", Evidence{Samples: []Sample{clean, {At: now, Err: "GPU is lost"}}}, Unknown, "GPU is lost"},
 		{"error that passed", Evidence{Samples: []Sample{{At: now, Err: "timeout"}, clean}}, Free, ""},
-		{"leased", Evidence{Samples: []Sample{busy}, Lease: ours}, Leased, "job 53"},
+		{"leased", Evidence{Samples: []Sample{own}, Lease: ours}, Leased, "job 53"},
 		{"leased and shared", Evidence{Samples: []Sample{busy}, Lease: &Holding{Job: 53}}, Leased, "also used by process 7"},
 		{"leased, no data", Evidence{Lease: ours}, Unknown, "not looked at"},
 		{"leased while drained", Evidence{Samples: []Sample{clean}, Lease: ours, Drained: "ana"}, Leased, "job 53"},

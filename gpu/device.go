@@ -5,11 +5,6 @@
 // the one place that judges what was seen.
 package gpu
 
-import (
-	"context"
-	"time"
-)
-
 // Kind says what a device is made of.
 type Kind string
 
@@ -21,7 +16,8 @@ const (
 	KindSim Kind = "sim" // a simulated device (--gpus sim:…), labelled so wherever it is shown
 )
 
-// Device is one schedulable device of a host, as its provider found it.
+// Device is one schedulable device of a host, as its provider found it. A GPU
+// that is cut into slices is not one: its slices are.
 type Device struct {
 	UUID   string // GPU-…, MIG-…, CPU-…, SIM-…
 	Index  int    // the place in the provider's list: for people, never for identity
@@ -35,46 +31,41 @@ type Device struct {
 	// StandIn: a CPU slot that also meets a request for a GPU, because its host
 	// has no GPU at all. Never used while a host has a real GPU that could run the job.
 	StandIn bool
+
+	// Parent is the UUID of the GPU that this is a slice of, "" for what is no slice.
+	Parent string `json:",omitempty"`
+	// GI and CI are the GPU instance and compute instance of a slice.
+	GI int `json:",omitempty"`
+	CI int `json:",omitempty"`
+	// Minor is the N of /dev/nvidiaN, of a slice that of its parent. Only for
+	// KindGPU and KindMIG.
+	Minor int `json:",omitempty"`
+	// Display: a screen hangs on it, so that some memory is always in use.
+	Display bool `json:",omitempty"`
 }
 
-// State is what Decide says of a device.
-type State string
+// Slice reports whether the device is a part of a GPU.
+func (d *Device) Slice() bool { return d.Parent != "" }
 
-// The states of a device. Only a free device may be leased.
+// Link says how near two devices are to each other.
+type Link struct {
+	A, B string // UUIDs
+	// NVLinks is how many NVLinks join them directly or through a switch; 0: none.
+	NVLinks int
+	// Level is how far apart they are on the PCI bus; what no Link names is LevelSystem.
+	Level Level
+}
+
+// Level is a distance on the PCI bus, the nearest first, as
+// nvmlGpuTopologyLevel_t has them (NVML API reference).
+type Level int
+
+// The levels.
 const (
-	Unknown  State = "unknown"  // no data, or stale data
-	Free     State = "free"     // clean, healthy, nobody's
-	Leased   State = "leased"   // held by a lease of ours
-	Foreign  State = "foreign"  // used by somebody whom we did not start
-	Clearing State = "clearing" // between a lease's end and free
-	Sick     State = "sick"     // broken as far as the driver can tell
-	Drained  State = "drained"  // closed by an admin
+	LevelInternal   Level = 0  // on one board
+	LevelSingle     Level = 10 // one PCIe switch
+	LevelMultiple   Level = 20 // several PCIe switches
+	LevelHostBridge Level = 30 // one host bridge
+	LevelNode       Level = 40 // one NUMA node
+	LevelSystem     Level = 50 // further apart
 )
-
-// Process is a process seen on a device.
-type Process struct {
-	PID    int
-	UID    int
-	Name   string
-	Memory int64 // bytes
-}
-
-// Sample is one look at a device.
-type Sample struct {
-	UUID      string
-	At        time.Duration // CLOCK_BOOTTIME of the look
-	Used      int64         // bytes in use by applications
-	Processes []Process
-	Err       string // what the driver said instead, "" if it answered
-}
-
-// Provider finds and samples the devices of this host. Implementations: cpu,
-// sim, and nvml. Safe for concurrent use.
-type Provider interface {
-	// Devices lists the devices of this host, in a stable order.
-	Devices(ctx context.Context) ([]Device, error)
-	// Sample looks at one device now.
-	Sample(ctx context.Context, uuid string) (Sample, error)
-	// Close frees what the provider holds.
-	Close() error
-}

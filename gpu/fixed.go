@@ -64,5 +64,20 @@ func (f *fixed) Sample(_ context.Context, uuid string) (Sample, error) {
 	return Sample{}, fmt.Errorf("no device %s here", uuid)
 }
 
+// Links: none is nearer to another.
+func (f *fixed) Links(context.Context) ([]Link, error) { return nil, nil }
+
+// Watch never has anything to tell.
+func (f *fixed) Watch(context.Context) <-chan Event { return nil }
+
+// Info has nothing to say.
+func (f *fixed) Info() Info { return Info{} }
+
+// Detach and Attach: there is no driver.
+func (f *fixed) Detach() error { return nil }
+
+// Attach is nothing.
+func (f *fixed) Attach() error { return nil }
+
 // Close has nothing to free.
 func (f *fixed) Close() error { return nil }

@@ -34,7 +34,11 @@ type Inventory struct {
 	// ClockAhead is how far the host's clock is ahead of the store's, in whole
 	// seconds; 0 where they agree within what can be told.
 	ClockAhead time.Duration `json:",omitempty"`
-	Reported   time.Time
+	// Links say how near the devices are to each other.
+	Links []gpu.Link `json:",omitempty"`
+	// GPU is about the driver as a whole.
+	GPU      gpu.Info
+	Reported time.Time
 }
 
 // Barred is a working directory that jobs of a unix account may not enter on a host.
@@ -50,6 +54,13 @@ type DeviceReport struct {
 	Reason string // in words, "" when free
 	Since  time.Time
 	Used   int64 // bytes in use
+	// Readings are those of the last look.
+	Readings gpu.Readings
+	// Foreign are the processes on it that are not ours.
+	Foreign []gpu.Process `json:",omitempty"`
+	// Health is what is known of it; Tolerated the memory that others may have (bytes).
+	Health    gpu.Health
+	Tolerated int64 `json:",omitempty"`
 }
 
 // Host is an inventory with the agent's life signs and what an admin decided.

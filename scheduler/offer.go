@@ -19,6 +19,8 @@ type Offer struct {
 	RealElsewhere bool
 	// WorkDirOK reports whether jobs may enter this path on the host.
 	WorkDirOK func(path, unix string) bool
+	// Links say how near the devices are to each other.
+	Links []gpu.Link
 }
 
 // OfferedDevice is one device of an offer.
