@@ -36,7 +36,9 @@ type Info struct {
 	// Warnings are what an admin should know: a GPU in MIG mode without slices,
 	// Xids that cannot be watched.
 	Warnings []string
-	// Generation grows whenever the driver was opened anew.
+	// Generation names this load of the kernel's driver: another number after it
+	// was unloaded and loaded, the same in every process that asks and however
+	// often it was opened (see DriverLoad); 0: it cannot be told.
 	Generation uint64
 	Detached   bool
 }
