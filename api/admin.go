@@ -80,6 +80,9 @@ type Device struct {
 	UserSince time.Time       `json:"user_since,omitzero"`
 	EndsBy    time.Time       `json:"ends_by,omitzero"`
 	Job       scheduler.JobID `json:"job,omitempty"` // of one's own
+
+	// Simulated: nothing is computed on it, and what is said of it was made up.
+	Simulated bool `json:"simulated,omitempty"`
 }
 
 // listHosts answers GET /hosts.
@@ -156,6 +159,7 @@ func (s *Server) wireDevice(c *call, h *scheduler.Host, d *scheduler.DeviceRepor
 	w := Device{
 		UUID: d.UUID, Host: h.Host, Index: d.Index, Kind: d.Kind, Model: d.Model, Memory: d.Memory,
 		MinCC: d.ComputeCapability, State: d.State, Reason: s.reasonFor(c, d, lease), Since: d.Since, Used: d.Used,
+		Simulated: d.Simulated(),
 	}
 	w.drained(h)
 	if lease == nil {

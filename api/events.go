@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
@@ -20,6 +21,8 @@ type Event struct {
 	At      time.Time       `json:"at,omitzero"`
 	Attempt int             `json:"attempt,omitempty"`
 	User    string          `json:"user,omitempty"`
+	// Simulated: of an attempt on simulated devices.
+	Simulated bool `json:"simulated,omitempty"`
 	// Of a job's own stream.
 	State    scheduler.State `json:"state,omitempty"`
 	Progress json.RawMessage `json:"progress,omitempty"`
@@ -197,10 +200,13 @@ func history(job *scheduler.Job) []step {
 }
 
 func attemptSteps(id scheduler.JobID, a *scheduler.Attempt) []step {
-	n := strconv.Itoa(a.N)
-	steps := []step{{n + ".1", Event{Job: id, Kind: "leased", State: scheduler.Leased, At: a.Claimed, Attempt: a.N, Text: "on " + a.Host}}}
+	n, on, simulated := strconv.Itoa(a.N), "on "+a.Host, gpu.AnySimulated(a.Devices)
+	if simulated {
+		on += " (simulated)"
+	}
+	steps := []step{{n + ".1", Event{Job: id, Kind: "leased", State: scheduler.Leased, At: a.Claimed, Attempt: a.N, Text: on, Simulated: simulated}}}
 	if !a.Started.IsZero() {
-		steps = append(steps, step{n + ".2", Event{Job: id, Kind: "running", State: scheduler.Running, At: a.Started, Attempt: a.N, Text: "on " + a.Host}})
+		steps = append(steps, step{n + ".2", Event{Job: id, Kind: "running", State: scheduler.Running, At: a.Started, Attempt: a.N, Text: on, Simulated: simulated}})
 	}
 	if !a.Ended.IsZero() {
 		steps = append(steps, step{n + ".3", Event{Job: id, Kind: "attempt_" + string(a.Outcome), At: a.Ended, Attempt: a.N, Text: a.Cause}})

@@ -12,6 +12,7 @@ import (
 
 var (
 	devicesDesc = prometheus.NewDesc("mlq_devices", "Devices by host and state; those of a host that is silent are unknown.", []string{"host", "state"}, nil)
+	simDesc     = prometheus.NewDesc("mlq_simulated_devices", "Devices that are simulated and compute nothing, by host.", []string{"host"}, nil)
 	waitDesc    = prometheus.NewDesc("mlq_queue_wait_seconds", "Time that the longest-waiting of the first 100 jobs in line has waited; 0: none waits.", nil, nil)
 )
 
@@ -31,13 +32,17 @@ func collectDevices(ch chan<- prometheus.Metric, hosts []scheduler.Host, leases 
 		}
 	}
 	for i := range hosts {
-		counts := map[gpu.State]int{}
+		counts, simulated := map[gpu.State]int{}, 0
 		for j := range hosts[i].Devices {
 			counts[deviceState(&hosts[i], &hosts[i].Devices[j], leased)]++
+			if hosts[i].Devices[j].Simulated() {
+				simulated++
+			}
 		}
 		for _, state := range deviceStates {
 			ch <- prometheus.MustNewConstMetric(devicesDesc, prometheus.GaugeValue, float64(counts[state]), hosts[i].Host, string(state))
 		}
+		ch <- prometheus.MustNewConstMetric(simDesc, prometheus.GaugeValue, float64(simulated), hosts[i].Host)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/submission"
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -28,6 +29,7 @@ type UsageOf struct {
 	User           string  `json:"user,omitempty"`
 	Host           string  `json:"host,omitempty"`
 	Device         string  `json:"device,omitempty"` // UUID
+	Simulated      bool    `json:"simulated,omitempty"`
 	DeviceSeconds  float64 `json:"device_s"`
 	Attempts       int64   `json:"attempts"`  // ended, lost and released ones too, or running
 	Jobs           int64   `json:"jobs"`      // ended
@@ -96,7 +98,7 @@ func (c *call) usageBy(by string, used *scheduler.Usage) []UsageOf {
 		}
 	default:
 		for _, d := range used.Devices {
-			list = append(list, wireUsed(UsageOf{Host: d.Host, Device: d.UUID}, d.Used))
+			list = append(list, wireUsed(UsageOf{Host: d.Host, Device: d.UUID, Simulated: gpu.IsSimulated(d.UUID)}, d.Used))
 		}
 	}
 	slices.SortFunc(list, func(a, b UsageOf) int {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -68,18 +69,20 @@ type Job struct {
 
 // Attempt is one try to run a job.
 type Attempt struct {
-	N        int               `json:"n"`
-	Fence    uint64            `json:"fence,string"`
-	Host     string            `json:"host"`
-	Devices  []string          `json:"devices"`
-	Claimed  time.Time         `json:"claimed"`
-	Started  time.Time         `json:"started,omitzero"`
-	Ended    time.Time         `json:"ended,omitzero"`
-	Outcome  scheduler.Outcome `json:"outcome,omitempty"`
-	Cause    string            `json:"cause,omitempty"`
-	ExitCode int               `json:"exit_code"`
-	Signal   string            `json:"signal,omitempty"`
-	WorkDir  string            `json:"workdir,omitempty"`
+	N       int      `json:"n"`
+	Fence   uint64   `json:"fence,string"`
+	Host    string   `json:"host"`
+	Devices []string `json:"devices"`
+	// Simulated: on simulated devices.
+	Simulated bool              `json:"simulated,omitempty"`
+	Claimed   time.Time         `json:"claimed"`
+	Started   time.Time         `json:"started,omitzero"`
+	Ended     time.Time         `json:"ended,omitzero"`
+	Outcome   scheduler.Outcome `json:"outcome,omitempty"`
+	Cause     string            `json:"cause,omitempty"`
+	ExitCode  int               `json:"exit_code"`
+	Signal    string            `json:"signal,omitempty"`
+	WorkDir   string            `json:"workdir,omitempty"`
 	// WorkBytes is what the files there held when the attempt ended.
 	WorkBytes int64 `json:"workdir_bytes,omitempty"`
 }
@@ -98,6 +101,7 @@ type Lease struct {
 	User       string          `json:"user"`
 	Host       string          `json:"host"`
 	Devices    []string        `json:"devices"`
+	Simulated  bool            `json:"simulated,omitempty"` // the devices are
 	Since      time.Time       `json:"since"`
 	Renewed    time.Time       `json:"renewed,omitzero"`
 	LeaseUntil time.Time       `json:"lease_until,omitzero"`
@@ -154,7 +158,7 @@ func (w *Job) attempt(j *scheduler.Job, a *scheduler.Attempt) {
 	if j.State.Active() {
 		w.Closing = closingOf(j)
 		w.Lease = &Lease{
-			Job: j.ID, Name: j.Name, User: j.User, Host: a.Host, Devices: a.Devices, Since: a.Claimed,
+			Job: j.ID, Name: j.Name, User: j.User, Host: a.Host, Devices: a.Devices, Simulated: gpu.AnySimulated(a.Devices), Since: a.Claimed,
 			EndsBy: a.EndsBy(j.Timeout), State: j.State, Attempt: a.N,
 		}
 	}
@@ -164,7 +168,7 @@ func wireAttempts(attempts []scheduler.Attempt) []Attempt {
 	all := make([]Attempt, len(attempts))
 	for i, a := range attempts {
 		all[i] = Attempt{
-			N: a.N, Fence: a.Fence, Host: a.Host, Devices: a.Devices, Claimed: a.Claimed, Started: a.Started,
+			N: a.N, Fence: a.Fence, Host: a.Host, Devices: a.Devices, Simulated: gpu.AnySimulated(a.Devices), Claimed: a.Claimed, Started: a.Started,
 			Ended: a.Ended, Outcome: a.Outcome, Cause: a.Cause, ExitCode: a.ExitCode, Signal: a.Signal, WorkDir: a.WorkDir, WorkBytes: a.WorkBytes,
 		}
 	}
@@ -173,7 +177,7 @@ func wireAttempts(attempts []scheduler.Attempt) []Attempt {
 
 func wireLease(l scheduler.Lease) Lease {
 	return Lease{
-		Job: l.Job, Name: l.Name, User: l.User, Host: l.Host, Devices: l.Devices, Since: l.Since,
+		Job: l.Job, Name: l.Name, User: l.User, Host: l.Host, Devices: l.Devices, Simulated: gpu.AnySimulated(l.Devices), Since: l.Since,
 		Renewed: l.Renewed, LeaseUntil: l.LeaseUntil, EndsBy: l.EndsBy, State: l.State, Attempt: l.Attempt,
 	}
 }

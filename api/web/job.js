@@ -107,7 +107,7 @@ function facts(j) {
   const a = j.attempts.at(-1);
   const ran = a?.started && (j.ended_at ? duration((new Date(j.ended_at) - new Date(a.started)) / 1000) : when(a.started, "for"));
   const all = [["User", h("bdi", {}, j.user)], ["Submitted", when(j.submitted)]];
-  if (a) all.push(["On", h("bdi", { title: a.devices.join(", ") }, `${a.host}, ${places(a.devices)}`)]);
+  if (a) all.push(["On", h("bdi", { title: a.devices.join(", ") }, `${a.host}, ${places(a.devices)}`), a.simulated && [" ", h("span", { class: "tag" }, "simulated")]]);
   if (ran) all.push([j.ended_at ? "Ran for" : "Running for", ran]);
   if (j.ended_at) all.push(["Ended", when(j.ended_at)]);
   if (j.lease?.ends_by) all.push(["Until", when(j.lease.ends_by, "clock"), " at most"]);

@@ -68,10 +68,10 @@ func busyInWords(left []api.Device) string {
 	who := make([]string, len(left))
 	for i := range left {
 		if left[i].User == "" { // its job has ended, and its agent clears up
-			who[i] = shortUUID(left[i].UUID) + " is being freed"
+			who[i] = deviceInWords(left[i].UUID) + " is being freed"
 			continue
 		}
-		who[i] = fmt.Sprintf("%s has %s", left[i].User, shortUUID(left[i].UUID))
+		who[i] = fmt.Sprintf("%s has %s", left[i].User, deviceInWords(left[i].UUID))
 		if left[i].Job != 0 {
 			who[i] += fmt.Sprintf(" (job %d)", left[i].Job)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ func gpusTable(devices []api.Device, now time.Time) *table {
 		head:  []string{"HOST", "#", "STATE", "USER", "SINCE", "UNTIL", "JOB", "MODEL", "MEMORY", "DEVICE", "REASON"},
 		empty: "no devices: no agent has joined",
 	}
-	free := 0
+	free, simulated := 0, 0
 	for i := range devices {
 		d := &devices[i]
 		job := ""
@@ -33,11 +34,22 @@ func gpusTable(devices []api.Device, now time.Time) *table {
 		if d.State == gpu.Free {
 			free++
 		}
+		if d.Simulated {
+			simulated++
+		}
 		t.row(d.Host, strconv.Itoa(d.Index), string(d.State), d.User, ago(d.UserSince, now), takenUntil(d, now), job,
-			d.Model, memory(d.Used, d.Memory), shortUUID(d.UUID), reasonOf(d, now))
+			modelOf(d), memory(d.Used, d.Memory), shortUUID(d.UUID), reasonOf(d, now))
 	}
-	t.foot = fmt.Sprintf("%d of %s free", free, count(len(devices), "device"))
+	t.foot = fmt.Sprintf("%d of %s free", free, count(len(devices), "device")) + simulatedInWords(simulated, len(devices))
 	return t
+}
+
+// modelOf says of a simulated device that it is one, whatever its agent calls it.
+func modelOf(d *api.Device) string {
+	if d.Simulated && !strings.Contains(d.Model, "simulated") {
+		return d.Model + " (simulated)"
+	}
+	return d.Model
 }
 
 // takenUntil is when a device that is taken is free at the latest, as the clock says it.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -55,14 +56,29 @@ func noteOf(h *api.Host, now time.Time) string {
 	return note + "; " + words
 }
 
+// freeOf says how many devices are free, and how many of all are simulated.
 func freeOf(devices []api.Device) string {
-	free := 0
+	free, simulated := 0, 0
 	for i := range devices {
 		if devices[i].State == gpu.Free {
 			free++
 		}
+		if devices[i].Simulated {
+			simulated++
+		}
 	}
-	return strconv.Itoa(free) + "/" + strconv.Itoa(len(devices))
+	return strconv.Itoa(free) + "/" + strconv.Itoa(len(devices)) + simulatedInWords(simulated, len(devices))
+}
+
+// simulatedInWords says how many of all devices are simulated, "" where none is.
+func simulatedInWords(n, all int) string {
+	switch n {
+	case 0:
+		return ""
+	case all:
+		return " (simulated)"
+	}
+	return fmt.Sprintf(" (%d simulated)", n)
 }
 
 // pythonsOf names the environments; one that cannot run jobs is marked.

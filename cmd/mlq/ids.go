@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -54,7 +55,15 @@ func shortDevice(worker string) string {
 	if !ok {
 		return worker
 	}
-	return host + "/" + shortUUID(uuid)
+	return host + "/" + deviceInWords(uuid)
+}
+
+// deviceInWords names a device by what tells it apart, and says where it is simulated.
+func deviceInWords(uuid string) string {
+	if gpu.IsSimulated(uuid) {
+		return shortUUID(uuid) + " (simulated)"
+	}
+	return shortUUID(uuid)
 }
 
 func shortUUID(uuid string) string {

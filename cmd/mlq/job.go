@@ -103,7 +103,7 @@ func andWait(then string) string {
 func attemptInWords(a *api.Attempt, now time.Time) string {
 	devices := make([]string, len(a.Devices))
 	for i, uuid := range a.Devices {
-		devices[i] = shortUUID(uuid)
+		devices[i] = deviceInWords(uuid)
 	}
 	text := fmt.Sprintf("on %s, %s; claimed %s", a.Host, strings.Join(devices, " "), moment(a.Claimed, now))
 	if !a.Started.IsZero() && !a.Ended.IsZero() {

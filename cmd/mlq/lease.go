@@ -25,7 +25,7 @@ func leasesTable(leases []api.Lease, now time.Time) *table {
 		l := &leases[i]
 		devices := make([]string, len(l.Devices))
 		for j, uuid := range l.Devices {
-			devices[j] = shortUUID(uuid)
+			devices[j] = deviceInWords(uuid)
 		}
 		t.row(idText(l.Job), l.Name, l.User, l.Host, strings.Join(devices, " "), string(l.State),
 			ago(l.Since, now), ago(l.Renewed, now), untilWords(l.EndsBy, now))

@@ -112,9 +112,11 @@ func (n *notices) of(e *api.Event) string {
 		n.shut = ""
 	}
 	if e.Closing != nil {
-		n.shut = shortUUID(e.Closing.What)
+		n.shut = deviceInWords(e.Closing.What)
 	}
 	switch {
+	case e.Kind == "running" && e.Simulated:
+		return "runs " + e.Text
 	case e.Kind == "update" && e.Text != "":
 		return "is " + e.Text
 	case e.Closing != nil:
@@ -133,5 +135,5 @@ func closingInWords(c *api.Closing, now time.Time) string {
 	if c.Then == "cancel" {
 		then = "is cancelled"
 	}
-	return fmt.Sprintf("%s is closed at %s by %s; this job is stopped then and %s", shortUUID(c.What), clock(c.At, now), c.By, then)
+	return fmt.Sprintf("%s is closed at %s by %s; this job is stopped then and %s", deviceInWords(c.What), clock(c.At, now), c.By, then)
 }

@@ -67,7 +67,7 @@ func usageTable(u *api.Usage) *table {
 		of := &u.Usage[i]
 		cells := []string{of.User + of.Host}
 		if u.By == "device" {
-			cells = append(cells, shortUUID(of.Device))
+			cells = append(cells, deviceInWords(of.Device))
 		}
 		t.row(append(cells, hours(of.DeviceSeconds), number(of.Jobs), number(of.Failed), number(of.Attempts),
 			short(time.Duration(of.LongestSeconds*float64(time.Second))))...)

@@ -19,7 +19,9 @@ def test_a_job_runs_before_ones_eyes(desk: Desk, ana: Person, gate: Path) -> Non
     desk.sign_in(ana.token)
     page = desk.page
     expect(page.locator(".card[data-state=free]")).to_have_count(2)
-    expect(page.locator(".card .tag").first).to_have_text("simulated")
+    expect(page.locator(".card .tag")).to_have_text(["simulated", "simulated"])
+    expect(page.locator(".devices > header .sum")).to_have_text("2 of 2 free · simulated")
+    expect(page.locator(".hosts h3 .muted")).to_have_text("2 devices, 2 free, simulated")
     page.evaluate("window.sameDocument = true")
     job = ana.client.submit(waiting(gate, last, value={"loss": 0.25}), name="train", timeout="2h")
     taken = page.locator(".card[data-state=leased]")
@@ -27,6 +29,7 @@ def test_a_job_runs_before_ones_eyes(desk: Desk, ana: Person, gate: Path) -> Non
     expect(taken).to_contain_text("until")
     taken.get_by_role("link").click()
     expect(page.locator(".facts")).to_contain_text("2 h")
+    expect(page.locator(".facts .tag")).to_have_text("simulated")
     log = page.get_by_role("log")
     expect(log).to_have_text("first line\n")
     until(

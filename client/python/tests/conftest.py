@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -60,13 +61,26 @@ def binary() -> Path | None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real server with two CPU slots whose jobs run on this Python."""
+    with dev(tmp_path_factory.mktemp("dev"), "cpu:2") as made:
+        yield made
+
+
+@pytest.fixture
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlq.Client]:
+    """A client of a real server of its own, with one simulated device."""
+    with dev(tmp_path_factory.mktemp("sim"), "sim:1") as made, mlq.Client(made.url) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def dev(data: Path, gpus: str) -> Iterator[Server]:
+    """A real `mlq dev` with these devices."""
     mlq_binary = binary()
     if mlq_binary is None:
         pytest.fail("no mlq binary: `make build` makes it, MLQ_BIN names another")
-    data = tmp_path_factory.mktemp("dev")
     url = f"http://127.0.0.1:{free_port()}"
     command = [str(mlq_binary), "dev", "--listen", url[7:], "--data", str(data)]
-    command += ["--gpus", "cpu:2", "--python", sys.executable, "--label", "data=imagenet"]
+    command += ["--gpus", gpus, "--python", sys.executable, "--label", "data=imagenet"]
     log = (data / "dev.log").open("wb")
     env = {name: value for name, value in os.environ.items() if not name.startswith("MLQ_")}
     with (
