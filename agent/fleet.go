@@ -8,9 +8,6 @@ import (
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
-// keepSamples is how many looks at a device Decide gets to see.
-const keepSamples = 4
-
 // fleet is what the agent knows of its devices. It holds facts only; what they
 // mean says gpu.Decide. All methods are safe for concurrent use.
 type fleet struct {
@@ -58,9 +55,10 @@ func (f *fleet) saw(uuid string, s gpu.Sample) gpu.Verdict {
 	defer f.mu.Unlock()
 	d := f.devices[uuid]
 	before := d.verdict.State
+	s.Leased = d.evidence.Lease != nil
 	d.evidence.Samples = append(d.evidence.Samples, s)
-	if n := len(d.evidence.Samples); n > keepSamples {
-		d.evidence.Samples = append([]gpu.Sample(nil), d.evidence.Samples[n-keepSamples:]...)
+	if n := len(d.evidence.Samples); n > gpu.KeepSamples {
+		d.evidence.Samples = append([]gpu.Sample(nil), d.evidence.Samples[n-gpu.KeepSamples:]...)
 	}
 	v := f.decide(d)
 	if v.State == gpu.Free && before != gpu.Free {
@@ -79,7 +77,9 @@ func (f *fleet) take(uuids []string, job scheduler.JobID, freeBy time.Time) {
 
 // clear marks the devices of a lease that ended before its processes did.
 func (f *fleet) clear(uuids []string) {
-	f.change(uuids, func(d *device) { d.evidence.Lease, d.evidence.Clearing = nil, true })
+	f.change(uuids, func(d *device) {
+		d.evidence.Lease, d.evidence.Clearing, d.evidence.ClearingSince = nil, true, f.now()
+	})
 }
 
 // give marks devices as nobody's: their lease has ended, in the store too, and

@@ -8,6 +8,10 @@ import (
 // FreshFor is how long a sample counts; after that nothing is known.
 const FreshFor = 15 * time.Second
 
+// KeepSamples is how many samples of a device Decide wants to see: enough for
+// three looks that are apart, with looks on demand between them.
+const KeepSamples = 8
+
 // Evidence is everything that Decide may know of a device. Providers and
 // agents fill in what they have; a rule that needs more adds a field here, and
 // callers that do not know it stay as they are.
@@ -19,8 +23,11 @@ type Evidence struct {
 	// Clearing: a lease of ours has ended and its processes are not yet all
 	// dead, or its slot has not yet given the device back.
 	Clearing bool
+	// ClearingSince is the CLOCK_BOOTTIME at which Clearing began.
+	ClearingSince time.Duration
 	// Ended is the CLOCK_BOOTTIME at which the last lease of ours ended here, with
-	// all its processes dead; 0: the device was free since, or had none.
+	// all its processes dead; 0: the device was free since (Decide said so), or had
+	// none.
 	Ended time.Duration
 	// Locked: another process holds the device's lock file.
 	Locked bool
@@ -34,6 +41,7 @@ type Evidence struct {
 	Tolerate int64
 	// Baseline is the least that was seen in use without any process; bytes. It
 	// counts where a sample has the driver's reserve in it, and for a display.
+	// Learn keeps it.
 	Baseline int64
 }
 

@@ -15,7 +15,7 @@ const remapPending = "a row of its memory is replaced at its next reset: reset i
 // device could be asked (a timeout, no driver, not listed) says nothing of its
 // health, except that nobody called it well.
 func (h Health) Look(s Sample, c Clock) Health {
-	switch s.Fault {
+	switch s.fault() {
 	case FaultNone:
 		return h.answered(s, c)
 	case FaultLost:

@@ -6,6 +6,8 @@ import "time"
 type Sample struct {
 	UUID string
 	At   time.Duration // CLOCK_BOOTTIME of the look
+	// Leased: a lease of ours held the device then. The agent says so.
+	Leased bool `json:",omitempty"`
 
 	// Fault and Err are what the driver said instead of an answer, as a class and
 	// in words; both "" if it answered. With a Fault nothing else counts.
@@ -90,4 +92,12 @@ type Event struct {
 	Xid int
 	// Changed: the devices may be others than they were; ask again.
 	Changed bool
+}
+
+// fault is the fault, also of a provider that has words for it only.
+func (s *Sample) fault() Fault {
+	if s.Fault == FaultNone && s.Err != "" {
+		return FaultOther
+	}
+	return s.Fault
 }
