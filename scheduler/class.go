@@ -151,8 +151,9 @@ func (n *Need) setLabel(raw string) error {
 
 // cardSizes are the memory sizes that cards and their slices have, in GiB as
 // they are sold. Requests are rounded up to them, so that 9.5 and 10 GiB are one class.
+// A card whose size is not here is not offered to a request just below it.
 var cardSizes = []int64{
-	1, 2, 3, 4, 5, 6, 8, 10, 11, 12, 16, 18, 20, 24, 32, 35, 40, 45, 48, 64, 71, 80, 94, 96, 141, 180, 192, 288,
+	1, 2, 3, 4, 5, 6, 8, 10, 11, 12, 16, 18, 20, 24, 32, 35, 40, 45, 48, 64, 71, 80, 94, 96, 128, 141, 144, 180, 192, 256, 288,
 }
 
 const gib = 1 << 30

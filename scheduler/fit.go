@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -160,15 +159,20 @@ func environmentProblem(n Need, host string, e *Environment) string {
 
 // fits reports whether one device can be one of those that the job needs.
 func fits(n Need, d *gpu.Device, realElsewhere bool) bool {
-	if n.GPUs == 0 {
+	switch {
+	case n.GPUs == 0:
 		return d.Kind == gpu.KindCPU
-	}
-	if d.Kind == gpu.KindCPU {
+	case d.Kind == gpu.KindCPU:
 		// A slot that stands in for a GPU has no model, memory or capability to promise.
 		return d.StandIn && !realElsewhere && n.MemGiB == 0 && n.Type == "" && n.MinCC == 0
+	case n.GPUs > 1 && sliced(d):
+		return false // CUDA shows a process one slice at most
 	}
 	return cardHas(d.Memory, n.MemGiB) && d.ComputeCapability >= n.MinCC && typeMatches(n.Type, d.Model)
 }
+
+// sliced reports whether a device is a slice of a GPU.
+func sliced(d *gpu.Device) bool { return d.Kind == gpu.KindMIG || d.Slice() }
 
 // typeMatches finds the pattern anywhere in the model's name, without case;
 // * stands for anything between its parts.
@@ -184,17 +188,16 @@ func typeMatches(pattern, model string) bool {
 	return true
 }
 
-// fitDevices gives the devices that the job would take of the offer now: the
-// smallest that fit. Where there are too few, misfit says so in words.
-func fitDevices(n Need, o *Offer) ([]string, *misfit) {
-	free, all := countFitting(n, o)
-	if len(free) >= n.Slots() {
-		return smallest(free, n.Slots()), nil
+// enoughFit reports whether so many of the offer's devices fit, free or not.
+func enoughFit(n Need, o *Offer) *misfit {
+	if _, all := countFitting(n, o); len(all) < n.Slots() {
+		return tooFew(n, o, len(all))
 	}
-	if len(all) >= n.Slots() {
-		return nil, &misfit{stepDevices, fmt.Sprintf("%s has %d free of the %d devices that fit, %d are needed", o.Host, len(free), len(all), n.Slots())}
-	}
-	return nil, &misfit{stepDevices, fmt.Sprintf("%s has %d of the %d devices needed (%s)", o.Host, len(all), n.Slots(), n)}
+	return nil
+}
+
+func tooFew(n Need, o *Offer, fitting int) *misfit {
+	return &misfit{stepDevices, fmt.Sprintf("%s has %d of the %d devices needed (%s)", o.Host, fitting, n.Slots(), n)}
 }
 
 func countFitting(n Need, o *Offer) (free, all []*OfferedDevice) {
@@ -209,19 +212,6 @@ func countFitting(n Need, o *Offer) (free, all []*OfferedDevice) {
 		}
 	}
 	return free, all
-}
-
-// smallest gives n devices in the order: least memory, least capability, lowest index.
-func smallest(free []*OfferedDevice, n int) []string {
-	slices.SortStableFunc(free, func(a, b *OfferedDevice) int {
-		return cmp.Or(cmp.Compare(a.Memory, b.Memory),
-			cmp.Compare(a.ComputeCapability, b.ComputeCapability), cmp.Compare(a.Index, b.Index))
-	})
-	uuids := make([]string, n)
-	for i := range n {
-		uuids[i] = free[i].UUID
-	}
-	return uuids
 }
 
 // freeBy is when enough of the offer's fitting devices are expected to be free

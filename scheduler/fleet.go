@@ -111,8 +111,7 @@ func everFits(n Need, unix string, h *Host, realGPU bool) *misfit {
 	if m := fitHost(n, unix, &o); m != nil {
 		return m
 	}
-	_, m := fitDevices(n, &o)
-	return m
+	return enoughFit(n, &o)
 }
 
 // wholeOffer is what a host could offer if nothing ran on it.

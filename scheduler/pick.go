@@ -77,7 +77,7 @@ func newPicker(v View, o Offer, now time.Time) *picker {
 		return p
 	}
 	p.offer.Devices = undrained(o.Devices, v.DrainedDevices)
-	fit := fitter{offer: &p.offer, seen: make(map[string]fitted)}
+	fit := newFitter(&p.offer)
 	for _, e := range v.Entries {
 		need, devices, m := fit.entry(&e)
 		if m != nil && !m.later {
@@ -100,50 +100,6 @@ func undrained(devices []OfferedDevice, drained map[string]string) []OfferedDevi
 		return devices
 	}
 	return slices.DeleteFunc(slices.Clone(devices), func(d OfferedDevice) bool { return drained[d.UUID] != "" })
-}
-
-// fitter fits entries to an offer, each combination of class and account once.
-type fitter struct {
-	offer *Offer
-	seen  map[string]fitted
-}
-
-type fitted struct {
-	need    Need
-	devices []string
-	misfit  *fitMisfit
-}
-
-// fitMisfit is a misfit; later: it fits once more devices are free.
-type fitMisfit struct {
-	misfit
-	later bool
-}
-
-func (t fitter) entry(e *Entry) (Need, []string, *fitMisfit) {
-	key := e.Class + "\x00" + e.Unix
-	r, ok := t.seen[key]
-	if !ok {
-		r = fitClass(e.Class, e.Unix, t.offer)
-		t.seen[key] = r
-	}
-	return r.need, r.devices, r.misfit
-}
-
-func fitClass(class, unix string, o *Offer) fitted {
-	n, err := ParseNeed(class)
-	if err != nil {
-		return fitted{misfit: &fitMisfit{misfit: misfit{text: err.Error()}}}
-	}
-	if m := fitHost(n, unix, o); m != nil {
-		return fitted{need: n, misfit: &fitMisfit{misfit: *m}}
-	}
-	devices, m := fitDevices(n, o)
-	if m == nil {
-		return fitted{need: n, devices: devices}
-	}
-	_, all := countFitting(n, o)
-	return fitted{need: n, misfit: &fitMisfit{misfit: *m, later: len(all) >= n.Slots()}}
 }
 
 // setTurns makes the ranks of different classes comparable: what counts is how
