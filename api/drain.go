@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/gpu"
-	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/internal/units"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -144,7 +144,7 @@ func (c *call) drainParams() (d scheduler.Drain, err error) {
 
 // readDeadline reads how long from now, or a time.
 func readDeadline(text string, d *scheduler.Drain) (err error) {
-	if d.In, err = submission.ParseDuration(text); err == nil && d.In > 0 {
+	if d.In, err = units.ParseDuration(text); err == nil && d.In > 0 {
 		return nil
 	}
 	if d.At, err = time.Parse(time.RFC3339, text); err == nil && !d.At.IsZero() {

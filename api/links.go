@@ -13,6 +13,7 @@ import (
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/internal/units"
 )
 
 // How long a signed link is good.
@@ -90,7 +91,7 @@ func linkTTL(raw json.RawMessage) (time.Duration, error) {
 	if json.Unmarshal(raw, &text) != nil && !regexp.MustCompile(`^[0-9.]+$`).MatchString(text) {
 		return 0, auth.ErrInvalid
 	}
-	d, err := submission.ParseDuration(text)
+	d, err := units.ParseDuration(text)
 	if err != nil || d < time.Second || d > linkMost {
 		return 0, auth.ErrInvalid
 	}

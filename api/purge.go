@@ -8,7 +8,7 @@ import (
 
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
-	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/internal/units"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -51,7 +51,7 @@ type purging struct {
 
 func (p *purging) params(f *scheduler.Filter) error {
 	q := p.c.r.URL.Query()
-	older, err := submission.ParseDuration(q.Get("older"))
+	older, err := units.ParseDuration(q.Get("older"))
 	if err != nil || older <= 0 {
 		return refuse(CodeBadRequest, "older: want how long ago they must have ended, above 0, as 90d")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/internal/units"
 )
 
 // Token is a token without its secret.
@@ -71,7 +72,7 @@ func (s *Server) wantedToken(c *call) (auth.Wanted, error) {
 		case "unix":
 			wanted.Unix = text
 		case "expires":
-			if wanted.Expires, err = submission.ParseDuration(text); err != nil || wanted.Expires == 0 {
+			if wanted.Expires, err = units.ParseDuration(text); err != nil || wanted.Expires == 0 {
 				return wanted, refuseField(CodeInvalidField, "/expires", `want a text as "90d" or "12h"`)
 			}
 		default:

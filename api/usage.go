@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/gpu"
-	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/internal/units"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -77,7 +77,7 @@ func sinceParam(text string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	if d, err := submission.ParseDuration(text); err == nil {
+	if d, err := units.ParseDuration(text); err == nil {
 		return now.Add(-d), nil
 	}
 	return now, refuse(CodeBadRequest, `since: want a time that has passed, as "30d" or "2026-11-01"`)

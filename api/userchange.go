@@ -8,6 +8,7 @@ import (
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/strictjson"
 	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/internal/units"
 )
 
 // wantedChange reads {max_devices, max_queued, max_timeout, unix}. null takes a
@@ -58,7 +59,7 @@ func timeField(f strictjson.Field) (*time.Duration, error) {
 	var text string
 	err := json.Unmarshal(f.Raw, &text)
 	if err == nil {
-		d, err = submission.ParseDuration(text)
+		d, err = units.ParseDuration(text)
 	}
 	if err != nil || d < time.Second || d%time.Second != 0 {
 		return nil, refuseField(CodeInvalidField, "/"+f.Name, f.Name+`: want a text as "2h" or "7d", of whole seconds and 1s or more, or null for no limit`)

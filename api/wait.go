@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/internal/units"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -17,7 +17,7 @@ func (s *Server) waitParam(c *call) (time.Duration, error) {
 	if text == "" {
 		return 0, nil
 	}
-	d, err := submission.ParseDuration(text)
+	d, err := units.ParseDuration(text)
 	if err != nil {
 		return 0, refuse(CodeBadRequest, `wait: want seconds, or a text as "30s"`)
 	}

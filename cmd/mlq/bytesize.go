@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/internal/units"
 )
 
 // byteSize is a flag's value in the words of a job's fields: "40GB", "16GiB".
@@ -13,7 +13,7 @@ type byteSize int64
 
 // Set implements pflag.Value.
 func (b *byteSize) Set(text string) error {
-	parsed, err := submission.ParseBytes(text)
+	parsed, err := units.ParseBytes(text)
 	*b = byteSize(parsed)
 	return err
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/internal/units"
 )
 
 // duration is a flag's value in the words of a job's fields: "90s", "2h", "7d".
@@ -14,7 +14,7 @@ type duration time.Duration
 
 // Set implements pflag.Value.
 func (d *duration) Set(text string) error {
-	parsed, err := submission.ParseDuration(text)
+	parsed, err := units.ParseDuration(text)
 	*d = duration(parsed)
 	return err
 }

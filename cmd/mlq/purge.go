@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlq-dev/mlq/api"
-	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/internal/units"
 )
 
 func newPurge(io streams) *cobra.Command {
@@ -33,7 +33,7 @@ ended and repeated at any time.`,
 	cmd.Flags().BoolVarP(&bulk.yes, "yes", "y", false, "do not ask")
 	cmd.Flags().BoolVar(&bulk.dryRun, "dry-run", false, "say how many jobs and bytes it would be, and forget nothing")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if age, err := submission.ParseDuration(older); err != nil || age <= 0 {
+		if age, err := units.ParseDuration(older); err != nil || age <= 0 {
 			return usage("--older %q: want how long ago they must have ended, above 0, as 90d", older)
 		}
 		r, err := server.remote()

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlq-dev/mlq/api"
-	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/internal/units"
 )
 
 const userSetLong = `Set a user's limits and their account on hosts. What is not given stays as it is;
@@ -101,7 +101,7 @@ func wholeSeconds(text string) (any, error) {
 
 // readLimit reads a limit of time: whole seconds, because records keep no less.
 func readLimit(text string) (time.Duration, error) {
-	d, err := submission.ParseDuration(text)
+	d, err := units.ParseDuration(text)
 	if err != nil || d < time.Second || d%time.Second != 0 {
 		return 0, wantError(`whole seconds, as 90s, 2h or 7d, or none`)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlq-dev/mlq/internal/units"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -84,13 +85,13 @@ func readGPUMem(p *Parsed, raw []byte) error {
 	text := string(raw)
 	if raw[0] == '"' {
 		var err error
-		if text, err = decode[string](raw, wantMemory); err != nil {
+		if text, err = decode[string](raw, units.WantBytes); err != nil {
 			return err
 		}
 	} else if strings.ContainsAny(text, ".eE") {
 		return invalid("want whole bytes, or a text as \"40GB\" or \"16GiB\"")
 	}
-	n, err := ParseBytes(text)
+	n, err := units.ParseBytes(text)
 	if err != nil {
 		return invalid(err.Error())
 	}
@@ -260,4 +261,24 @@ func readKey(p *Parsed, raw []byte) error {
 	}
 	p.Request.Key = key
 	return nil
+}
+
+func readDuration(raw []byte, least time.Duration) (time.Duration, error) {
+	text := string(raw)
+	if raw[0] == '"' {
+		var err error
+		if text, err = decode[string](raw, units.WantDuration); err != nil {
+			return 0, err
+		}
+	} else if n, err := strconv.ParseFloat(text, 64); err == nil && n >= 0 {
+		text = strconv.FormatFloat(n, 'f', -1, 64) // 1e3 is a fine JSON number
+	}
+	d, err := units.ParseDuration(text)
+	if err != nil {
+		return 0, invalid(err.Error())
+	}
+	if d < least {
+		return 0, invalid("must be longer than 0; leave the field out for no limit")
+	}
+	return d, nil
 }

@@ -278,19 +278,6 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-func TestUnits(t *testing.T) {
-	for text, want := range map[string]int64{"40GB": 40e9, "16GiB": 16 << 30, "1.5 gib": 3 << 29, "1024": 1024, "80mb": 80e6} {
-		if got, err := ParseBytes(text); err != nil || got != want {
-			t.Errorf("ParseBytes(%q) = %d, %v; want %d", text, got, err, want)
-		}
-	}
-	for text, want := range map[string]time.Duration{"90s": 90 * time.Second, "1h30m": 90 * time.Minute, "2d": 48 * time.Hour, "0.5": time.Second / 2} {
-		if got, err := ParseDuration(text); err != nil || got != want {
-			t.Errorf("ParseDuration(%q) = %s, %v; want %s", text, got, err, want)
-		}
-	}
-}
-
 func TestMembers(t *testing.T) {
 	members, err := Members([]byte(`{"jobs":[{"msg":1},{"msg":2}]}`))
 	if err != nil || len(members) != 2 || string(members[1]) != `{"msg":2}` {

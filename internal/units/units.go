@@ -1,4 +1,6 @@
-package submission
+// Package units reads sizes and durations as people write them: in request
+// fields, flags, queries and files.
+package units
 
 import (
 	"errors"
@@ -8,9 +10,10 @@ import (
 	"time"
 )
 
+// What is wanted, for messages.
 const (
-	wantMemory   = `want bytes, or a text as "40GB" or "16GiB"`
-	wantDuration = `want seconds, or a text as "90s", "2h" or "1h30m"`
+	WantBytes    = `want bytes, or a text as "40GB" or "16GiB"`
+	WantDuration = `want seconds, or a text as "90s", "2h" or "1h30m"`
 	// maxDuration is what the longest sensible limit may be.
 	maxDuration = 10 * 365 * 24 * time.Hour
 )
@@ -42,11 +45,11 @@ func ParseBytes(text string) (int64, error) {
 		}
 		n, err := decimal(strings.TrimSpace(number))
 		if err != nil || n*u.bytes < 1 || n*u.bytes > 1<<50 {
-			return 0, errors.New(wantMemory)
+			return 0, errors.New(WantBytes)
 		}
 		return int64(math.Round(n * u.bytes)), nil
 	}
-	return 0, errors.New(wantMemory)
+	return 0, errors.New(WantBytes)
 }
 
 // decimal reads digits with at most one point: no sign, exponent, NaN or hex.
@@ -65,40 +68,20 @@ func ParseDuration(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		n, err := decimal(days)
 		if err != nil {
-			return 0, errors.New(wantDuration)
+			return 0, errors.New(WantDuration)
 		}
 		return fromSeconds(n * 24 * 3600)
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 || d > maxDuration {
-		return 0, errors.New(wantDuration)
+		return 0, errors.New(WantDuration)
 	}
 	return d, nil
 }
 
 func fromSeconds(n float64) (time.Duration, error) {
 	if math.IsNaN(n) || n < 0 || n > maxDuration.Seconds() {
-		return 0, errors.New(wantDuration)
+		return 0, errors.New(WantDuration)
 	}
 	return time.Duration(n * float64(time.Second)), nil
-}
-
-func readDuration(raw []byte, least time.Duration) (time.Duration, error) {
-	text := string(raw)
-	if raw[0] == '"' {
-		var err error
-		if text, err = decode[string](raw, wantDuration); err != nil {
-			return 0, err
-		}
-	} else if n, err := strconv.ParseFloat(text, 64); err == nil && n >= 0 {
-		text = strconv.FormatFloat(n, 'f', -1, 64) // 1e3 is a fine JSON number
-	}
-	d, err := ParseDuration(text)
-	if err != nil {
-		return 0, invalid(err.Error())
-	}
-	if d < least {
-		return 0, invalid("must be longer than 0; leave the field out for no limit")
-	}
-	return d, nil
 }
