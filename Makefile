@@ -4,6 +4,8 @@ SHELL := /bin/bash
 # For pip and the pips that it starts: without a network, say so soon.
 export PIP_RETRIES ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Go's default, and no word of what go-nvml binds although NVIDIA has deprecated it.
+export CGO_CFLAGS ?= -O2 -g -Wno-deprecated-declarations
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory

@@ -39,7 +39,8 @@ need_test() {
   local packages=()
   command -v redis-server >/dev/null || packages+=(redis-server)
   command -v curl >/dev/null || packages+=(curl)
-  command -v "${CC:-gcc}" >/dev/null || packages+=(gcc libc6-dev)
+  # With the C library's headers: NVML's stand-in and the race detector are compiled.
+  echo '#include <dlfcn.h>' | "${CC:-gcc}" -E - >/dev/null 2>&1 || packages+=(gcc libc6-dev)
   command -v systemd-analyze >/dev/null || packages+=(systemd)
   # A browser for the tests of the page: with what it needs, more than 300 MB.
   [[ -n ${MLQ_CHROMIUM-} ]] || command -v chromium >/dev/null || packages+=(chromium)
