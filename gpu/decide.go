@@ -29,8 +29,10 @@ type Evidence struct {
 	// all its processes dead; 0: the device was free since (Decide said so), or had
 	// none.
 	Ended time.Duration
-	// Locked: another process holds the device's lock file.
-	Locked bool
+	// Locked: another process holds the device's lock file. LockedBy names it in
+	// words, "" if it is not known.
+	Locked   bool
+	LockedBy string
 	// Drained: who closed the device and why, "" while it is open.
 	Drained string
 	// Detached: who took the driver away from the agent, "" while it has it.
@@ -111,7 +113,14 @@ func foreign(_ Device, e Evidence, _ time.Duration) (Verdict, bool) {
 	if p, ok := stranger(e); ok {
 		return Verdict{Foreign, "used by " + describe(p)}, true
 	}
-	return Verdict{Foreign, "another process holds its lock file"}, e.Locked
+	return Verdict{Foreign, "its lock file is held by " + orElse(e.LockedBy, "another process")}, e.Locked
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
 }
 
 // stranger is the first process of the latest sample that no lease of ours owns.

@@ -34,7 +34,8 @@ func TestDecide(t *testing.T) {
 		{"drained", Evidence{Samples: []Sample{clean}, Drained: "ana: new fan"}, Drained, "ana: new fan"},
 		{"drained and used", Evidence{Samples: []Sample{busy}, Drained: "ana"}, Drained, "ana"},
 		{"foreign", Evidence{Samples: []Sample{clean, busy}}, Foreign, "process 7 (python) of user 1000 with 512 MiB"},
-		{"locked", Evidence{Samples: []Sample{clean}, Locked: true}, Foreign, "lock file"},
+		{"locked", Evidence{Samples: []Sample{clean}, Locked: true}, Foreign, "lock file is held by another process"},
+		{"locked by", Evidence{Samples: []Sample{clean}, Locked: true, LockedBy: "process 7 (train) of ana"}, Foreign, "held by process 7 (train) of ana"},
 		{"foreign that left", Evidence{Samples: []Sample{busy, clean}}, Free, ""},
 	}
 	for _, tt := range tests {

@@ -42,6 +42,15 @@ var xids = map[int]xid{
 	143: {"it could not be started", BlameDevice, CureReset, false},
 }
 
+// XidWords names an Xid for people, as "Xid 79 (the GPU fell off the bus)".
+func XidWords(number int) string {
+	x, known := xids[number]
+	if !known {
+		return fmt.Sprintf("Xid %d", number)
+	}
+	return fmt.Sprintf("Xid %d (%s)", number, x.means)
+}
+
 // Event folds in an event that concerns the device (Event.Concerns), and says
 // whose fault it is: a job's that ran there then, or the device's.
 func (h Health) Event(e Event, c Clock) (Health, Blame) {
