@@ -32,6 +32,9 @@ type Membership interface {
 	Report(ctx context.Context, host string, epoch uint64, inv scheduler.Inventory) error
 	// Renew is the heartbeat. The agent's belief counts from before the call.
 	Renew(ctx context.Context, host string, epoch uint64, refs []scheduler.LeaseRef) (scheduler.Renewed, error)
+	// Orders are what admins ordered of the host's devices. A notice says that
+	// there are new ones; the inventory, up to which number they were obeyed.
+	Orders(ctx context.Context, host string) (scheduler.Orders, error)
 }
 
 // Queue is what leads to a lease.

@@ -5,12 +5,21 @@ import (
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
+// each converts a list; an empty one is not null on the wire.
 func each[A, B any](in []A, to func(A) B) []B {
 	out := make([]B, len(in))
 	for i := range in {
 		out[i] = to(in[i])
 	}
 	return out
+}
+
+// some is each where an empty list is nil.
+func some[A, B any](in []A, to func(A) B) []B {
+	if len(in) == 0 {
+		return nil
+	}
+	return each(in, to)
 }
 
 // WireRef is a lease on the wire.
@@ -24,40 +33,6 @@ func (r LeaseRef) Lease() scheduler.LeaseRef { return scheduler.LeaseRef(r) }
 
 // Leases are the scheduler's names of them.
 func Leases(refs []LeaseRef) []scheduler.LeaseRef { return each(refs, LeaseRef.Lease) }
-
-func wireAgentDevice(d gpu.Device) AgentDevice {
-	return AgentDevice{
-		UUID: d.UUID, Index: d.Index, Kind: d.Kind, Model: d.Model, Memory: d.Memory,
-		CC: d.ComputeCapability, PCI: d.PCI, StandIn: d.StandIn,
-	}
-}
-
-func (d AgentDevice) device() gpu.Device {
-	return gpu.Device{
-		UUID: d.UUID, Index: d.Index, Kind: d.Kind, Model: d.Model, Memory: d.Memory,
-		ComputeCapability: d.CC, PCI: d.PCI, StandIn: d.StandIn,
-	}
-}
-
-func wireReport(r scheduler.DeviceReport) AgentDevice {
-	d := wireAgentDevice(r.Device)
-	d.State, d.Reason, d.Since, d.Used = r.State, r.Reason, r.Since, r.Used
-	return d
-}
-
-func (d AgentDevice) report() scheduler.DeviceReport {
-	return scheduler.DeviceReport{Device: d.device(), State: d.State, Reason: d.Reason, Since: d.Since, Used: d.Used}
-}
-
-func wireOffered(o scheduler.OfferedDevice) AgentDevice {
-	d := wireAgentDevice(o.Device)
-	d.Free, d.FreeBy = o.Free, o.FreeBy
-	return d
-}
-
-func (d AgentDevice) offered() scheduler.OfferedDevice {
-	return scheduler.OfferedDevice{Device: d.device(), Free: d.Free, FreeBy: d.FreeBy}
-}
 
 func wireEnvironment(e scheduler.Environment) Environment { return Environment(e) }
 func (e Environment) environment() scheduler.Environment  { return scheduler.Environment(e) }
@@ -84,6 +59,7 @@ func WireInventory(i scheduler.Inventory) AgentInventory {
 		Environments: each(i.Environments, wireEnvironment), Labels: i.Labels, Isolation: i.Isolation, RunAs: i.RunAs,
 		Accounts: wireList(i.Accounts), ClockAhead: i.ClockAhead,
 		Barred: each(i.Barred, func(b scheduler.Barred) AgentBarred { return AgentBarred(b) }),
+		Links:  each(i.Links, wireLink), GPU: AgentDriver(i.GPU), Obeyed: i.Obeyed,
 	}
 }
 
@@ -91,7 +67,7 @@ func (i *AgentInventory) inventory(host string) scheduler.Inventory {
 	inv := scheduler.Inventory{
 		Host: host, Version: i.Version, BootID: i.BootID, Devices: each(i.Devices, AgentDevice.report),
 		Environments: each(i.Environments, Environment.environment), Labels: i.Labels, Isolation: i.Isolation, RunAs: i.RunAs,
-		Accounts: list(i.Accounts), ClockAhead: i.ClockAhead,
+		Accounts: list(i.Accounts), ClockAhead: i.ClockAhead, Links: some(i.Links, AgentLink.link), GPU: gpu.Info(i.GPU), Obeyed: i.Obeyed,
 	}
 	for _, b := range i.Barred {
 		inv.Barred = append(inv.Barred, scheduler.Barred(b))
@@ -103,14 +79,14 @@ func (i *AgentInventory) inventory(host string) scheduler.Inventory {
 func WireOffer(o *scheduler.Offer, seed uint64) AgentOffer {
 	return AgentOffer{
 		Seed: seed, Devices: each(o.Devices, wireOffered), Environments: each(o.Environments, wireEnvironment),
-		Labels: o.Labels, Accounts: wireList(o.Accounts), RealElsewhere: o.RealElsewhere,
+		Labels: o.Labels, Accounts: wireList(o.Accounts), RealElsewhere: o.RealElsewhere, Links: each(o.Links, wireLink),
 	}
 }
 
 func (o *AgentOffer) offer(host string) scheduler.Offer {
 	return scheduler.Offer{
 		Host: host, Devices: each(o.Devices, AgentDevice.offered), Environments: each(o.Environments, Environment.environment),
-		Labels: o.Labels, Accounts: list(o.Accounts), RealElsewhere: o.RealElsewhere,
+		Labels: o.Labels, Accounts: list(o.Accounts), RealElsewhere: o.RealElsewhere, Links: some(o.Links, AgentLink.link),
 	}
 }
 
@@ -187,3 +163,8 @@ func (f *AgentFinish) finish() scheduler.Finish {
 		Inline: f.Inline,
 	}
 }
+
+func wireOrders(o *scheduler.Orders) AgentOrders { return AgentOrders(*o) }
+
+// Orders are the scheduler's.
+func (w *AgentOrders) Orders() scheduler.Orders { return scheduler.Orders(*w) }

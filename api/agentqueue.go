@@ -22,6 +22,12 @@ func (s *Server) agentRevision(c *call, _ string) (any, error) {
 	return AgentRevision{revision}, err
 }
 
+// agentOrders answers GET /agents/{host}/orders: what admins ordered of its devices.
+func (s *Server) agentOrders(c *call, host string) (any, error) {
+	orders, err := s.scheduler.Orders(c.ctx(), host)
+	return wireOrders(&orders), err
+}
+
 // agentIdle answers POST /agents/{host}/idle.
 func (s *Server) agentIdle(c *call, host string, in *AgentIdle) (any, error) {
 	return nil, s.scheduler.Idle(c.ctx(), host, in.Idle)

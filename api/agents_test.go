@@ -98,6 +98,7 @@ func TestAgentRoutes(t *testing.T) {
 	w.ok(w.do(n.token, "GET", "/agents/node1/revision", nil), 200, nil)
 	w.ok(w.do(n.token, "GET", fmt.Sprintf("/agents/node1/jobs/%d", id), nil), 200, nil)
 	w.ok(w.do(n.token, "GET", fmt.Sprintf("/agents/node1/jobs/%d/spec", waits), nil), 200, nil)
+	w.ok(w.do(n.token, "GET", "/agents/node1/orders", nil), 200, nil)
 	w.ok(w.do(n.token, "HEAD", "/agents/node1/notices", nil), 200, nil)
 	w.ok(n.post("/report", api.AgentReport{Epoch: n.epoch, Inventory: api.WireInventory(w.inv)}), 204, nil)
 	ref := n.running(id, "CPU-0")

@@ -3,7 +3,6 @@ package api
 import (
 	"time"
 
-	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -14,26 +13,6 @@ import (
 type LeaseRef struct {
 	Job   scheduler.JobID `json:"job"`
 	Fence uint64          `json:"fence"`
-}
-
-// AgentDevice is a device as its agent sees it.
-type AgentDevice struct {
-	UUID    string   `json:"uuid"`
-	Index   int      `json:"index"`
-	Kind    gpu.Kind `json:"kind"`
-	Model   string   `json:"model"`
-	Memory  int64    `json:"memory"` // bytes
-	CC      int      `json:"compute_capability,omitempty"`
-	PCI     string   `json:"pci,omitempty"`
-	StandIn bool     `json:"stand_in,omitempty"`
-	// Of a report.
-	State  gpu.State `json:"state,omitempty"`
-	Reason string    `json:"reason,omitempty"`
-	Since  time.Time `json:"since,omitzero"`
-	Used   int64     `json:"used,omitempty"` // bytes
-	// Of an offer.
-	Free   bool      `json:"free,omitempty"`
-	FreeBy time.Time `json:"free_by,omitzero"`
 }
 
 // AgentBarred is a working directory that jobs of an account may not enter.
@@ -54,6 +33,9 @@ type AgentInventory struct {
 	Accounts     *[]string         `json:"accounts,omitempty"` // absent: any
 	Barred       []AgentBarred     `json:"barred,omitempty"`
 	ClockAhead   time.Duration     `json:"clock_ahead_ns,omitempty"`
+	Links        []AgentLink       `json:"links,omitempty"`
+	GPU          AgentDriver       `json:"gpu,omitzero"`
+	Obeyed       uint64            `json:"obeyed,omitempty"` // the number of the orders that the agent obeyed last
 }
 
 // AgentState answers GET /agents/{host}.
@@ -133,6 +115,7 @@ type AgentOffer struct {
 	Labels        map[string]string `json:"labels,omitempty"`
 	Accounts      *[]string         `json:"accounts,omitempty"` // absent: any
 	RealElsewhere bool              `json:"real_elsewhere,omitempty"`
+	Links         []AgentLink       `json:"links,omitempty"`
 }
 
 // AgentView answers it.
@@ -172,6 +155,14 @@ type AgentIdle struct {
 // AgentRevision answers GET /agents/{host}/revision.
 type AgentRevision struct {
 	Revision uint64 `json:"revision"`
+}
+
+// AgentOrders answers GET /agents/{host}/orders. The keys are UUIDs, "" is the host.
+type AgentOrders struct {
+	Number   uint64               `json:"number"`             // grows with each change; 0: there was none
+	Tolerate map[string]int64     `json:"tolerate,omitempty"` // bytes
+	Resets   map[string]time.Time `json:"resets,omitempty"`
+	Detached map[string]string    `json:"detached,omitempty"` // who, and why
 }
 
 // AgentClaim is the body of POST /agents/{host}/claim.

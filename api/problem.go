@@ -104,6 +104,7 @@ var kinds = []kind{
 	{"job-ended", 409, "The job has ended", scheduler.ErrFinal, 0, "MlqError"},
 	{"not-ended", 409, "The job has not ended", scheduler.ErrNotFinal, 0, "MlqError"},
 	{"no-lease", 409, "The job holds no lease", scheduler.ErrNoLease, 0, "MlqError"},
+	{"not-sick", 409, "The device is not sick", scheduler.ErrNotSick, 0, "MlqError"},
 	{"stale-lease", 409, "The lease is over or another's", scheduler.ErrStale, 0, "MlqError"},
 	{"stale-agent", 409, "Another process has this agent's name", scheduler.ErrStaleAgent, 0, "MlqError"},
 	{CodeCodeUsed, 409, "The join code was used already", auth.ErrCodeUsed, 0, "MlqError"},

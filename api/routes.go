@@ -87,6 +87,7 @@ func routes() []route {
 		{method: "GET", pattern: "/agents/{host}/notices", roles: agents, handle: (*Server).agentNotices},
 		{method: "POST", pattern: "/agents/{host}/view", roles: agents, handle: agentCall(maxInventory, (*Server).agentView)},
 		{method: "GET", pattern: "/agents/{host}/revision", roles: agents, handle: agentGet((*Server).agentRevision)},
+		{method: "GET", pattern: "/agents/{host}/orders", roles: agents, handle: agentGet((*Server).agentOrders)},
 		{method: "POST", pattern: "/agents/{host}/idle", roles: agents, handle: agentCall(maxAgentBody, (*Server).agentIdle)},
 		{method: "GET", pattern: "/agents/{host}/jobs/{id}", roles: agents, handle: agentGet((*Server).agentJob)},
 		{method: "GET", pattern: "/agents/{host}/jobs/{id}/spec", roles: agents, handle: agentGet((*Server).agentSpec)},

@@ -46,6 +46,14 @@ func TestDocumentedUsers(t *testing.T) {
 	agent.must(agent.s.Progress(agent.ctx, leases[0], "50"))
 	server.must(server.s.LogLength(server.ctx, leases[0], 10))
 	server.drain(scheduler.Drain{Host: "a", By: "new driver", In: time.Hour})
+	_, err = server.s.Tolerate(server.ctx, scheduler.Order{Host: "a", Device: h.inv.Devices[0].UUID, By: "root"}, 1<<20)
+	server.must(err)
+	if orders, err := agent.s.Orders(agent.ctx, "a"); err != nil || len(orders.Tolerate) != 1 {
+		t.Errorf("the agent was ordered %+v, %v", orders, err)
+	}
+	if _, err := agent.s.Untolerate(agent.ctx, scheduler.Order{Host: "a", Device: h.inv.Devices[0].UUID}); err == nil {
+		t.Error("an agent wrote its own orders")
+	}
 	_, _, err = server.s.Revoke(server.ctx, ids[2], "cancel", "by an admin")
 	server.must(err)
 	for _, a := range h.renew(leases...).Answers {

@@ -24,6 +24,7 @@ var (
 	ErrKeyReused      = errors.New("idempotency key reused")    // same key, other content
 	ErrUnknownHost    = errors.New("no such host")
 	ErrUnknownDevice  = errors.New("no such device")
+	ErrNotSick        = errors.New("device is not sick")         // there is nothing to reset
 	ErrAgentTooLate   = errors.New("agent's lease time is over") // renew before claiming
 	ErrRejoin         = errors.New("store lost this agent")      // join again, then go on
 	ErrBlobMissing    = errors.New("blob was not uploaded")      // upload it, then say the same again

@@ -134,7 +134,7 @@ func (s *Scheduler) Hosts(ctx context.Context) ([]Host, error) {
 	}
 	var q store.Query
 	for _, name := range names {
-		q.Keys = append(q.Keys, keyInventory(name), keyBeat(name), keyDrain(name), keyAgent(name))
+		q.Keys = append(q.Keys, keyInventory(name), keyBeat(name), keyDrain(name), keyAgent(name), keyOrders(name))
 	}
 	a, err := s.store.Read(ctx, q)
 	if err != nil {
@@ -169,8 +169,9 @@ func readHost(f *facts, name string, t Timing) (Host, error) {
 	var beat beatRecord
 	var drain drainRecord
 	var agent agentRecord
+	var orders ordersRecord
 	for key, v := range map[string]any{
-		keyInventory(name): &h.Inventory, keyBeat(name): &beat, keyDrain(name): &drain, keyAgent(name): &agent,
+		keyInventory(name): &h.Inventory, keyBeat(name): &beat, keyDrain(name): &drain, keyAgent(name): &agent, keyOrders(name): &orders,
 	} {
 		if _, err := f.load(key, v); err != nil {
 			return h, err
@@ -180,6 +181,7 @@ func readHost(f *facts, name string, t Timing) (Host, error) {
 	if !h.Renewed.IsZero() {
 		h.LeaseUntil = h.Renewed.Add(t.Expire)
 	}
+	h.Ordered = orders.ordered()
 	h.Drained, h.DrainedBy, h.DrainedDevices = drain.By != "", drain.By, drain.Devices
 	for what, d := range drain.Deadlines {
 		if h.Deadlines == nil {

@@ -37,7 +37,9 @@ type Inventory struct {
 	// Links say how near the devices are to each other.
 	Links []gpu.Link `json:",omitempty"`
 	// GPU is about the driver as a whole.
-	GPU      gpu.Info
+	GPU gpu.Info
+	// Obeyed is the number of the orders that the agent has obeyed last.
+	Obeyed   uint64 `json:",omitempty"`
 	Reported time.Time
 }
 
@@ -75,6 +77,29 @@ type Host struct {
 	DrainedDevices map[string]string
 	// Deadlines: when what still runs there is stopped, by UUID; "" is the host.
 	Deadlines map[string]Deadline
+	// Ordered is what admins said beside that.
+	Ordered Ordered
+}
+
+// Ordered is what Orders are made of, with who gave each and when. The keys are
+// UUIDs; "" is the host.
+type Ordered struct {
+	Number   uint64
+	Tolerate map[string]Tolerance
+	Resets   map[string]Signature
+	Detached map[string]Signature
+}
+
+// Signature says who ordered something, and why, and when.
+type Signature struct {
+	By string
+	At time.Time
+}
+
+// Tolerance is how much memory processes of others may have on a device.
+type Tolerance struct {
+	Signature
+	Memory int64 // bytes
 }
 
 // Deadline of something that is drained.

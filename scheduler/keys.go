@@ -37,6 +37,10 @@ func keyUsageDay(day int64) string { return "spec:usage:" + strconv.FormatInt(da
 // keyUsageDone is the record of what is in the days already (usageDone). For ever.
 const keyUsageDone = "spec:usage"
 
+// keyOrders is the record of what admins ordered of a host's devices
+// (ordersRecord): from the first order on, for ever, so that its number grows.
+func keyOrders(host string) string { return "spec:orders:" + host }
+
 // keyIdem is the record of an idempotency key (idemRecord). TTL: Timing.IdempotencyTTL.
 func keyIdem(user, scope, key string) string {
 	sum := sha256.Sum256([]byte(user + "\x00" + scope + "\x00" + key))

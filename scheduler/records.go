@@ -66,6 +66,24 @@ type deadlineRecord struct {
 	Then string `json:"a"` // thenRequeue or thenCancel
 }
 
+// ordersRecord is what an admin ordered of a host's devices, by UUID; "" is the host.
+type ordersRecord struct {
+	Number   uint64                     `json:"n"`
+	Tolerate map[string]toleranceRecord `json:"m,omitempty"`
+	Resets   map[string]signatureRecord `json:"r,omitempty"`
+	Detached map[string]signatureRecord `json:"d,omitempty"`
+}
+
+type signatureRecord struct {
+	By string `json:"b"` // who, and why
+	At int64  `json:"t"`
+}
+
+type toleranceRecord struct {
+	signatureRecord
+	Memory int64 `json:"m"`
+}
+
 // idemRecord says what came of an idempotency key.
 type idemRecord struct {
 	Content []byte `json:"c"` // hash of what was submitted

@@ -10,6 +10,7 @@ import (
 const (
 	wakeQueue = "queue" // there may be work
 	wakeLease = "lease" // something changed for one of your leases: renew now
+	wakeOrder = "order" // an admin ordered something
 )
 
 // maxWakes bounds the hosts that one enqueue wakes, and so the range that it reads.

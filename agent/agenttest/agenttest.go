@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t testing.TB, timing scheduler.Timing) World) {
 		"own lease":   testOwnLease,
 		"ended":       testEnded,
 		"their clock": testClock,
+		"orders":      testOrders,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

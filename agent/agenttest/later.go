@@ -11,7 +11,7 @@ import (
 
 // maps are the fields whose objects have names of users, hosts or variables as keys:
 // one more would be one more of those.
-var maps = map[string]bool{"labels": true, "held": true, "drained_devices": true, "env_vars": true, "secrets": true, "variables": true}
+var maps = map[string]bool{"tolerate": true, "resets": true, "detached": true, "labels": true, "held": true, "drained_devices": true, "env_vars": true, "secrets": true, "variables": true}
 
 // later adds a field that nobody knows to each object of a JSON value, in its place.
 func later(v any) {

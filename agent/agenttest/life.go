@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/internal/filled"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -139,8 +140,10 @@ func testViews(b *bench) {
 // testReport: the inventory that people see is the one that was reported.
 func testReport(b *bench) {
 	h := b.host("h1", 2)
-	h.inv.Devices[1].State, h.inv.Devices[1].Reason, h.inv.Devices[1].Used = gpu.Foreign, "a process of eve", 5<<30
-	h.inv.Devices[1].Since = time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC)
+	named := h.inv.Devices[1].UUID
+	h.inv.Devices[1] = filled.With[scheduler.DeviceReport]()
+	h.inv.Devices[1].UUID = named
+	h.inv.Links, h.inv.GPU, h.inv.Obeyed = filled.With[[]gpu.Link](), filled.With[gpu.Info](), 17
 	h.inv.Accounts, h.inv.Barred = []string{"ana", "bob"}, []scheduler.Barred{{Dir: "/data", Unix: "bob"}}
 	h.inv.ClockAhead = 90 * time.Second
 	b.must(h.Report(b.ctx, "h1", h.epoch, h.inv))

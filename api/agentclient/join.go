@@ -95,3 +95,12 @@ func (s *Scheduler) Renew(ctx context.Context, _ string, epoch uint64, refs []sc
 	}
 	return renewed, nil
 }
+
+// Orders implements agent.Scheduler.
+func (s *Scheduler) Orders(ctx context.Context, _ string) (scheduler.Orders, error) {
+	var o api.AgentOrders
+	if err := s.get(ctx, "/orders", &o); err != nil {
+		return scheduler.Orders{}, err
+	}
+	return o.Orders(), nil
+}
