@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mlq-dev/mlq/agent/isolation"
 	"github.com/mlq-dev/mlq/agent/pyenv"
 	"github.com/mlq-dev/mlq/agent/runner"
 	"github.com/mlq-dev/mlq/gpu"
@@ -34,6 +35,7 @@ type Agent struct {
 	devices      []gpu.Device
 	environments []scheduler.Environment
 	accounts     *accounts
+	held         isolation.Place // how control groups hold the jobs here
 	barred       barred
 	tenants      *tenants
 	cache        *cache
@@ -84,7 +86,10 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 }
 
 // Close gives the data folder back. Only after Run has returned.
-func (a *Agent) Close() error { return a.lock.Close() }
+func (a *Agent) Close() error {
+	a.held.Release()
+	return a.lock.Close()
+}
 
 func build(ctx context.Context, o Options) (*Agent, error) {
 	a := &Agent{
@@ -115,6 +120,9 @@ func (a *Agent) findHost(ctx context.Context) (err error) {
 		return fmt.Errorf("boot id: %w", err)
 	}
 	if a.accounts, err = newAccounts(a.opts.RunAs); err != nil {
+		return err
+	}
+	if err = a.findIsolation(ctx); err != nil {
 		return err
 	}
 	if a.devices, err = chooseDevices(ctx, a.opts.Provider, a.opts.Devices); err != nil {

@@ -96,14 +96,6 @@ func (a *Agent) mayEnter(dir, unix string) bool {
 	return ok
 }
 
-// isolation is the level that jobs have here, in words; never the level asked for.
-func (a *Agent) isolation() string {
-	if a.accounts.runAs == RunAsSelf {
-		return "own process session, the agent's user"
-	}
-	return "own process session and unix user"
-}
-
 // offer is what this host has for Pick.
 func (a *Agent) offer() scheduler.Offer {
 	devices, _ := a.fleet.offered()

@@ -112,6 +112,7 @@ func (t *attempt) grant(p *prepared) slot.Grant {
 		Vars: t.vars(p), URL: o.URL, Token: token.Attempt(int64(t.ref.Job), t.n, t.secret),
 		Timeout: t.job.Timeout, Grace: t.job.Grace, Deadline: t.agent.belief.deadline(),
 		Keep: t.job.KeepOnPartition, Limits: o.Limits,
+		Isolation: t.agent.held.Spec(int64(t.ref.Job), t.n),
 	}
 	return g
 }
@@ -133,9 +134,9 @@ func (f *fleet) slotDevices(uuids []string) []slot.Device {
 	defer f.mu.Unlock()
 	devices := make([]slot.Device, len(uuids))
 	for i, uuid := range uuids {
-		devices[i] = slot.Device{UUID: uuid, Kind: gpu.KindGPU}
+		devices[i] = slot.Device{UUID: uuid, Kind: gpu.KindGPU, Minor: -1} // gone meanwhile: whose card it is now, nobody knows
 		if d := f.devices[uuid]; d != nil {
-			devices[i].Kind = d.Kind
+			devices[i].Kind, devices[i].Minor, devices[i].GI, devices[i].CI = d.Kind, d.Minor, d.GI, d.CI
 		}
 	}
 	return devices

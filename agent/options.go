@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/mlq-dev/mlq/agent/isolation"
 	"github.com/mlq-dev/mlq/agent/pyenv"
 	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/gpu"
@@ -38,8 +39,12 @@ type Options struct {
 
 	// RunAs is RunAsSelf, RunAsSubmitter or an account; "" is RunAsSelf.
 	RunAs string
-	// Limits of each job's processes.
+	// Limits of each process of a job.
 	Limits slot.Limits
+	// Isolation is the level at which jobs are held in control groups, and JobLimits
+	// what each job may have of memory and processes. "" is isolation.None.
+	Isolation isolation.Level
+	JobLimits isolation.Limits
 	// KeepWork is how long a job's folder stays after its end; 0: 7 days.
 	KeepWork time.Duration
 	Labels   map[string]string

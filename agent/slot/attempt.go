@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mlq-dev/mlq/agent/isolation"
 	"github.com/rs/zerolog"
 )
 
@@ -21,6 +22,7 @@ type attempt struct {
 
 	mode    mode
 	child   *child
+	group   *isolation.Group // nil: none holds it
 	said    <-chan childMessage
 	result  *resultFile
 	logFile *os.File
@@ -33,6 +35,7 @@ type attempt struct {
 	command   bool
 	rejected  string
 	oomBefore int64
+	overLimit bool // the kernel has ended processes of its group for want of memory
 }
 
 const (
@@ -103,6 +106,7 @@ func (a *attempt) run(ctx context.Context) {
 	a.watch(ctx)
 	ended := a.end(ctx)
 	a.slot.finished(a, ended)
+	a.dissolve()
 	a.slot.stable.ready(a.grant.Python, a.mode)
 }
 
@@ -122,6 +126,7 @@ func (a *attempt) undo(ctx context.Context) {
 		}
 	}
 	a.release()
+	a.dissolve()
 }
 
 // release closes everything, the locks last: the device is free then.

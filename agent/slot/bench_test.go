@@ -10,12 +10,17 @@ import (
 
 // BenchmarkNoOp is a grant, its go and its end, for a function that does
 // nothing in a clean process: all that the slot adds to a job.
-func BenchmarkNoOp(b *testing.B) {
+func BenchmarkNoOp(b *testing.B) { benchmarkNoOp(b) }
+
+// BenchmarkNoOpHeld is the same with a control group for each job.
+func BenchmarkNoOpHeld(b *testing.B) { benchmarkNoOp(b, in(held(b))) }
+
+func benchmarkNoOp(b *testing.B, change ...func(*slot.Grant)) {
 	bench := newBench(b)
 	var forked, whole []time.Duration
 	one := func(measure bool) {
 		call := source(b, "def f(msg): return None", nil)
-		g, lock := bench.lease()
+		g, lock := bench.lease(change...)
 		began := time.Now()
 		bench.send(g, lock)
 		bench.await(slot.EventForked)

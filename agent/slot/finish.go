@@ -12,6 +12,7 @@ import (
 // end comes after the runner: the tree is cleared, what it wrote is judged and
 // spooled, out/ is listed. When it returns the locks are free.
 func (a *attempt) end(ctx context.Context) *Ended {
+	a.noteMemory()
 	a.clear(ctx)
 	abandon := make(chan struct{})
 	timer := time.AfterFunc(overdue, func() { close(abandon) })
@@ -33,6 +34,9 @@ func (a *attempt) end(ctx context.Context) *Ended {
 // clear kills what is left of the tree. It goes on even when the slot is told
 // to end, for no device may be handed on before.
 func (a *attempt) clear(ctx context.Context) {
+	if err := a.clearGroup(ctx); err != nil {
+		a.log.Error().Err(err).Msg("cannot end the job's control group")
+	}
 	if err := a.slot.tree.clear(context.WithoutCancel(ctx)); err != nil {
 		a.log.Error().Err(err).Msg("cannot look for the job's processes")
 	}
@@ -41,7 +45,7 @@ func (a *attempt) clear(ctx context.Context) {
 func (a *attempt) judge() *Ended {
 	f := facts{
 		status: a.child.status, stop: a.stop, limit: a.slot.options.MaxResult,
-		rejected: a.rejected, command: a.command, orphaned: a.orphaned(),
+		overLimit: a.limitHit(), rejected: a.rejected, command: a.command, orphaned: a.orphaned(),
 	}
 	if f.status.Signaled() && f.status.Signal() == unix.SIGKILL {
 		f.oomKills = oomKills() > a.oomBefore

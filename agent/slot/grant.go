@@ -3,6 +3,7 @@ package slot
 import (
 	"time"
 
+	"github.com/mlq-dev/mlq/agent/isolation"
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -49,12 +50,18 @@ type Grant struct {
 	Keep bool `json:"keep,omitempty"`
 
 	Limits Limits `json:"limits"`
+	// Isolation is the control group that holds all of the job; nil: none does.
+	Isolation *isolation.Spec `json:"isolation,omitempty"`
 }
 
 // Device is one device of a grant.
 type Device struct {
 	UUID string   `json:"uuid"`
 	Kind gpu.Kind `json:"kind"`
+	// Minor is the N of /dev/nvidiaN; GI and CI the instances of a slice.
+	Minor int `json:"minor,omitempty"`
+	GI    int `json:"gi,omitempty"`
+	CI    int `json:"ci,omitempty"`
 }
 
 // Account is a unix account.

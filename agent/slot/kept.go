@@ -16,6 +16,9 @@ func (s *slot) recover(ctx context.Context) error {
 		return err
 	}
 	s.kept = &State{Attempt: &r.Grant, Running: true, Log: s.spool.logPath(r.Grant.Ref()), Ended: ended}
+	if err := s.clearLeftGroup(ctx, r); err != nil {
+		return err
+	}
 	orphans := &orphans{record: *r, boot: s.boot, log: s.log}
 	if err := orphans.clear(ctx); err != nil {
 		return err

@@ -24,6 +24,10 @@ type facts struct {
 	command  bool             // the call was a command, whose exit code is the result
 	orphaned bool             // the interpreter that the runner was forked from is dead
 	oomKills bool             // the kernel killed for want of memory meanwhile
+
+	// overLimit is the memory that a job may have here, in bytes, if the kernel
+	// killed for that; 0 if not.
+	overLimit int64
 }
 
 // verdict is how an attempt ended.
@@ -91,6 +95,9 @@ func judgeResult(f facts) (verdict, bool) {
 
 func judgeSignal(f facts) verdict {
 	switch sig := f.status.Signal(); {
+	case sig == unix.SIGKILL && f.overLimit > 0:
+		return failed(scheduler.ReasonOOM, fmt.Sprintf(
+			"killed by SIGKILL: a job may have %d MiB of memory here, and it used more", f.overLimit>>20))
 	case sig == unix.SIGKILL && f.oomKills:
 		return failed(scheduler.ReasonOOM, "killed by SIGKILL: the host ran out of memory")
 	case sig == unix.SIGKILL && f.orphaned:

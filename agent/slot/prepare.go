@@ -28,6 +28,10 @@ func (a *attempt) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the waiting interpreter: %w", err)
 	}
+	// Before it is the job's user, and before it knows for whom it is.
+	if err := a.hold(ctx); err != nil {
+		return fmt.Errorf("isolation: %w", err)
+	}
 	if err := a.identify(); err != nil {
 		return fmt.Errorf("the host's spool: %w", err)
 	}
@@ -62,8 +66,11 @@ func (a *attempt) persist(runner procStat) error {
 	if a.grant.Account != nil {
 		uid = a.grant.Account.UID
 	}
-	return a.slot.journal.begin(
-		record{Grant: withoutSecrets(a.grant), Boot: a.slot.boot, UID: uid, Runner: runner})
+	r := record{Grant: withoutSecrets(a.grant), Boot: a.slot.boot, UID: uid, Runner: runner}
+	if a.group != nil {
+		r.Group = a.group.Dir()
+	}
+	return a.slot.journal.begin(r)
 }
 
 // identity is what a waiting child needs to become the job's.

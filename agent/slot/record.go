@@ -8,6 +8,7 @@ type record struct {
 	Boot     string   `json:"boot"`
 	UID      uint32   `json:"uid"` // of the job's processes
 	Runner   procStat `json:"runner"`
+	Group    string   `json:"group,omitempty"` // folder of its control group
 }
 
 const (

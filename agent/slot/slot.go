@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mlq-dev/mlq/agent/isolation"
 	"github.com/mlq-dev/mlq/internal/boottime"
 	"github.com/mlq-dev/mlq/internal/lockfile"
 	"github.com/rs/zerolog"
@@ -24,6 +25,7 @@ type slot struct {
 	spool   spool
 	stable  *stable
 	tree    *tree
+	keeper  isolation.Keeper
 
 	mu      sync.Mutex
 	agent   *session // nil: none is connected
@@ -56,6 +58,7 @@ func Main(ctx context.Context, o Options) error {
 		return err
 	}
 	defer s.journal.close()
+	defer s.keeper.Close()
 	if err := s.recover(ctx); err != nil {
 		return fmt.Errorf("what an earlier slot left: %w", err)
 	}

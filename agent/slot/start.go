@@ -113,7 +113,7 @@ func awaitReady(ctx context.Context, ready *os.File, logPath string) error {
 // slotEnviron is what a slot needs of the agent's environment: none of its secrets.
 func slotEnviron() []string {
 	env := []string{"LANG=C.UTF-8"}
-	for _, name := range []string{"PATH", "HOME", "TZ"} {
+	for _, name := range []string{"PATH", "HOME", "TZ", "DBUS_SYSTEM_BUS_ADDRESS"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlq-dev/mlq/agent"
+	"github.com/mlq-dev/mlq/agent/isolation"
 	"github.com/mlq-dev/mlq/agent/pyenv"
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
@@ -19,6 +20,9 @@ import (
 // agentFlags are the settings of an agent, wherever it runs.
 type agentFlags struct {
 	name, gpus, runAs        string
+	isolation                string
+	jobMemory                byteSize
+	jobProcesses             int64
 	pythons, preload, labels []string
 	devices                  []string
 	keepWork                 *time.Duration
@@ -32,11 +36,15 @@ func bindAgent(cmd *cobra.Command) *agentFlags {
 	f.StringArrayVar(&a.devices, "device", nil, "offer this device only, by index, UUID or PCI address; repeatable")
 	f.StringArrayVar(&a.pythons, "python", nil, "Python environment to offer, NAME=PATH or PATH; repeatable")
 	f.StringVar(&a.runAs, "run-as", "", `whom jobs run as: self, submitter or an account (default self)`)
+	f.StringVar(&a.isolation, "isolation", string(isolation.Auto), "control group of each job: auto, none, cgroup or systemd")
+	f.Var(&a.jobMemory, "job-memory", "memory that each job may have, as 64GiB (default no limit)")
+	f.Int64Var(&a.jobProcesses, "job-processes", 0, "processes and threads that each job may have (default no limit)")
 	f.StringSliceVar(&a.preload, "preload", nil, "modules that warm Pythons import ahead: numpy,torch")
 	f.StringArrayVar(&a.labels, "label", nil, "label of this host, KEY=VALUE; repeatable")
 	a.keepWork = durationFlag(f, "keep-work", agent.DefaultKeepWork, "how long a job's folder stays after its end")
 	for flag, name := range map[string]string{
 		"name": "MLQ_NAME", "device": "MLQ_DEVICE", "gpus": "MLQ_GPUS", "python": "MLQ_PYTHON", "run-as": "MLQ_RUN_AS",
+		"isolation": "MLQ_ISOLATION", "job-memory": "MLQ_JOB_MEMORY", "job-processes": "MLQ_JOB_PROCESSES",
 		"preload": "MLQ_PRELOAD", "label": "MLQ_LABEL", "keep-work": "MLQ_KEEP_WORK",
 	} {
 		variable(f, flag, name)
@@ -99,7 +107,8 @@ func (a *agentFlags) build(ctx context.Context, p hostParts, joined func(uint64)
 	}
 	made, err := agent.New(ctx, agent.Options{
 		Name: name, DataDir: a.folder(p.data), LockDir: locks, Provider: provider, Devices: a.devices, Pythons: pythons,
-		Scheduler: p.schedulerOf(name), API: agentAPI{p.server}, URL: p.server.base, TLSFingerprint: p.server.fingerprint, RunAs: a.runAs, KeepWork: *a.keepWork,
+		Scheduler: p.schedulerOf(name), API: agentAPI{p.server}, URL: p.server.base, TLSFingerprint: p.server.fingerprint, RunAs: a.runAs,
+		Isolation: isolation.Level(a.isolation), JobLimits: isolation.Limits{Memory: int64(a.jobMemory), Processes: a.jobProcesses}, KeepWork: *a.keepWork,
 		Labels: labels, Preload: a.preload, Version: version, Log: p.log, Joined: joined,
 	})
 	if err != nil {

@@ -21,6 +21,9 @@ func (b *byteSize) Set(text string) error {
 // String implements pflag.Value.
 func (b *byteSize) String() string {
 	const gib = 1 << 30
+	if *b == 0 { // not given
+		return ""
+	}
 	if n := int64(*b); n%gib == 0 {
 		return strconv.FormatInt(n/gib, 10) + "GiB"
 	}
