@@ -11,7 +11,7 @@ import (
 // packages that docs/inputs.md names.
 var packages = map[string]string{
 	"api": ".", "auth": "auth", "submission": "../internal/submission", "strictjson": "../internal/strictjson",
-	"redisstore": "../scheduler/store/redisstore", "agent": "../agent", "slot": "../agent/slot", "mlq": "../cmd/mlq",
+	"redisstore": "../scheduler/store/redisstore", "agent": "../agent", "slot": "../agent/slot", "isolation": "../agent/isolation", "mlq": "../cmd/mlq",
 	"removetree": "../internal/removetree", "backup": "../internal/backup", "secrets": "secrets",
 	"scheduler": "../scheduler", "gpu": "../gpu", "e2e": "../e2e",
 }

@@ -3,6 +3,7 @@ package isolation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -38,7 +39,7 @@ func (k *Keeper) Hold(ctx context.Context, s Spec, pid int, cards []Card) (*Grou
 func (k *Keeper) make(ctx context.Context, s Spec, pid int, nodes []Node) (*Group, error) {
 	switch s.Level {
 	case Cgroup:
-		return makeFolder(s, pid, append(ordinary[:len(ordinary):len(ordinary)], nodes...))
+		return makeFolder(s, pid, append(slices.Clip(ordinary), nodes...))
 	case Systemd:
 		m, err := k.manager()
 		if err != nil {

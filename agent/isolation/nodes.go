@@ -38,13 +38,13 @@ const AnyMinor = ^uint32(0)
 // DevicePolicy=closed (systemd.resource-control(5)), with the numbers of the
 // kernel's devices.txt.
 var ordinary = []Node{
-	{Major: 1, Minor: 3, Access: "rwm"},          // null
-	{Major: 1, Minor: 5, Access: "rwm"},          // zero
-	{Major: 1, Minor: 7, Access: "rwm"},          // full
-	{Major: 1, Minor: 8, Access: "rwm"},          // random
-	{Major: 1, Minor: 9, Access: "rwm"},          // urandom
-	{Major: 5, Minor: 0, Access: "rwm"},          // tty
-	{Major: 5, Minor: 2, Access: "rwm"},          // ptmx
+	{Major: 1, Minor: 3, Access: "rwm"},                      // null
+	{Major: 1, Minor: 5, Access: "rwm"},                      // zero
+	{Major: 1, Minor: 7, Access: "rwm"},                      // full
+	{Major: 1, Minor: 8, Access: "rwm"},                      // random
+	{Major: 1, Minor: 9, Access: "rwm"},                      // urandom
+	{Major: 5, Minor: 0, Access: "rwm"},                      // tty
+	{Major: 5, Minor: 2, Access: "rwm"},                      // ptmx
 	{Major: 136, Minor: AnyMinor, Name: "pts", Access: "rw"}, // pts/*
 }
 
