@@ -7,7 +7,8 @@ import "context"
 // ends with its context.
 type Provider interface {
 	// Devices lists the devices of this host, in a stable order. An error says
-	// that nothing can be told now, not that there are none.
+	// that nothing can be told now, not that there are none; beside it may be the
+	// list that was last told.
 	Devices(ctx context.Context) ([]Device, error)
 	// Links says how near the devices are to each other.
 	Links(ctx context.Context) ([]Link, error)
