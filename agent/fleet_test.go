@@ -10,7 +10,7 @@ import (
 
 func TestFleet(t *testing.T) {
 	now := time.Hour
-	f := newFleet([]gpu.Device{{UUID: "A"}, {UUID: "B"}}, func() time.Duration { return now })
+	f := newFleet([]gpu.Device{{UUID: "A", Kind: gpu.KindCPU}, {UUID: "B", Kind: gpu.KindCPU}}, func() time.Duration { return now })
 	state := func(uuid string) gpu.State {
 		for _, r := range f.report() {
 			if r.UUID == uuid {
@@ -72,7 +72,7 @@ func TestFleet(t *testing.T) {
 }
 
 func TestReportOfADeviceWithoutSlot(t *testing.T) {
-	f := newFleet([]gpu.Device{{UUID: "A"}}, func() time.Duration { return time.Hour })
+	f := newFleet([]gpu.Device{{UUID: "A", Kind: gpu.KindCPU}}, func() time.Duration { return time.Hour })
 	f.saw("A", gpu.Sample{UUID: "A", At: time.Hour})
 	if r := f.report()[0]; r.State != gpu.Unknown || !strings.Contains(r.Reason, "slot") {
 		t.Errorf("reported as %s: %s", r.State, r.Reason)

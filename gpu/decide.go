@@ -1,12 +1,18 @@
 package gpu
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // FreshFor is how long a sample counts; after that nothing is known.
 const FreshFor = 15 * time.Second
+
+// Apart is how far two looks have to lie apart to count as two: a program that
+// starts CUDA or ends is between states for some tenths of a second, and so is
+// what NVML says of it.
+const Apart = 300 * time.Millisecond
+
+// ClearWithin is how long a lease of ours may take to leave its device; what is
+// there later is an orphan.
+const ClearWithin = 30 * time.Second
 
 // KeepSamples is how many samples of a device Decide wants to see: enough for
 // three looks that are apart, with looks on demand between them.
@@ -59,88 +65,43 @@ type Verdict struct {
 }
 
 // rules are asked in this order; the first that has an answer decides.
-// Without data nothing else is believed; an admin's word comes before what is
-// seen on an idle device.
-var rules = []func(Device, Evidence, time.Duration) (Verdict, bool){
-	unknown, leased, clearing, drained, foreign,
+//
+//  1. sick: an error outlives the look that found it, and nothing that is seen
+//     or not seen later makes up for it. A lost GPU lists no processes.
+//  2. detached: then nobody looks, because an admin wants that.
+//  3. unknown: without fresh data nothing below can be believed, not even a lease.
+//  4. leased: what we hold is ours, whatever else is there (with a warning).
+//  5. clearing: the end of what we held comes before anybody else's word, and
+//     an orphan is to be seen even on a device that an admin closed.
+//  6. drained, prohibited: an admin's word comes before what is seen on an idle device.
+//  7. foreign: by process, which has a name, before memory, before utilisation,
+//     and before the lock, which only says that somebody wants it.
+//  8. settling: one clean look at a device that was not ours may be a moment's.
+var rules = []func(*scene) (Verdict, bool){
+	sick, detached, unknown, leased, clearing, drained, prohibited,
+	foreignProcess, foreignMemory, foreignWork, locked, settling,
+}
+
+// scene is what the rules see.
+type scene struct {
+	*Device
+	*Evidence
+	last Sample // the zero value if there is none
+	now  time.Duration
 }
 
 // Decide judges a device from what was seen and what we hold, at the time now
 // (CLOCK_BOOTTIME, as the samples). It is pure, and the only place that
 // decides whether a device may be leased.
 func Decide(d Device, e Evidence, now time.Duration) Verdict {
+	s := scene{Device: &d, Evidence: &e, now: now}
+	if n := len(e.Samples); n > 0 {
+		s.last = e.Samples[n-1]
+	}
 	for _, rule := range rules {
-		if v, ok := rule(d, e, now); ok {
+		if v, ok := rule(&s); ok {
 			return v
 		}
 	}
 	return Verdict{State: Free}
-}
-
-func unknown(_ Device, e Evidence, now time.Duration) (Verdict, bool) {
-	last, ok := latest(e.Samples)
-	switch {
-	case !ok:
-		return Verdict{Unknown, "not looked at yet"}, true
-	case last.Err != "":
-		return Verdict{Unknown, "the driver says: " + last.Err}, true
-	case now-last.At > FreshFor:
-		return Verdict{Unknown, fmt.Sprintf("last looked at %v ago", (now - last.At).Round(time.Second))}, true
-	}
-	return Verdict{}, false
-}
-
-func leased(_ Device, e Evidence, _ time.Duration) (Verdict, bool) {
-	if e.Lease == nil {
-		return Verdict{}, false
-	}
-	reason := fmt.Sprintf("runs job %d", e.Lease.Job)
-	if p, ok := stranger(e); ok {
-		reason += "; also used by " + describe(p)
-	}
-	return Verdict{Leased, reason}, true
-}
-
-func clearing(_ Device, e Evidence, _ time.Duration) (Verdict, bool) {
-	return Verdict{Clearing, "the last job's processes are not gone yet"}, e.Clearing
-}
-
-func drained(_ Device, e Evidence, _ time.Duration) (Verdict, bool) {
-	return Verdict{Drained, e.Drained}, e.Drained != ""
-}
-
-func foreign(_ Device, e Evidence, _ time.Duration) (Verdict, bool) {
-	if p, ok := stranger(e); ok {
-		return Verdict{Foreign, "used by " + describe(p)}, true
-	}
-	return Verdict{Foreign, "its lock file is held by " + orElse(e.LockedBy, "another process")}, e.Locked
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
-}
-
-// stranger is the first process of the latest sample that no lease of ours owns.
-func stranger(e Evidence) (Process, bool) {
-	last, _ := latest(e.Samples)
-	for _, p := range last.Processes {
-		if e.Lease == nil || !p.Ours {
-			return p, true
-		}
-	}
-	return Process{}, false
-}
-
-func describe(p Process) string {
-	return fmt.Sprintf("process %d (%s) of user %d with %d MiB", p.PID, p.Name, p.UID, p.Memory>>20)
-}
-
-func latest(samples []Sample) (Sample, bool) {
-	if len(samples) == 0 {
-		return Sample{}, false
-	}
-	return samples[len(samples)-1], true
 }
