@@ -78,6 +78,7 @@ func routes() []route {
 		{method: "DELETE", pattern: "/hosts/{host}", roles: admins, handle: (*Server).removeHost},
 		{method: "POST", pattern: "/join", roles: anyone, handle: (*Server).join},
 		{method: "POST", pattern: "/hosts/{host}/drain", roles: admins, handle: drain(true)},
+		{method: "POST", pattern: "/hosts/{host}/forget", roles: admins, handle: (*Server).forgetHost},
 		{method: "POST", pattern: "/hosts/{host}/undrain", roles: admins, handle: drain(false)},
 		{method: "GET", pattern: "/agents/{host}", roles: agents, handle: agentGet((*Server).agentState)},
 		{method: "POST", pattern: "/agents/{host}/join", roles: agents, handle: agentCall(maxInventory, (*Server).agentJoin)},

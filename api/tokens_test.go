@@ -124,6 +124,7 @@ func TestRoles(t *testing.T) {
 		{"DELETE", "/leases/1", false, false, false, false, true},
 		{"GET", "/hosts", true, true, false, false, true},
 		{"POST", "/hosts/h/drain", false, false, false, false, true},
+		{"POST", "/hosts/h/forget", false, false, false, false, true},
 		{"POST", "/gpus/u/undrain", false, false, false, false, true},
 		{"POST", "/agents/host/idle", false, true, false, false, true},
 		{"GET", "/agents/host", false, true, false, false, true},

@@ -193,7 +193,7 @@ func (s *Scheduler) checkHosts(ctx context.Context, r *CheckReport) error {
 			}
 		}
 		if now.Sub(h.Renewed) > hostMemory {
-			if err := s.forgetHost(ctx, h.Host); err != nil {
+			if err := s.forgetSilent(ctx, h.Host); err != nil {
 				return err
 			}
 		}
@@ -240,18 +240,4 @@ func (s *Scheduler) checkDevice(ctx context.Context, r *CheckReport, uuid string
 func holdsDevice(j *Job, fence uint64, uuid string) bool {
 	a, err := j.leaseOf(fence)
 	return err == nil && slices.Contains(a.Devices, uuid)
-}
-
-// forgetHost forgets a host that has nothing running. What an admin closed, and the epoch, stay.
-func (s *Scheduler) forgetHost(ctx context.Context, host string) error {
-	t := transition[struct{}]{name: "check", query: store.Query{Keys: []string{keyBeat(host), keyAgent(host)}}}
-	t.decide = func(f *facts) (p plan[struct{}], err error) {
-		p.guard(store.At(keyBeat(host), f.record(keyBeat(host)).Version), store.At(keyAgent(host), f.record(keyAgent(host)).Version))
-		p.guardElse(store.Empty(keyActive(host)), errInUse)
-		p.effect(store.Unindex(keyHosts, []byte(host)), store.Unindex(keyReal, []byte(host)),
-			store.Unindex(keyIdle, idleMember(host)), store.Delete(keyInventory(host)), store.Delete(keyBeat(host)))
-		return p, nil
-	}
-	_, err := run(ctx, s, t)
-	return ignore(err, errInUse)
 }

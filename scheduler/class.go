@@ -32,6 +32,8 @@ type Need struct {
 	Python  string // environment's name, version, or absolute path
 	Call    string // "3.11": the call's pickle needs this minor
 	WorkDir string
+
+	AskedMem int64 // bytes per device as the request has them, for words; not of the class
 }
 
 // Public is what of a need concerns others: the devices, and the host that they
@@ -48,7 +50,7 @@ func (n Need) Slots() int { return max(n.GPUs, 1) }
 func (r Request) Need(call string) Need {
 	n := Need{
 		GPUs: 1, MemGiB: cardSize(r.GPUMem), Type: strings.ToLower(r.GPUType), MinCC: r.MinCC,
-		Host: r.Host, Labels: r.Labels, Python: r.Python, Call: minor(call), WorkDir: r.WorkDir,
+		Host: r.Host, Labels: r.Labels, Python: r.Python, Call: minor(call), WorkDir: r.WorkDir, AskedMem: r.GPUMem,
 	}
 	if r.GPUs != nil {
 		n.GPUs = *r.GPUs

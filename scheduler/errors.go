@@ -23,6 +23,8 @@ var (
 	ErrForbidden      = errors.New("not allowed")               // not this user's to do
 	ErrKeyReused      = errors.New("idempotency key reused")    // same key, other content
 	ErrUnknownHost    = errors.New("no such host")
+	ErrHostAlive      = errors.New("the host is alive") // only one that is gone can be forgotten
+	ErrHostBusy       = errors.New("the host has jobs") // its leases have not ended
 	ErrUnknownDevice  = errors.New("no such device")
 	ErrNotSick        = errors.New("device is not sick")         // there is nothing to reset
 	ErrAgentTooLate   = errors.New("agent's lease time is over") // renew before claiming

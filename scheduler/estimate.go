@@ -138,7 +138,7 @@ func medianDuration(entries []store.Entry, user, name string) time.Duration {
 
 // offer is what a host can give now: a device is busy while a lease has it.
 func (sc *scene) offer(h *Host) Offer {
-	o := wholeOffer(h, sc.realGPU())
+	o := wholeOffer(h, sc.real)
 	if h.Drained || !h.LeaseUntil.After(sc.now) {
 		o.Devices = nil
 	}

@@ -68,6 +68,13 @@ func (f *fleet) knows(key string) bool {
 	return time.Since(f.taken) < fleetFresh && f.can[key]
 }
 
+// forget has the next submit look at the fleet.
+func (f *fleet) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.taken = time.Time{}
+}
+
 func (f *fleet) learn(key string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -77,37 +84,10 @@ func (f *fleet) learn(key string) {
 	f.can[key] = true
 }
 
-// cannotRun says why no host can ever run the job, by the closest; "": some
-// can, or none is known.
-func cannotRun(n Need, unix string, hosts []Host, now time.Time) string {
-	var closest *misfit
-	realGPU := false
-	for i := range hosts {
-		realGPU = realGPU || hasReal(hosts[i].Devices)
-	}
-	seen := 0
-	for i := range hosts {
-		if now.Sub(hosts[i].Renewed) > hostMemory {
-			continue
-		}
-		seen++
-		m := everFits(n, unix, &hosts[i], realGPU)
-		if m == nil {
-			return ""
-		}
-		if closest == nil || m.step > closest.step {
-			closest = m
-		}
-	}
-	if seen == 0 {
-		return ""
-	}
-	return closest.text
-}
-
-// everFits checks a host as if all its devices were free and healthy.
-func everFits(n Need, unix string, h *Host, realGPU bool) *misfit {
-	o := wholeOffer(h, realGPU)
+// everFits checks a host as if all its devices were free and healthy. realElsewhere
+// forbids stand-ins.
+func everFits(n Need, unix string, h *Host, realElsewhere bool) *misfit {
+	o := wholeOffer(h, realElsewhere)
 	if m := fitHost(n, unix, &o); m != nil {
 		return m
 	}
@@ -115,10 +95,10 @@ func everFits(n Need, unix string, h *Host, realGPU bool) *misfit {
 }
 
 // wholeOffer is what a host could offer if nothing ran on it.
-func wholeOffer(h *Host, realGPU bool) Offer {
+func wholeOffer(h *Host, realElsewhere bool) Offer {
 	o := Offer{
 		Host: h.Host, Labels: h.Labels, Environments: h.Environments, Accounts: h.Accounts,
-		RealElsewhere: realGPU && !hasReal(h.Devices),
+		RealElsewhere: realElsewhere, Links: h.Links,
 	}
 	for _, d := range h.Devices {
 		o.Devices = append(o.Devices, OfferedDevice{Device: d.Device, Free: true})
@@ -129,8 +109,15 @@ func wholeOffer(h *Host, realGPU bool) Offer {
 // Hosts lists all hosts with their inventories and what is drained, by name.
 func (s *Scheduler) Hosts(ctx context.Context) ([]Host, error) {
 	names, err := s.hostNames(ctx)
-	if err != nil || len(names) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	return s.hostsNamed(ctx, names)
+}
+
+func (s *Scheduler) hostsNamed(ctx context.Context, names []string) ([]Host, error) {
+	if len(names) == 0 {
+		return nil, nil
 	}
 	var q store.Query
 	for _, name := range names {

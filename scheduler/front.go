@@ -11,6 +11,7 @@ import (
 type front struct {
 	view  *View
 	epoch epochRecord
+	back  *backer // leaves jobs to the GPUs of others
 	lines []line
 	of    standings
 	told  map[string]bool // users who hold enough, of whom one entry is in the view
@@ -48,6 +49,9 @@ func (p *front) parse(class string, members [][]byte) (entries []Entry, of [][]b
 		e, err := parseEntry(class, m)
 		if err != nil {
 			continue // an entry of no job of ours is Check's to remove
+		}
+		if p.back.takes(e.Class, e.Unix) {
+			continue
 		}
 		if held && e.Since.Before(unstamp(p.epoch.Adopted)) {
 			p.view.OnHold++

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
@@ -111,7 +110,7 @@ func (s *Scheduler) takeName(ctx context.Context, inv Inventory, after *uint64) 
 		}
 		a := agentRecord{
 			Epoch: max(old.Epoch+1, uint64(f.Now.UnixMilli())), BootID: inv.BootID,
-			Joined: stamp(f.Now), Real: hasReal(inv.Devices),
+			Joined: stamp(f.Now),
 		}
 		p.guard(store.At(keyAgent(inv.Host), version))
 		p.effect(store.Put(keyAgent(inv.Host), encode(a)),
@@ -127,18 +126,13 @@ func (s *Scheduler) takeName(ctx context.Context, inv Inventory, after *uint64) 
 // Report replaces the host's inventory.
 func (s *Scheduler) Report(ctx context.Context, host string, epoch uint64, inv Inventory) error {
 	inv.Host = host
-	t := transition[struct{}]{name: "report", patient: true, query: store.Query{Keys: []string{keyAgent(host)}}}
+	t := transition[struct{}]{name: "report", patient: true, query: store.Query{Keys: []string{keyAgent(host), keyBeat(host)}}}
 	t.decide = func(f *facts) (p plan[struct{}], err error) {
 		if err := p.guardAgent(f, host, epoch); err != nil {
 			return p, err
 		}
-		var a agentRecord
-		if _, err := f.load(keyAgent(host), &a); err != nil {
+		if err := wasForgotten(f, host); err != nil {
 			return p, err
-		}
-		if real := hasReal(inv.Devices); a.Real != real {
-			a.Real = real
-			p.effect(store.Put(keyAgent(host), encode(a)))
 		}
 		p.putInventory(inv, f)
 		return p, nil
@@ -155,11 +149,6 @@ func (d *draft) putInventory(inv Inventory, f *facts) {
 	} else {
 		d.effect(store.Unindex(keyReal, []byte(inv.Host)))
 	}
-}
-
-// hasReal reports whether a host has a device that is no CPU slot.
-func hasReal(devices []DeviceReport) bool {
-	return slices.ContainsFunc(devices, func(d DeviceReport) bool { return d.Kind != gpu.KindCPU })
 }
 
 // reconcile takes over one lease, ends it, or leaves it to expire.

@@ -145,8 +145,7 @@ const keyClosing = "agent:closing"
 const keyIdle = "agent:idle"
 
 // keyReal is the index of hosts that have a device other than CPU slots
-// (member: name): in by Join, Report and the first renewal after a silence,
-// out by Report and, after a silence, by Reap.
+// (member: name): in by Join and Report, out by Report, Check and ForgetHost.
 const keyReal = "agent:real"
 
 // topicWake tells one host to look at the queue (value: "queue") or at its leases ("lease").

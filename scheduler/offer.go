@@ -14,8 +14,8 @@ type Offer struct {
 	Labels       map[string]string
 	Environments []Environment
 	Accounts     []string // unix accounts that jobs may run as; nil: any
-	// RealElsewhere: some other host has a real GPU, so that stand-ins of this
-	// one are not used. The View knows it; set it only to forbid stand-ins.
+	// RealElsewhere forbids stand-ins. It need not be set: a View has no jobs that
+	// are to be left to GPUs of other hosts.
 	RealElsewhere bool
 	// WorkDirOK reports whether jobs may enter this path on the host.
 	WorkDirOK func(path, unix string) bool
@@ -54,7 +54,7 @@ type View struct {
 	// Drained says who closed this host and why, "" if nobody; DrainedDevices likewise by UUID.
 	Drained        string
 	DrainedDevices map[string]string
-	RealElsewhere  bool          // some other host has a device that is no CPU slot
+	RealElsewhere  bool          // of a server that leaves it to Pick: stand-ins are not to be used
 	OnHold         int           // entries left out while the hold-off runs
 	GangWait       time.Duration // Timing.GangWait
 	Idle           int64         // hosts that have a free device and found nothing to do

@@ -173,11 +173,11 @@ func (s *Scheduler) reapOne(ctx context.Context, id JobID, host string, e eviden
 	return run(ctx, s, t)
 }
 
-// hideHost takes a silent host out of what others count on.
+// hideHost has a silent host not woken any more. Its GPUs are waited for all the same.
 func (s *Scheduler) hideHost(ctx context.Context, host string, e evidence) error {
 	t := transition[struct{}]{name: "reap", freeing: true, decide: func(*facts) (p plan[struct{}], err error) {
 		p.guardElse(store.At(e.key, e.version), errAlive)
-		p.effect(store.Unindex(keyIdle, idleMember(host)), store.Unindex(keyReal, []byte(host)))
+		p.effect(store.Unindex(keyIdle, idleMember(host)))
 		return p, nil
 	}}
 	_, err := run(ctx, s, t)

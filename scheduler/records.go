@@ -40,7 +40,6 @@ type agentRecord struct {
 	Epoch  uint64 `json:"e"`
 	BootID string `json:"b,omitempty"`
 	Joined int64  `json:"t"`
-	Real   bool   `json:"r,omitempty"` // the host has a device that is no CPU slot
 }
 
 // beatRecord is an agent's sign of life: every lease of this epoch is alive

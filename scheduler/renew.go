@@ -60,6 +60,9 @@ func decideRenew(f *facts, host string, epoch uint64, refs []LeaseRef, number ui
 	if err := p.guardAgent(f, host, epoch); err != nil {
 		return p, err
 	}
+	if err := wasForgotten(f, host); err != nil {
+		return p, err
+	}
 	var last beatRecord
 	if _, err := f.load(keyBeat(host), &last); err != nil {
 		return p, err
@@ -71,9 +74,6 @@ func decideRenew(f *facts, host string, epoch uint64, refs []LeaseRef, number ui
 	// undo a younger one, whose answer an agent already lives by.
 	p.guard(store.At(keyBeat(host), f.record(keyBeat(host)).Version))
 	p.effect(store.Put(keyBeat(host), encode(beatRecord{Epoch: epoch, At: stamp(f.Now), Number: max(number, last.Number)})))
-	if err := p.markReal(f, host, t); err != nil {
-		return p, err
-	}
 	p.value.Now = f.Now
 	for _, ref := range refs {
 		a, err := answerFor(f, ref, host, epoch)
@@ -113,22 +113,6 @@ func answerFor(f *facts, ref LeaseRef, host string, epoch uint64) (RenewAnswer, 
 		return gone, nil
 	}
 	return RenewAnswer{Ref: ref, Cancel: job.CancelRequested, Why: job.CancelBy, Then: job.CancelThen}, nil
-}
-
-// markReal lists a host with real GPUs again once it is back from a silence.
-func (d *draft) markReal(f *facts, host string, t Timing) error {
-	var beat beatRecord
-	var a agentRecord
-	if _, err := f.load(keyBeat(host), &beat); err != nil {
-		return err
-	}
-	if _, err := f.load(keyAgent(host), &a); err != nil {
-		return err
-	}
-	if a.Real && f.Now.Sub(unstamp(beat.At)) >= t.Expire {
-		d.effect(store.Index(keyReal, []byte(host)))
-	}
-	return nil
 }
 
 // disown ends a lease that its own agent does not know.

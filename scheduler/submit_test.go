@@ -167,12 +167,12 @@ func TestNeverRuns(t *testing.T) {
 		change func(*scheduler.Submission)
 		says   string
 	}{
-		{gpus(3), "2 of the 3"},
-		{func(s *scheduler.Submission) { s.Request.GPUMem = 90 << 30 }, "mem=94"},
+		{gpus(3), "no host has 3 devices that fit; the most are 2, on a"},
+		{func(s *scheduler.Submission) { s.Request.GPUMem = 90 << 30 }, "no host has a device with 90 GiB; the largest is a's NVIDIA H100 80GB HBM3 with 80 GiB"},
 		{func(s *scheduler.Submission) { s.PythonVersion = "3.12" }, "the call needs 3.12"},
 		{func(s *scheduler.Submission) { s.Request.Python = "torch25" }, "torch25"},
-		{func(s *scheduler.Submission) { s.Request.Host = "b" }, `not the host "b"`},
-		{func(s *scheduler.Submission) { s.Request.Labels = map[string]string{"rack": "1"} }, "rack=1"},
+		{func(s *scheduler.Submission) { s.Request.Host = "b" }, `there is no host "b"; hosts are a`},
+		{func(s *scheduler.Submission) { s.Request.Labels = map[string]string{"rack": "1"} }, "no host has the labels rack=1; a has none"},
 	} {
 		_, err := w.submitN("ana", 1, c.change)
 		w.wantErr(err, scheduler.ErrUnsatisfiable)

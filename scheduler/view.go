@@ -3,7 +3,6 @@ package scheduler
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -28,11 +27,10 @@ const (
 func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error) {
 	q := store.Query{
 		Keys: []string{keyEpoch, keyDrain(o.Host)},
-		Ranges: []store.Range{
+		Ranges: append([]store.Range{
 			{Index: keyClasses, Limit: maxListed},
-			{Index: keyReal, Limit: 2},
 			{Index: keyQueue(classShared), Limit: viewShared},
-		},
+		}, realRange(&o)...),
 		Counts: []store.Count{{Index: keyIdle, Cap: 1024}},
 	}
 	guess := s.sight.guess()
@@ -44,7 +42,7 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 	f := newFacts(q, a)
 	v := View{
 		Now: a.Now, Identity: a.Identity, Revision: a.Revision, Idle: a.Counts[0],
-		RealElsewhere: elsewhere(a.Ranges[1], o.Host), GangWait: s.opts.Timing.GangWait,
+		GangWait: s.opts.Timing.GangWait,
 	}
 	if err := v.setDrain(f, o.Host); err != nil || v.Drained != "" {
 		return v, err
@@ -53,8 +51,11 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 	if _, err := f.load(keyEpoch, &epoch); err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
 	}
-	o.RealElsewhere = o.RealElsewhere || v.RealElsewhere
-	classes := fittingClasses(a.Ranges[0], &o, seed)
+	back, err := s.backer(ctx, f.members(keyReal), a.Now)
+	if err != nil {
+		return View{}, fmt.Errorf("view: %w", err)
+	}
+	classes := fittingClasses(a.Ranges[0], &o, back, seed)
 	limit := v.perClass(len(classes), epoch)
 	queues := guess.queues(&a, limit)
 	if err := s.viewQueues(ctx, classes, limit, queues); err != nil {
@@ -64,8 +65,8 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 	if err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
 	}
-	p := front{view: &v, epoch: epoch, of: known, told: make(map[string]bool)}
-	p.line(classShared, a.Ranges[2], viewShared)
+	p := front{view: &v, epoch: epoch, back: back, of: known, told: make(map[string]bool)}
+	p.line(classShared, a.Ranges[1], viewShared)
 	for _, class := range classes {
 		p.line(class, queues[class], limit)
 	}
@@ -74,11 +75,6 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 	}
 	s.sight.note(classes, limit, p.entries(), queues)
 	return v, nil
-}
-
-// elsewhere reports whether a host other than this one is listed.
-func elsewhere(hosts [][]byte, self string) bool {
-	return slices.ContainsFunc(hosts, func(m []byte) bool { return string(m) != self })
 }
 
 func (v *View) setDrain(f *facts, host string) error {
@@ -90,11 +86,12 @@ func (v *View) setDrain(f *facts, host string) error {
 	return nil
 }
 
-// fittingClasses are those that the offer could run with all its devices free.
-func fittingClasses(members [][]byte, o *Offer, seed uint64) []string {
+// fittingClasses are those that the offer could run with all its devices free,
+// and that are not left to the GPUs of others.
+func fittingClasses(members [][]byte, o *Offer, back *backer, seed uint64) []string {
 	var out []string
 	for _, m := range members {
-		if n, err := ParseNeed(string(m)); err == nil && couldRun(n, o) {
+		if n, err := ParseNeed(string(m)); err == nil && couldRun(n, o) && !back.takes(string(m), "") {
 			out = append(out, string(m))
 		}
 	}

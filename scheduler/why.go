@@ -95,6 +95,7 @@ type scene struct {
 	limits    Limits // of the user
 	need      Need
 	all       []Host
+	real      bool // some host has the GPUs for it, so that no CPU slot stands in
 	leases    []Lease
 }
 
@@ -123,6 +124,7 @@ func (s *Scheduler) scene(ctx context.Context, job *Job) (scene, error) {
 	if sc.all, err = s.Hosts(ctx); err != nil {
 		return sc, err
 	}
+	sc.real = metByGPUs(sc.need, job.Unix, sc.all, sc.now)
 	sc.leases, err = s.Leases(ctx)
 	return sc, err
 }
@@ -164,7 +166,7 @@ func (sc *scene) hosts(w *Why, job *Job) {
 	var silent, drained, avoided, barred, busy []string
 	for i := range sc.all {
 		h := &sc.all[i]
-		if everFits(sc.need, job.Unix, h, sc.realGPU()) != nil {
+		if everFits(sc.need, job.Unix, h, sc.real) != nil {
 			continue
 		}
 		switch {
@@ -204,15 +206,6 @@ func (h *Host) drainedInWords() string {
 		return h.DrainedBy + "; what runs there may until " + d.At.Format(time.RFC3339)
 	}
 	return h.DrainedBy
-}
-
-func (sc *scene) realGPU() bool {
-	for i := range sc.all {
-		if hasReal(sc.all[i].Devices) {
-			return true
-		}
-	}
-	return false
 }
 
 // devices says how many of the devices that fit are taken.

@@ -19,7 +19,7 @@ func newHost(io streams) *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE:  unknownCommand,
 	}
-	cmd.AddCommand(newHostAdd(io), newHostRemove(io))
+	cmd.AddCommand(newHostAdd(io), newHostRemove(io), newHostForget(io))
 	return cmd
 }
 
