@@ -28,7 +28,7 @@ func (n Need) memoryWords() string {
 func memoryWords(bytes int64) string {
 	const gb = 1e9
 	if bytes%gb == 0 {
-		return fmt.Sprintf("%d GB", int64(bytes/gb))
+		return fmt.Sprintf("%d GB", bytes/gb)
 	}
 	if whole := math.Round(float64(bytes) / gib); bytes >= 20*gib || math.Abs(float64(bytes)/gib-whole) < 0.05 {
 		return fmt.Sprintf("%.0f GiB", whole)
