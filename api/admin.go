@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -45,6 +44,11 @@ type Host struct {
 	ClockAhead     int64             `json:"clock_ahead,omitempty"` // seconds before the server's
 	Devices        []Device          `json:"devices"`
 	DrainedDevices map[string]string `json:"drained_devices,omitempty"`
+	GPU            *Driver           `json:"gpu,omitempty"`
+	Detached       *Signed           `json:"detached,omitempty"` // all of it
+	Links          []AgentLink       `json:"links,omitempty"`
+	Ordered        uint64            `json:"ordered,omitempty"` // the number of the last order
+	Obeyed         uint64            `json:"obeyed,omitempty"`  // up to which the agent has obeyed
 }
 
 // Environment is a Python environment of a host.
@@ -58,33 +62,6 @@ type Environment struct {
 	Problem     string `json:"problem,omitempty"`
 }
 
-// Device is a device, and who has it. Everybody sees who, since when and until
-// when; names, arguments, logs and results are their owner's.
-type Device struct {
-	UUID   string    `json:"uuid"`
-	Host   string    `json:"host"`
-	Index  int       `json:"index"`
-	Kind   gpu.Kind  `json:"kind"`
-	Model  string    `json:"model"`
-	Memory int64     `json:"memory"` // bytes
-	MinCC  int       `json:"compute_capability,omitempty"`
-	State  gpu.State `json:"state"`
-	Reason string    `json:"reason,omitempty"`
-	// DrainedBy: who closed it or its host, and why.
-	DrainedBy     string    `json:"drained_by,omitempty"`
-	DrainDeadline *Deadline `json:"drain_deadline,omitempty"`
-
-	Since     time.Time       `json:"since,omitzero"`
-	Used      int64           `json:"used"` // bytes
-	User      string          `json:"user,omitempty"`
-	UserSince time.Time       `json:"user_since,omitzero"`
-	EndsBy    time.Time       `json:"ends_by,omitzero"`
-	Job       scheduler.JobID `json:"job,omitempty"` // of one's own
-
-	// Simulated: nothing is computed on it, and what is said of it was made up.
-	Simulated bool `json:"simulated,omitempty"`
-}
-
 // listHosts answers GET /hosts.
 func (s *Server) listHosts(c *call) error {
 	hosts, err := s.hosts(c)
@@ -92,19 +69,6 @@ func (s *Server) listHosts(c *call) error {
 		return err
 	}
 	return s.write(c, http.StatusOK, map[string][]Host{"hosts": hosts})
-}
-
-// listGPUs answers GET /gpus: the devices of all hosts.
-func (s *Server) listGPUs(c *call) error {
-	hosts, err := s.hosts(c)
-	if err != nil {
-		return err
-	}
-	devices := []Device{}
-	for _, h := range hosts {
-		devices = append(devices, h.Devices...)
-	}
-	return s.write(c, http.StatusOK, map[string][]Device{"gpus": devices})
 }
 
 func (s *Server) hosts(c *call) ([]Host, error) {
@@ -135,6 +99,8 @@ func (s *Server) wireHost(c *call, h *scheduler.Host, holders map[string]*schedu
 		LeaseUntil: h.LeaseUntil, Reported: h.Reported, Labels: h.Labels, Isolation: h.Isolation, RunAs: h.RunAs,
 		Environments: make([]Environment, len(h.Environments)), Devices: make([]Device, len(h.Devices)),
 		DrainedDevices: h.DrainedDevices, DrainDeadline: deadlineOf(h, ""), ClockAhead: int64(h.ClockAhead.Seconds()),
+		GPU: driverOf(h), Detached: signedOf(h.Ordered.Detached, ""), Links: some(h.Links, wireLink),
+		Ordered: h.Ordered.Number, Obeyed: h.Obeyed,
 	}
 	for i, e := range h.Environments {
 		w.Environments[i] = Environment(e)
@@ -149,27 +115,10 @@ func hostState(h *scheduler.Host) string {
 	switch {
 	case h.Drained:
 		return "drained"
-	case !h.LeaseUntil.IsZero() && time.Now().After(h.LeaseUntil):
+	case silent(h):
 		return "lost"
 	}
 	return "ok"
-}
-
-func (s *Server) wireDevice(c *call, h *scheduler.Host, d *scheduler.DeviceReport, lease *scheduler.Lease) Device {
-	w := Device{
-		UUID: d.UUID, Host: h.Host, Index: d.Index, Kind: d.Kind, Model: d.Model, Memory: d.Memory,
-		MinCC: d.ComputeCapability, State: d.State, Reason: s.reasonFor(c, d, lease), Since: d.Since, Used: d.Used,
-		Simulated: d.Simulated(),
-	}
-	w.drained(h)
-	if lease == nil {
-		return w
-	}
-	w.State, w.User, w.UserSince, w.EndsBy = gpu.Leased, s.nameFor(c, lease.User), lease.Since, lease.EndsBy
-	if c.sees(lease.User) {
-		w.Job = lease.Job
-	}
-	return w
 }
 
 // Waiting is a place in the queue as everybody sees it.

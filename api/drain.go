@@ -79,18 +79,26 @@ func drain(on bool) handler {
 // drainDevice answers POST /gpus/{uuid}/drain and /undrain.
 func drainDevice(on bool) handler {
 	return func(s *Server, c *call) error {
-		uuid := c.param("uuid")
-		hosts, err := s.scheduler.Hosts(c.ctx())
+		host, err := s.hostOf(c, c.param("uuid"))
 		if err != nil {
 			return err
 		}
-		for _, h := range hosts {
-			if slices.ContainsFunc(h.Devices, func(d scheduler.DeviceReport) bool { return d.UUID == uuid }) {
-				return s.drain(c, h.Host, uuid, on)
-			}
-		}
-		return scheduler.ErrUnknownDevice
+		return s.drain(c, host, c.param("uuid"), on)
 	}
+}
+
+// hostOf is the host that has a device.
+func (s *Server) hostOf(c *call, uuid string) (string, error) {
+	hosts, err := s.scheduler.Hosts(c.ctx())
+	if err != nil {
+		return "", err
+	}
+	for _, h := range hosts {
+		if slices.ContainsFunc(h.Devices, func(d scheduler.DeviceReport) bool { return d.UUID == uuid }) {
+			return h.Host, nil
+		}
+	}
+	return "", scheduler.ErrUnknownDevice
 }
 
 func (s *Server) drain(c *call, host, device string, on bool) error {

@@ -50,7 +50,7 @@ func collectDevices(ch chan<- prometheus.Metric, hosts []scheduler.Host, leases 
 // the store's leases, and whether its agent is heard at all.
 func deviceState(h *scheduler.Host, d *scheduler.DeviceReport, leased map[string]bool) gpu.State {
 	switch {
-	case time.Now().After(h.LeaseUntil):
+	case silent(h):
 		return gpu.Unknown
 	case leased[d.UUID]:
 		return gpu.Leased
