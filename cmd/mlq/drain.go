@@ -13,8 +13,8 @@ import (
 	"github.com/mlq-dev/mlq/api"
 )
 
-const drainLong = `Give a host or one device no new jobs. The device is named by its UUID, or as much
-of its beginning as is unique. What runs goes on; --undo opens it again.
+const drainLong = `Give a host or one device no new jobs. The device is named by its UUID, as much
+of its beginning as is unique, or HOST:INDEX. What runs goes on; --undo opens it again.
 
 With --deadline the users of what runs there are told at once, and what still runs
 then is stopped, with its grace, and waits again for another host (--then cancel: is

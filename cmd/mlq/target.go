@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/mlq-dev/mlq/api"
@@ -34,7 +35,7 @@ func (t target) is(d *api.Device) bool {
 }
 
 // findTargets says what a name means: a host with the agents NAME@… of its
-// devices, a device's UUID, or the beginning of just one.
+// devices, a device's UUID, the beginning of just one, or HOST:INDEX.
 func findTargets(hosts []api.Host, name string) ([]target, error) {
 	var named, started []target
 	for i := range hosts {
@@ -43,7 +44,7 @@ func findTargets(hosts []api.Host, name string) ([]target, error) {
 		}
 		for j := range hosts[i].Devices {
 			d := target{hosts[i].Host, hosts[i].Devices[j].UUID}
-			if d.device == name {
+			if d.device == name || hosts[i].Host+":"+strconv.Itoa(hosts[i].Devices[j].Index) == name {
 				return []target{d}, nil
 			}
 			if name != "" && strings.HasPrefix(d.device, name) {

@@ -10,7 +10,7 @@ import (
 // TestFindTargets: what a name means, and that nothing is guessed.
 func TestFindTargets(t *testing.T) {
 	hosts := []api.Host{
-		{Host: "gpu1", Devices: []api.Device{{UUID: "GPU-4f2c0"}, {UUID: "GPU-4f2c1"}, {UUID: "GPU-9"}}},
+		{Host: "gpu1", Devices: []api.Device{{UUID: "GPU-4f2c0"}, {UUID: "GPU-4f2c1", Index: 1}, {UUID: "GPU-9", Index: 10}}},
 		{Host: "gpu2@0", Devices: []api.Device{{UUID: "GPU-a"}}},
 		{Host: "gpu2@1", Devices: []api.Device{{UUID: "GPU-9a"}}},
 		{Host: "gpu20", Devices: []api.Device{{UUID: "GPU-b"}}},
@@ -18,11 +18,13 @@ func TestFindTargets(t *testing.T) {
 	for name, want := range map[string]string{
 		"gpu1": "/hosts/gpu1", "gpu2": "/hosts/gpu2@0 /hosts/gpu2@1", "gpu2@1": "/hosts/gpu2@1", "gpu20": "/hosts/gpu20",
 		"GPU-b": "/gpus/GPU-b", "GPU-4f2c1": "/gpus/GPU-4f2c1",
-		"GPU-9": "/gpus/GPU-9", // whole, though another begins so
-		"GPU-a": "/gpus/GPU-a",
-		"GPU-4": `"GPU-4" begins the UUIDs of 2 devices`,
-		"gpu":   `there is no host or device "gpu"`,
-		"":      `there is no host or device ""`,
+		"GPU-9":  "/gpus/GPU-9", // whole, though another begins so
+		"GPU-a":  "/gpus/GPU-a",
+		"gpu1:1": "/gpus/GPU-4f2c1", "gpu2@0:0": "/gpus/GPU-a",
+		"gpu1:2": `there is no host or device "gpu1:2"`,
+		"GPU-4":  `"GPU-4" begins the UUIDs of 2 devices`,
+		"gpu":    `there is no host or device "gpu"`,
+		"":       `there is no host or device ""`,
 	} {
 		targets, err := findTargets(hosts, name)
 		paths := make([]string, len(targets))
