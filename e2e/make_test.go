@@ -182,7 +182,7 @@ func TestMakeTestNeedsPackages(t *testing.T) {
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
-	const want = "make: the tests need redis-server curl gcc libc6-dev systemd chromium; run: sudo apt-get install redis-server curl gcc libc6-dev systemd chromium\n"
+	const want = "make: the tests need redis-server curl gcc libc6-dev systemd dbus-daemon chromium; run: sudo apt-get install redis-server curl gcc libc6-dev systemd dbus-daemon chromium\n"
 	if err := cmd.Run(); err == nil || said.String() != want {
 		t.Errorf("%v, said %q, want %q", err, said.String(), want)
 	}

@@ -2,7 +2,7 @@
 # Says in one line what this machine lacks and what mends it.
 #   need.sh go GO        Go 1.21 or newer, which fetches the toolchain of go.mod
 #   need.sh python PY    Python 3.9 or newer that can make virtual environments
-#   need.sh test         redis-server, curl, systemd-analyze, a C compiler, Chromium, for root a Python for all; root has them installed
+#   need.sh test         redis-server, curl, systemd-analyze, dbus-daemon, a C compiler, Chromium, for root a Python for all; root has them installed
 set -euo pipefail
 
 die() { echo "make: $*" >&2; exit 2; }
@@ -42,6 +42,7 @@ need_test() {
   # With the C library's headers: NVML's stand-in and the race detector are compiled.
   echo '#include <dlfcn.h>' | "${CC:-gcc}" -E - >/dev/null 2>&1 || packages+=(gcc libc6-dev)
   command -v systemd-analyze >/dev/null || packages+=(systemd)
+  command -v dbus-daemon >/dev/null || packages+=(dbus-daemon)
   # A browser for the tests of the page: with what it needs, more than 300 MB.
   [[ -n ${MLQ_CHROMIUM-} ]] || command -v chromium >/dev/null || packages+=(chromium)
   # Root tests jobs of other users, who need a Python that is in nobody's home.

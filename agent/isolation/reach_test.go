@@ -123,3 +123,32 @@ func TestPlacesInWords(t *testing.T) {
 		t.Errorf("a group where there are none: %+v", s)
 	}
 }
+
+// Only the folder of the very attempt is its group: what is killed there must be
+// nobody else's.
+func TestAdoptsNothingElse(t *testing.T) {
+	p := Place{Level: Cgroup, parent: "/c/mlq-a", tag: "a"}
+	s := p.Spec(41, 2)
+	for dir, ours := range map[string]bool{
+		"/c/mlq-a/" + s.Name:                true,
+		"/c/mlq.slice/" + s.Name + ".scope": true,
+		"/c/mlq-a":                          false,
+		"/c/mlq-a/mlq-job-41-3-a":           false,
+		"/c/mlq-a/mlq-job-4-2-a":            false,
+		"/c/mlq-a/" + s.Name + ".service":   false,
+		"/c/mlq-a/" + s.Name + "/..":        false,
+		"/c/system.slice/mlq-agent.service": false,
+		"/":                                 false,
+		"":                                  false,
+	} {
+		if g, err := Adopt(s, dir); (err == nil) != ours {
+			t.Errorf("%q: %+v, %v", dir, g, err)
+		}
+	}
+	if g, err := Adopt(nil, "/c/mlq-a/"+s.Name); err == nil {
+		t.Errorf("without a group in the grant: %+v", g)
+	}
+	if g, err := Adopt(&Spec{Name: "others"}, "/c/others"); err == nil {
+		t.Errorf("a name that no attempt has: %+v", g)
+	}
+}
