@@ -2,15 +2,13 @@ package gpu
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
+	"strconv"
 
 	"github.com/mlq-dev/mlq/internal/boottime"
 )
 
-// fixed is a provider of devices that are always there and that only we use:
-// CPU slots and simulated devices.
+// fixed is a provider of CPU slots: devices that are always there and that only we use.
 type fixed struct {
 	devices []Device
 }
@@ -21,32 +19,11 @@ func CPUSlots(n int, seed string, standIn bool) Provider {
 	devices := make([]Device, n)
 	for i := range devices {
 		devices[i] = Device{
-			UUID: derive("CPU", seed, i), Index: i, Kind: KindCPU,
+			UUID: DerivedUUID("CPU", seed, strconv.Itoa(i)), Index: i, Kind: KindCPU,
 			Model: "CPU slot", StandIn: standIn,
 		}
 	}
 	return &fixed{devices}
-}
-
-// Simulated offers n devices that look like the given model and compute nothing.
-func Simulated(n int, m SimModel, seed string) Provider {
-	devices := make([]Device, n)
-	for i := range devices {
-		devices[i] = Device{
-			UUID: derive("SIM", seed, i), Index: i, Kind: KindSim,
-			Model: m.Name + " (simulated)", Memory: m.Memory,
-			ComputeCapability: m.ComputeCapability, PCI: fmt.Sprintf("%04x:%02x:00.0", i>>8, i&0xff),
-		}
-	}
-	return &fixed{devices}
-}
-
-// derive makes the UUID of the device at index i: stable over restarts,
-// and different for every agent, because their seeds are.
-func derive(kind, seed string, i int) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%d", kind, seed, i))
-	h := hex.EncodeToString(sum[:16])
-	return fmt.Sprintf("%s-%s-%s-%s-%s-%s", kind, h[:8], h[8:12], h[12:16], h[16:20], h[20:])
 }
 
 // Devices lists them in the order of their index.

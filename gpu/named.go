@@ -13,7 +13,7 @@ func Find(devices []Device, name string) (Device, error) {
 	index, err := strconv.Atoi(name)
 	isIndex := err == nil
 	for _, d := range devices {
-		if d.UUID == name || isIndex && d.Index == index || d.PCI != "" && plainPCI(d.PCI) == plainPCI(name) {
+		if d.UUID == name || isIndex && d.Index == index || d.PCI != "" && PlainPCI(d.PCI) == PlainPCI(name) {
 			return d, nil
 		}
 	}
@@ -23,9 +23,9 @@ func Find(devices []Device, name string) (Device, error) {
 	return Device{}, fmt.Errorf("device %q: want an index, a UUID or a PCI address; here are %s", name, inWords(devices))
 }
 
-// plainPCI is an address in lower case without the zeros of its domain, which
+// PlainPCI is a PCI address in lower case without the zeros of its domain, which
 // tools write with four digits, with eight, or not at all.
-func plainPCI(address string) string {
+func PlainPCI(address string) string {
 	a := strings.ToLower(address)
 	if strings.Count(a, ":") == 1 {
 		a = "0:" + a

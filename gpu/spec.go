@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,27 +14,6 @@ const MaxFixed = 1024
 // maxAutoSlots bounds the CPU slots that auto offers: enough to see jobs run
 // side by side, too few to make a laptop unusable.
 const maxAutoSlots = 4
-
-// SimModel is what a simulated device pretends to be.
-type SimModel struct {
-	Name              string
-	Memory            int64 // bytes
-	ComputeCapability int   // major*10 + minor
-}
-
-// simModels are the models that sim:NxMODEL knows, by short name.
-var simModels = map[string]SimModel{
-	"T4":    {"Tesla T4", 15 << 30, 75},
-	"V100":  {"Tesla V100-SXM2-32GB", 32 << 30, 70},
-	"A10":   {"NVIDIA A10", 23 << 30, 86},
-	"A100":  {"NVIDIA A100-SXM4-80GB", 80 << 30, 80},
-	"L4":    {"NVIDIA L4", 23 << 30, 89},
-	"L40S":  {"NVIDIA L40S", 45 << 30, 89},
-	"H100":  {"NVIDIA H100 80GB HBM3", 80 << 30, 90},
-	"H200":  {"NVIDIA H200", 141 << 30, 90},
-	"4090":  {"NVIDIA GeForce RTX 4090", 24 << 30, 89},
-	"A6000": {"NVIDIA RTX A6000", 48 << 30, 86},
-}
 
 // SpecOptions go with a spec.
 type SpecOptions struct {
@@ -48,8 +26,8 @@ type SpecOptions struct {
 	driver string
 }
 
-// ParseSpec turns the value of --gpus into a provider: "auto", "cpu:N",
-// "sim:N" or "sim:NxMODEL". An error says what would be right.
+// ParseSpec turns the value of --gpus into a provider: "auto" or "cpu:N";
+// simulated devices ("sim:…") are those of gpu/sim. An error says what would be right.
 func ParseSpec(spec string, o SpecOptions) (Provider, error) {
 	kind, arg, _ := strings.Cut(spec, ":")
 	switch kind {
@@ -61,10 +39,8 @@ func ParseSpec(spec string, o SpecOptions) (Provider, error) {
 			return nil, err
 		}
 		return CPUSlots(n, o.Seed, true), nil
-	case "sim":
-		return simulated(spec, arg, o)
 	}
-	return nil, fmt.Errorf("devices %q: want auto, cpu:N, sim:N or sim:NxMODEL", spec)
+	return nil, fmt.Errorf("devices %q: want auto, cpu:N, sim:N, sim:NxMODEL or sim:FILE", spec)
 }
 
 // auto refuses a machine with an NVIDIA driver: offering CPU slots there would
@@ -83,35 +59,10 @@ func auto(arg string, o SpecOptions) (Provider, error) {
 	return CPUSlots(min(runtime.NumCPU(), maxAutoSlots), o.Seed, o.StandIn), nil
 }
 
-func simulated(spec, arg string, o SpecOptions) (Provider, error) {
-	number, name, named := strings.Cut(arg, "x")
-	n, err := count(spec, number)
-	if err != nil {
-		return nil, err
-	}
-	if !named {
-		name = "A100"
-	}
-	model, ok := simModels[strings.ToUpper(name)]
-	if !ok {
-		return nil, fmt.Errorf("devices %q: no model %q, known are %s", spec, name, strings.Join(modelNames(), ", "))
-	}
-	return Simulated(n, model, o.Seed), nil
-}
-
 func count(spec, s string) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 || n > MaxFixed {
 		return 0, fmt.Errorf("devices %q: want a number from 1 to %d, got %q", spec, MaxFixed, s)
 	}
 	return n, nil
-}
-
-func modelNames() []string {
-	names := make([]string, 0, len(simModels))
-	for name := range simModels {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }

@@ -19,8 +19,6 @@ func TestParseSpec(t *testing.T) {
 		standIn bool
 	}{
 		{"cpu:3", 3, KindCPU, "CPU slot", true},
-		{"sim:2", 2, KindSim, "NVIDIA A100-SXM4-80GB (simulated)", false},
-		{"sim:8xh100", 8, KindSim, "NVIDIA H100 80GB HBM3 (simulated)", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.spec, func(t *testing.T) {
@@ -46,9 +44,6 @@ func TestParseSpecRefuses(t *testing.T) {
 		"cpu:-1":                  "number from 1",
 		"cpu:2000":                "number from 1",
 		"cpu:two":                 "number from 1",
-		"sim:x":                   "number from 1",
-		"sim:2xQ9":                "A100",
-		"sim:2x":                  "known are",
 		"auto:2":                  "no argument",
 		"cpu:9999999999999999999": "number from 1",
 	} {
@@ -80,18 +75,16 @@ func TestAuto(t *testing.T) {
 func TestUUIDs(t *testing.T) {
 	seen := map[string]bool{}
 	for _, seed := range []string{testSeed, "ff" + testSeed[2:]} {
-		for _, spec := range []string{"cpu:4", "sim:4"} {
-			for i, d := range devicesOf(t, spec, SpecOptions{Seed: seed}) {
-				if seen[d.UUID] {
-					t.Errorf("%s is given twice", d.UUID)
-				}
-				seen[d.UUID] = true
-				if again := devicesOf(t, spec, SpecOptions{Seed: seed})[i]; again != d {
-					t.Errorf("%s became %s", d.UUID, again.UUID)
-				}
-				if len(d.UUID) != len("CPU-")+36 {
-					t.Errorf("%q has not the form of a UUID", d.UUID)
-				}
+		for i, d := range devicesOf(t, "cpu:4", SpecOptions{Seed: seed}) {
+			if seen[d.UUID] {
+				t.Errorf("%s is given twice", d.UUID)
+			}
+			seen[d.UUID] = true
+			if again := devicesOf(t, "cpu:4", SpecOptions{Seed: seed})[i]; again != d {
+				t.Errorf("%s became %s", d.UUID, again.UUID)
+			}
+			if len(d.UUID) != len("CPU-")+36 {
+				t.Errorf("%q has not the form of a UUID", d.UUID)
 			}
 		}
 	}

@@ -126,6 +126,17 @@ func TestRealDevicesAreVisibleByUUID(t *testing.T) {
 	}
 }
 
+// TestSimulatedDevicesAreNotVisible: CUDA has no card of that name, and must not take another one.
+func TestSimulatedDevicesAreNotVisible(t *testing.T) {
+	b := newBench(t)
+	ended := b.run(source(t, "import os\ndef f(msg): return os.environ['CUDA_VISIBLE_DEVICES']", 1), func(g *slot.Grant) {
+		g.Devices = []slot.Device{{UUID: "SIM-1", Kind: gpu.KindSim}}
+	})
+	if got := view(t, ended); got != "" {
+		t.Errorf("CUDA_VISIBLE_DEVICES=%s", got)
+	}
+}
+
 func TestCommand(t *testing.T) {
 	b := newBench(t)
 	g := b.grant()

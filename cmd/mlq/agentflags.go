@@ -14,6 +14,7 @@ import (
 	"github.com/mlq-dev/mlq/agent/isolation"
 	"github.com/mlq-dev/mlq/agent/pyenv"
 	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/gpu/sim"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -32,7 +33,7 @@ func bindAgent(cmd *cobra.Command) *agentFlags {
 	var a agentFlags
 	f := cmd.Flags()
 	f.StringVar(&a.name, "name", "", "name of this host (default: the machine's)")
-	f.StringVar(&a.gpus, "gpus", "auto", "devices to offer: auto, cpu:N, sim:N or sim:NxMODEL")
+	f.StringVar(&a.gpus, "gpus", "auto", "devices to offer: auto, cpu:N, sim:N, sim:NxMODEL or sim:FILE")
 	f.StringArrayVar(&a.devices, "device", nil, "offer this device only, by index, UUID or PCI address; repeatable")
 	f.StringArrayVar(&a.pythons, "python", nil, "Python environment to offer, NAME=PATH or PATH; repeatable")
 	f.StringVar(&a.runAs, "run-as", "", `whom jobs run as: self, submitter or an account (default self)`)
@@ -125,11 +126,19 @@ func (a *agentFlags) provider(p hostParts) (gpu.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	provider, err := gpu.ParseSpec(a.gpus, gpu.SpecOptions{Seed: seed, StandIn: p.standIn})
+	provider, err := openDevices(a.gpus, seed, p)
 	if err != nil {
 		return nil, misconfigured("--gpus: %w", err)
 	}
 	return provider, nil
+}
+
+// openDevices gives the provider of a value of --gpus.
+func openDevices(spec, seed string, p hostParts) (gpu.Provider, error) {
+	if simulated, ok := strings.CutPrefix(spec, "sim:"); ok {
+		return sim.Open(simulated, sim.Options{Seed: seed, Log: p.log})
+	}
+	return gpu.ParseSpec(spec, gpu.SpecOptions{Seed: seed, StandIn: p.standIn})
 }
 
 func readLabels(pairs []string) (map[string]string, error) {
