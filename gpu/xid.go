@@ -21,25 +21,35 @@ type xid struct {
 }
 
 // xids are the numbers that we know. Every other one makes a device sick.
+//
+// Source: NVIDIA's Xid catalogue for Ampere and newer
+// (docs.nvidia.com/deploy/xid-errors/analyzing-xid-catalog.html, as of 29 October
+// 2025), column "Resolution Bucket (Immediate Action)", which stands behind each
+// line. Where we are stricter or milder than the catalogue, docs/gpus.md says why.
 var xids = map[int]xid{
-	13:  {"an exception in the program", BlameJob, CureNone, false},
-	31:  {"the program used memory that it does not have", BlameJob, CureNone, false},
-	43:  {"the program's work was stopped", BlameJob, CureNone, false},
-	45:  {"the program's work was removed", BlameJob, CureNone, false},
-	68:  {"an exception in the video decoder", BlameJob, CureNone, false},
-	94:  {"a memory error hurt one program only", BlameJob, CureNone, true},
-	63:  {"a row of memory is to be replaced", BlameNobody, CureNone, true},
-	92:  {"many memory errors were corrected", BlameNobody, CureNone, true},
-	48:  {"a memory error that could not be corrected", BlameDevice, CureReset, false},
-	64:  {"a row of memory could not be replaced", BlameDevice, CureReset, false},
-	74:  {"an NVLink failed", BlameDevice, CureReset, false},
-	79:  {"the GPU fell off the bus", BlameDevice, CureBoot, false},
-	95:  {"a memory error hurt everything on it", BlameDevice, CureReset, false},
-	109: {"it did not switch to other work in time", BlameDevice, CureReset, false},
-	119: {"its firmware did not answer in time", BlameDevice, CureReset, false},
-	120: {"its firmware failed", BlameDevice, CureReset, false},
-	140: {"memory errors that could not be corrected", BlameDevice, CureReset, false},
-	143: {"it could not be started", BlameDevice, CureReset, false},
+	13: {"an exception in the program", BlameJob, CureNone, false},                   // RESTART_APP
+	31: {"the program used memory that it does not have", BlameJob, CureNone, false}, // RESTART_APP
+	43: {"the program's work was stopped", BlameJob, CureNone, false},                // IGNORE
+	45: {"the program's work was removed", BlameJob, CureNone, false},                // WORKFLOW_XID_45: follow the other Xid
+	68: {"an exception in the video decoder", BlameJob, CureNone, false},             // RESTART_APP
+	94: {"a memory error hurt one program only", BlameJob, CureNone, true},           // RESTART_APP
+
+	63: {"a row of memory is to be replaced", BlameNobody, CureNone, true}, // IGNORE
+	92: {"many memory errors were corrected", BlameNobody, CureNone, true}, // IGNORE
+	// The driver asks for something else than before, or for nothing any more:
+	// informational, the next look tells what.
+	154: {"what the driver asks for has changed", BlameNobody, CureNone, false},
+
+	48:  {"a memory error that could not be corrected", BlameDevice, CureReset, false}, // WORKFLOW_XID_48: reset
+	64:  {"a row of memory could not be replaced", BlameDevice, CureReset, false},      // RESET_GPU
+	74:  {"an NVLink failed", BlameDevice, CureReset, false},                           // WORKFLOW_NVLINK_ERR
+	79:  {"the GPU fell off the bus", BlameDevice, CureBoot, false},                    // RESTART_BM: of the machine
+	95:  {"a memory error hurt everything on it", BlameDevice, CureReset, false},       // RESET_GPU
+	109: {"it did not switch to other work in time", BlameDevice, CureReset, false},    // RESET_GPU
+	119: {"its firmware did not answer in time", BlameDevice, CureReset, false},        // RESET_GPU
+	120: {"its firmware failed", BlameDevice, CureReset, false},                        // RESET_GPU
+	140: {"memory errors that could not be corrected", BlameDevice, CureReset, false},  // RESET_GPU
+	143: {"it could not be started", BlameDevice, CureReset, false},                    // RESET_GPU
 }
 
 // XidWords names an Xid for people, as "Xid 79 (the GPU fell off the bus)".
