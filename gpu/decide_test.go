@@ -119,6 +119,7 @@ func TestDecideLeased(t *testing.T) {
 		{"leased", card, Evidence{Samples: once(by(own)), Lease: lease}, Leased, "runs job 53"},
 		{"leased: foreign beside it", card, Evidence{Samples: once(by(own, ana)), Lease: lease}, Leased, "runs job 53; also used by process 4242 (python) of ana"},
 		{"leased: tolerated beside it", card, Evidence{Samples: once(by(own, ana)), Lease: lease, Tolerate: 512 << 20}, Leased, "runs job 53"},
+		{"leased: before clearing", card, Evidence{Samples: once(by(own)), Lease: lease, Clearing: true, Ended: ago(time.Minute)}, Leased, "runs job 53"},
 		{"leased: locked by our slot", card, Evidence{Samples: once(by(own)), Lease: lease, Locked: true}, Leased, "runs job 53"},
 	})
 	if v := Decide(card, Evidence{Samples: once(by(own, xorg)), Lease: lease}, at); v.Reason != "runs job 53" {
@@ -187,6 +188,9 @@ func TestDecideTolerates(t *testing.T) {
 		{"tolerate: memory above the limit", card, Evidence{Samples: twice(Sample{Used: 428*mib + 1, Processes: []Process{small}}), Tolerate: 300 * mib}, Foreign, "428 MiB in use"},
 		{"tolerate: memory is not told, little in use", card, Evidence{Samples: twice(Sample{Used: 300 * mib, Processes: []Process{untold}}), Tolerate: 300 * mib}, Free, ""},
 		{"tolerate: memory is not told, more in use", card, Evidence{Samples: twice(Sample{Used: 300*mib + 1, Processes: []Process{untold}}), Tolerate: 300 * mib}, Foreign, "process 4"},
+		{"tolerate: memory is told of one of two", card, Evidence{Samples: twice(Sample{Used: 300 * mib, Processes: []Process{small, untold}}), Tolerate: 300 * mib}, Free, ""},
+		{"tolerate: beside a reserve, at the limit", card, Evidence{Samples: twice(Sample{WithReserve: true, Used: 556 * mib, Processes: []Process{small}}), Tolerate: 300 * mib}, Free, ""},
+		{"tolerate: beside a reserve, above the limit", card, Evidence{Samples: twice(Sample{WithReserve: true, Used: 556*mib + 1, Processes: []Process{small}}), Tolerate: 300 * mib}, Foreign, "556 MiB in use"},
 		{"tolerate: nothing unless said", card, Evidence{Samples: twice(by(Process{PID: 5}))}, Foreign, "process 5"},
 		{"tolerate: a small one after our job", card, Evidence{Samples: once(by(small)), Ended: ago(2 * time.Second), Tolerate: 300 * mib}, Free, ""},
 		{"tolerate: our memory behind a small one", card, Evidence{Samples: once(Sample{Used: 9 << 30, Processes: []Process{small}}), Ended: ago(2 * time.Second), Tolerate: 300 * mib}, Clearing, "not free yet"},

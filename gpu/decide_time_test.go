@@ -35,13 +35,15 @@ func TestDecideWork(t *testing.T) {
 		{"work: of one who draws", card, Evidence{Samples: busy(90, by(xorg))}, Free, ""},
 		{"work: of one who is tolerated", card, Evidence{Samples: busy(90, by(ana)), Tolerate: 1 << 30}, Free, ""},
 		{"work: where the list is wrong", card, Evidence{Samples: busy(90, Sample{Unlisted: true})}, Free, ""},
-		{"work: our job's", card, Evidence{Samples: append(busy(90, Sample{Leased: true})[1:], busy(90, Sample{})[2:]...)}, Free, ""},
+		{"work: our job's", card, Evidence{Samples: append(busy(90, Sample{Leased: true})[:2], busy(90, Sample{})[2:]...)}, Free, ""},
 		{"work: before our job's end", card, Evidence{Samples: busy(90, Sample{}), Ended: ago(2 * time.Second)}, Free, ""},
 		{"work: not told", card, Evidence{Samples: twice(Sample{})}, Free, ""},
 	})
 }
 
 func TestDecideClearing(t *testing.T) {
+	screens := xorg
+	screens.Started = 5
 	undead := own
 	undead.Memory = 1 << 30
 	check(t, []decided{
@@ -58,6 +60,7 @@ func TestDecideClearing(t *testing.T) {
 		{"clearing: memory for 30 s", card, Evidence{Samples: once(Sample{Used: 3 << 30}), Ended: ago(ClearWithin)}, Clearing, ""},
 		{"clearing: orphaned memory", card, Evidence{Samples: once(Sample{Used: 3 << 30}), Ended: ago(ClearWithin + 1)}, Foreign, "orphan: 3072 MiB in use by a process that is not listed, more than 30s"},
 		{"clearing: what is listed of the dead", card, Evidence{Samples: once(by(ghost)), Ended: ago(2 * time.Second)}, Clearing, ""},
+		{"clearing: what is listed of the dead, beside one who draws", card, Evidence{Samples: once(by(ghost, screens)), Ended: ago(2 * time.Second)}, Clearing, ""},
 		{"clearing: what is listed of the dead too long", card, Evidence{Samples: once(by(ghost)), Ended: ago(time.Minute)}, Foreign, "orphan: process 99 of a user who cannot be seen from here with 300 MiB"},
 		{"clearing: ours after the end", card, Evidence{Samples: once(by(own)), Ended: ago(2 * time.Second)}, Clearing, ""},
 		{"clearing: somebody who lives is foreign", card, Evidence{Samples: once(by(ana)), Ended: ago(2 * time.Second)}, Foreign, "used by process 4242"},
@@ -78,6 +81,7 @@ func TestDecideSettling(t *testing.T) {
 		{"settling: two looks at one moment", card, Evidence{Samples: looks(Apart-1, clean, clean)}, Unknown, "only once"},
 		{"settling: the first is stale", card, Evidence{Samples: looks(FreshFor-time.Second+1, clean, clean)}, Unknown, "only once"},
 		{"settling: foreign, then clean once", card, Evidence{Samples: looks(2*time.Second, by(ana), clean)}, Foreign, "until a moment ago used by process 4242"},
+		{"settling: foreign without memory, then clean once", card, Evidence{Samples: looks(2*time.Second, by(Process{PID: 8}), clean)}, Foreign, "until a moment ago used by process 8"},
 		{"settling: foreign, then clean twice", card, Evidence{Samples: append([]Sample{{At: ago(5 * time.Second), Processes: []Process{ana}}}, twice(clean)...)}, Free, ""},
 		{"settling: clean, foreign, clean", card, Evidence{Samples: append([]Sample{{At: ago(9 * time.Second)}}, looks(2*time.Second, by(ana), clean)...)}, Foreign, "until a moment ago"},
 		{"settling: memory, then clean once", card, Evidence{Samples: looks(2*time.Second, Sample{Used: 1 << 30}, clean)}, Unknown, "only once"},

@@ -199,7 +199,25 @@ func TestHealthWarns(t *testing.T) {
 	}
 }
 
+// TestHealthStartsAnew: what was counted in a row is not in a row with what comes
+// after a start, and no time of another boot is compared with one of this.
+func TestHealthStartsAnew(t *testing.T) {
+	other := Sample{Fault: FaultOther, Err: "x"}
+	if h := (Health{}).Look(other, testClock).Start(testClock).Look(other, testClock); h.Sick != "" {
+		t.Errorf("two errors with a start between them: %+v", h)
+	}
+	h := Health{Sick: "x", Cure: CureClean, Since: testClock.Wall, Well: 2 * time.Hour}
+	if h = h.Look(well(time.Minute), testClock); h.Well != time.Minute {
+		t.Errorf("well since a time to come: %+v", h)
+	}
+	if h = h.Look(well(11*time.Minute), testClock); h.Sick != "" {
+		t.Errorf("ten minutes later: %+v", h)
+	}
+}
+
 func TestHealthSurvivesARestart(t *testing.T) {
+	testClock := testClock
+	testClock.Wall = time.Now() // local, and with a monotonic clock that JSON does not keep
 	uncorrected := int64(3)
 	h := Health{}.Look(Sample{At: time.Hour, Uncorrected: &uncorrected, RemapPending: true}, testClock)
 	h, _ = h.Event(Event{Xid: 48, GI: -1, CI: -1}, testClock)
