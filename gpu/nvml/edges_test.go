@@ -1,0 +1,361 @@
+//go:build linux && cgo
+
+package nvml
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/gpu/nvml/standin"
+)
+
+func TestTheDriverDoesNotOpen(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 1).Use()
+	for code, want := range map[int]string{9: "modprobe", 18: "different versions", 999: "unknown error", 4: "/dev/nvidia", 11: "error 11"} {
+		s.Set("init", fmt.Sprint(code))
+		_, err := Open()
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("Init %d: %v", code, err)
+		}
+	}
+	s.Unset("init")
+	well(t, opened(t), standin.UUID(0))
+}
+
+func TestThereIsNoLibrary(t *testing.T) {
+	if standin.RunInChildAt(t, t.TempDir) {
+		return
+	}
+	if _, err := Open(); err == nil || !strings.Contains(err.Error(), "install the driver") {
+		t.Error(err)
+	}
+}
+
+func TestTheLibraryIsBroken(t *testing.T) {
+	broken := func() string {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, file), []byte("half of a library"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	if standin.RunInChildAt(t, broken) {
+		return
+	}
+	if _, err := Open(); err == nil || !strings.Contains(err.Error(), file) {
+		t.Error(err)
+	}
+}
+
+func TestTheLibraryLacksWhatIsNeeded(t *testing.T) {
+	for _, some := range needed {
+		t.Run(some[0], func(t *testing.T) {
+			if standin.RunInChild(t, some...) {
+				return
+			}
+			standin.New(t, 1).Use()
+			if _, err := Open(); err == nil || !strings.Contains(err.Error(), some[0]) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// everything asks a provider everything, once.
+func everything(t *testing.T, s *standin.State) {
+	t.Helper()
+	s.Cut(0, half(0, "MIG-"+standin.UUID(0)+"/1/0", 1))
+	s.Set("1.link.0", "2")
+	s.Set("2.link.0", "switch")
+	s.Set("topo.1.2", "10")
+	p := opened(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	events := p.Watch(ctx)
+	for _, d := range list(t, p) {
+		well(t, p, d.UUID)
+	}
+	if _, err := p.Links(t.Context()); err != nil {
+		t.Error(err)
+	}
+	well(t, p, standin.UUID(2))
+	p.Info()
+	// Two rounds of the watch.
+	eventually(t, "the devices are looked at", func() bool { return s.Calls("nvmlDeviceGetUUID", 2) > 3 })
+	cancel()
+	for range events { // until it is closed
+	}
+}
+
+// go-nvml ends the process when it calls a function that the library lacks.
+func TestAFunctionIsMissing(t *testing.T) {
+	for _, name := range optional {
+		t.Run(name, func(t *testing.T) {
+			if standin.RunInChild(t, name) {
+				return
+			}
+			everything(t, standin.New(t, 3).Use())
+		})
+	}
+}
+
+// Each function without its older and newer forms.
+func TestAFunctionIsMissingInAllForms(t *testing.T) {
+	for _, names := range [][]string{pciInfo, remotePCI, eventWait, compute, graphics, mps, {"nvmlSystemGetCudaDriverVersion", "nvmlSystemGetCudaDriverVersion_v2"}} {
+		t.Run(names[0], func(t *testing.T) {
+			if standin.RunInChild(t, names...) {
+				return
+			}
+			everything(t, standin.New(t, 3).Use())
+		})
+	}
+}
+
+func TestALibraryWithNothingButTheNeeded(t *testing.T) {
+	if standin.RunInChild(t, optional...) {
+		return
+	}
+	standin.New(t, 1).Use()
+	p := opened(t)
+	if d := list(t, p); len(d) != 1 || d[0].UUID != standin.UUID(0) {
+		t.Errorf("devices: %+v", d)
+	}
+	// Neither memory nor processes are told: nothing says that it is free.
+	ill(t, p, standin.UUID(0), gpu.FaultOther)
+	events := p.Watch(t.Context())
+	eventually(t, "it is told that Xids are not", func() bool { return len(p.Info().Warnings) == 1 })
+	select {
+	case e := <-events:
+		t.Errorf("event %+v", e)
+	default:
+	}
+}
+
+func TestAnOldDriver(t *testing.T) {
+	if standin.RunInChild(t, standin.OldDriver...) {
+		return
+	}
+	s := standin.New(t, 1).Use()
+	s.Set("driver", "418.226.00")
+	s.Unset("0.field.230", "0.remap", "0.mig")
+	pid := sleeper(t)
+	s.AddProcess(0, standin.Process{PID: pid, MiB: 300})
+	p := opened(t)
+	if d := list(t, p); len(d) != 1 || d[0].Memory != 81559<<20 || d[0].PCI != standin.Bus(0) {
+		t.Errorf("devices: %+v", d)
+	}
+	got := well(t, p, standin.UUID(0))
+	if !got.WithReserve || got.Used != (300+551)<<20 || len(got.Processes) != 1 || got.Processes[0].PID != pid || got.RecoveryKnown {
+		t.Errorf("sample: %+v", got)
+	}
+}
+
+func TestADriverWhoseListsAreWrong(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 1).Use()
+	s.Set("driver", "535.54.03")
+	s.AddProcess(0, standin.Process{PID: 2000001, MiB: 300})
+	p := opened(t)
+	got := well(t, p, standin.UUID(0))
+	if !got.Unlisted || len(got.Processes) != 0 || got.Used != 300<<20 {
+		t.Errorf("sample: %+v", got)
+	}
+	for _, name := range slices.Concat(compute, graphics, mps) {
+		if n := s.Calls(name, 0); n != 0 {
+			t.Errorf("%s was called %d times, with records of another size", name, n)
+		}
+	}
+	if w := p.Info().Warnings; len(w) != 1 || !strings.Contains(w[0], "535.54.03") {
+		t.Errorf("warnings: %q", w)
+	}
+}
+
+func TestAListThatIsRefused(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 1).Use()
+	p := opened(t)
+	s.Set("ret.nvmlDeviceGetGraphicsRunningProcesses_v3", "3")
+	if got := well(t, p, standin.UUID(0)); got.Unlisted {
+		t.Error("without a list of those that draw it is unlisted")
+	}
+	s.Set("ret.nvmlDeviceGetComputeRunningProcesses_v3", "4")
+	if got := well(t, p, standin.UUID(0)); !got.Unlisted {
+		t.Error("without a list of those that compute it is not unlisted")
+	}
+}
+
+// soon is a context that ends soon.
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestOneDeviceHangs(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 2).Use()
+	p := opened(t)
+	events := watch(t, p, s, 2)
+	before := list(t, p)
+	s.Set("0.hang.nvmlDeviceGetMemoryInfo_v2", "1")
+	for range 3 { // the second one finds the first still waiting
+		if got, err := p.Sample(soon(t), standin.UUID(0)); err != nil || got.Fault != gpu.FaultTimeout {
+			t.Fatalf("sample %+v, %v", got, err)
+		}
+	}
+	if n := s.Calls("nvmlDeviceGetMemoryInfo_v2", 0); n != 2 { // one was for the list of devices
+		t.Errorf("it was called %d times, each of which holds a thread", n)
+	}
+	well(t, p, standin.UUID(1))
+	if after := list(t, p); !slices.Equal(before, after) {
+		t.Errorf("the devices are others: %+v", after)
+	}
+	s.Xid(1, 13)
+	next(t, events, xid)
+	s.Unset("0.hang.nvmlDeviceGetMemoryInfo_v2")
+	eventually(t, "it answers again", func() bool {
+		got, err := p.Sample(soon(t), standin.UUID(0))
+		return err == nil && got.Fault == gpu.FaultNone
+	})
+}
+
+// A GPU that hangs from the start is no device yet, and keeps nobody waiting.
+func TestOneDeviceHangsFromTheStart(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 2).Use()
+	s.Set("0.hang.all", "1")
+	p := opened(t)
+	if got := uuids(list(t, p)); !slices.Equal(got, []string{standin.UUID(1)}) {
+		t.Errorf("devices %q", got)
+	}
+	well(t, p, standin.UUID(1))
+	if w := p.Info().Warnings; len(w) != 1 {
+		t.Errorf("warnings: %q", w)
+	}
+	s.Unset("0.hang.all")
+	eventually(t, "it is there", func() bool { return len(list(t, p)) == 2 })
+}
+
+func TestTheWholeDriverHangs(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 1).Use()
+	p := opened(t)
+	s.Set("hang.all", "1")
+	if _, err := p.Devices(soon(t)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error("devices:", err)
+	}
+	if got, err := p.Sample(soon(t), standin.UUID(0)); err != nil || got.Fault != gpu.FaultDown {
+		t.Errorf("sample %+v, %v", got, err)
+	}
+	p.times.letGo = 50 * time.Millisecond
+	if err := p.Detach(); err == nil {
+		t.Error("the driver was let go while a call is in it")
+	}
+	if got, err := p.Sample(t.Context(), standin.UUID(0)); err != nil || got.Fault != gpu.FaultDown {
+		t.Errorf("sample %+v, %v", got, err)
+	}
+	p.times.letGo = patience
+	s.Unset("hang.all")
+}
+
+func TestDetachAndAttach(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 1).Use()
+	p := opened(t)
+	events := watch(t, p, s, 1)
+	well(t, p, standin.UUID(0))
+	if err := p.Detach(); err != nil {
+		t.Fatal(err)
+	}
+	if !p.Info().Detached {
+		t.Error("it does not say so")
+	}
+	before := s.Calls("nvmlDeviceGetMemoryInfo_v2", 0)
+	ill(t, p, standin.UUID(0), gpu.FaultDown)
+	if _, err := p.Devices(t.Context()); err == nil {
+		t.Error("it tells devices")
+	}
+	if _, err := p.Links(t.Context()); err == nil {
+		t.Error("it tells links")
+	}
+	if n := s.Calls("nvmlDeviceGetMemoryInfo_v2", 0); n != before {
+		t.Error("the driver was asked")
+	}
+	if err := p.Detach(); err != nil {
+		t.Error("a second time:", err)
+	}
+	s.Set("init", "9")
+	if err := p.Attach(); err == nil || !p.Info().Detached {
+		t.Error("attached without a driver:", err)
+	}
+	s.Unset("init")
+	s.Set("driver", "590.10")
+	if err := p.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	if info := p.Info(); info.Detached || info.Driver != "590.10" {
+		t.Errorf("info: %+v", info)
+	}
+	next(t, events, changed)
+	well(t, p, standin.UUID(0))
+	registered := s.Calls("nvmlDeviceRegisterEvents", 0)
+	eventually(t, "Xids are watched again", func() bool { return registered > 1 || s.Calls("nvmlDeviceRegisterEvents", 0) > 1 })
+	waits := s.Calls("nvmlEventSetWait_v2", -1)
+	eventually(t, "it waits", func() bool { return s.Calls("nvmlEventSetWait_v2", -1) > waits })
+	s.Xid(0, 31)
+	next(t, events, xid)
+}
+
+func TestManyAskAtOnce(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 3).Use()
+	p := opened(t)
+	watch(t, p, s, 3)
+	done := make(chan error)
+	for i := range 8 {
+		go func() {
+			for range 30 {
+				got, err := p.Sample(t.Context(), standin.UUID(i%3))
+				if err != nil || got.Fault != gpu.FaultNone {
+					done <- fmt.Errorf("sample %+v, %w", got, err)
+					return
+				}
+				if _, err := p.Devices(t.Context()); err != nil {
+					done <- err
+					return
+				}
+				p.Info()
+			}
+			done <- nil
+		}()
+	}
+	for range 8 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}

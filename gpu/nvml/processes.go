@@ -1,0 +1,84 @@
+//go:build linux && cgo
+
+package nvml
+
+import (
+	"github.com/NVIDIA/go-nvml/pkg/nvml"
+
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/gpu/procinfo"
+)
+
+const (
+	notTold = ^uint64(0) // as the memory of a process
+	noSlice = ^uint32(0) // as the instance of a process or event
+)
+
+// processes lists who uses a device. A slice has a list of its own.
+func (p *provider) processes(x *part, s *gpu.Sample) nvml.Return {
+	p.mu.Lock()
+	driver := p.version.driver
+	p.mu.Unlock()
+	if wrongLists(driver) {
+		s.Unlisted = true
+		return nvml.SUCCESS
+	}
+	computing, r := p.list(x.handle.GetComputeRunningProcesses, compute)
+	if r != nvml.SUCCESS {
+		return r
+	}
+	s.Unlisted = computing == nil
+	clients, r := p.list(x.handle.GetMPSComputeRunningProcesses, mps)
+	if r != nvml.SUCCESS {
+		return r
+	}
+	drawing, r := p.list(x.handle.GetGraphicsRunningProcesses, graphics)
+	if r != nvml.SUCCESS {
+		return r
+	}
+	s.Processes = merge(x, append(computing, clients...), drawing)
+	for i := range s.Processes {
+		procinfo.Fill(&s.Processes[i])
+	}
+	return nvml.SUCCESS
+}
+
+// list is nil where the driver has no such list, and not nil where it is empty.
+func (p *provider) list(call func() ([]nvml.ProcessInfo, nvml.Return), names []string) ([]nvml.ProcessInfo, nvml.Return) {
+	l, r := told(&p.library, call, names...)
+	if l == nil {
+		return nil, r
+	}
+	return append([]nvml.ProcessInfo{}, *l...), r
+}
+
+// merge makes one list: a process that computes and draws computes, and one that
+// is in a list twice has the larger memory.
+func merge(x *part, computing, drawing []nvml.ProcessInfo) (all []gpu.Process) {
+	at := map[uint32]int{}
+	add := func(list []nvml.ProcessInfo, graphics bool) {
+		for _, info := range list {
+			if !x.concerns(info) {
+				continue
+			}
+			i, known := at[info.Pid]
+			if !known {
+				i = len(all)
+				at[info.Pid] = i
+				all = append(all, gpu.Process{PID: int(info.Pid), UID: -1, Memory: -1, Graphics: graphics})
+			}
+			if info.UsedGpuMemory != notTold {
+				all[i].Memory = max(all[i].Memory, int64(info.UsedGpuMemory))
+			}
+		}
+	}
+	add(computing, false)
+	add(drawing, true)
+	return all
+}
+
+// concerns: a driver may list a process of a neighbouring slice too.
+func (x *part) concerns(info nvml.ProcessInfo) bool {
+	return !x.Slice() || (info.GpuInstanceId == noSlice || int(info.GpuInstanceId) == x.GI) &&
+		(info.ComputeInstanceId == noSlice || int(info.ComputeInstanceId) == x.CI)
+}

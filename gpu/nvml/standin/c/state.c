@@ -1,0 +1,110 @@
+/* The state: a file of key=value lines, read again whenever it changed. */
+#include "standin.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct line {
+  char *key, *value;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char *content;
+static struct line *lines;
+static size_t count;
+static struct stat seen;
+
+static int unchanged(const struct stat *now) {
+  return content && now->st_ino == seen.st_ino && now->st_size == seen.st_size &&
+         now->st_mtim.tv_sec == seen.st_mtim.tv_sec && now->st_mtim.tv_nsec == seen.st_mtim.tv_nsec;
+}
+
+/* A file is replaced by rename, never written in place: what is open is whole. */
+static char *read_all(FILE *f, size_t size) {
+  char *b = calloc(1, size + 1);
+  if (b && fread(b, 1, size, f) != size) {
+    free(b);
+    b = NULL;
+  }
+  return b;
+}
+
+static void parse(void) {
+  char *rest = content, *l;
+  count = 0;
+  while ((l = strsep(&rest, "\n"))) {
+    char *eq = strchr(l, '=');
+    if (!eq || *l == '#') continue;
+    *eq = 0;
+    lines = realloc(lines, (count + 1) * sizeof *lines);
+    lines[count++] = (struct line){l, eq + 1};
+  }
+}
+
+static void load(const char *path) {
+  FILE *f = fopen(path, "r");
+  struct stat now;
+  if (!f) return;
+  if (fstat(fileno(f), &now) == 0 && !unchanged(&now)) {
+    char *b = read_all(f, now.st_size);
+    if (b) {
+      free(content);
+      content = b;
+      seen = now;
+      parse();
+    }
+  }
+  fclose(f);
+}
+
+int state_refresh(void) {
+  const char *path = getenv("NVML_STANDIN_STATE");
+  pthread_mutex_lock(&lock);
+  if (path) load(path);
+  int ok = content ? 0 : -1;
+  pthread_mutex_unlock(&lock);
+  return ok;
+}
+
+/* The last line of a key counts. */
+static int find(char *out, size_t size, const char *key) {
+  int found = 0;
+  pthread_mutex_lock(&lock);
+  for (size_t i = count; i-- > 0 && !found;)
+    if (strcmp(lines[i].key, key) == 0) {
+      snprintf(out, size, "%s", lines[i].value);
+      found = 1;
+    }
+  pthread_mutex_unlock(&lock);
+  return found;
+}
+
+#define KEY(format)                     \
+  char key[TEXT];                       \
+  va_list args;                         \
+  va_start(args, format);               \
+  vsnprintf(key, sizeof key, format, args); \
+  va_end(args)
+
+int value(char *out, size_t size, const char *format, ...) {
+  KEY(format);
+  return find(out, size, key);
+}
+
+int numbered(long *out, const char *format, ...) {
+  KEY(format);
+  char v[TEXT];
+  if (!find(v, sizeof v, key)) return 0;
+  *out = strtol(v, NULL, 10);
+  return 1;
+}
+
+long number(long absent, const char *format, ...) {
+  KEY(format);
+  char v[TEXT];
+  return find(v, sizeof v, key) ? strtol(v, NULL, 10) : absent;
+}
