@@ -15,6 +15,7 @@ package isolation
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -69,6 +70,16 @@ func (p *Place) Spec(job int64, attempt int) *Spec {
 		Level: p.Level, Parent: p.parent, Limits: p.Limits, Devices: p.Devices,
 		Name: fmt.Sprintf("%s%d-%d-%s", namePrefix, job, attempt, p.tag),
 	}
+}
+
+// spareMark is in the names of groups of processes that wait for an attempt.
+const spareMark = "-spare"
+
+// Spare is the group in which a process waits that is to become an attempt's: the
+// n-th of its maker.
+func (s Spec) Spare(n int) Spec {
+	s.Name += spareMark + strconv.Itoa(n)
+	return s
 }
 
 // namePrefix is what the names of all groups of attempts begin with.

@@ -61,8 +61,7 @@ func values(l Limits) []value {
 }
 
 // prepareParent makes the folder of one agent's groups below the group that we
-// are in, gives it the controllers that limits need, and removes what empty
-// groups an agent before us left there.
+// are in, gives it the controllers that limits need.
 func prepareParent(tag string, l Limits) (string, error) {
 	own, err := folderOf(os.Getpid())
 	if err != nil {
@@ -80,7 +79,6 @@ func prepareParent(tag string, l Limits) (string, error) {
 			return "", errors.Join(err, os.Remove(parent))
 		}
 	}
-	sweep(parent)
 	return parent, nil
 }
 
@@ -111,15 +109,4 @@ func enable(dir string, names []string) error {
 		}
 	}
 	return nil
-}
-
-// sweep removes the empty groups of attempts; the kernel keeps those with processes.
-func sweep(parent string) {
-	left, err := filepath.Glob(filepath.Join(parent, namePrefix+"*"))
-	if err != nil {
-		return
-	}
-	for _, dir := range left {
-		_ = removeGroups(dir) // busy: a job that goes on in its slot
-	}
 }

@@ -265,3 +265,37 @@ func TestWhereGroupsAre(t *testing.T) {
 		}
 	}
 }
+
+// What slots that were killed have left: spares end, empty groups go, and jobs
+// that run on are left alone.
+func TestLeftoversOfDeadSlots(t *testing.T) {
+	p := reached(t)
+	var k Keeper
+	job, _ := waiting(t)
+	spare, _ := waiting(t)
+	running, err := k.Hold(t.Context(), *p.Spec(5, 1), job.Process.Pid, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	penned, err := k.Hold(t.Context(), p.Spec(4, 1).Spare(1), spare.Process.Pid, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := filepath.Join(p.parent, p.Spec(3, 1).Name)
+	if err := os.MkdirAll(filepath.Join(ended, "of a job of root"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p.sweep(t.Context())
+	if empty, err := running.Empty(); err != nil || empty || !lives(t, job.Process.Pid) {
+		t.Errorf("the job: empty %v, %v", empty, err)
+	}
+	for _, dir := range []string{penned.dir, ended} {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s stays: %v", dir, err)
+		}
+	}
+	if lives(t, spare.Process.Pid) {
+		t.Error("the spare lives on")
+	}
+	clearGroup(t, running)
+}

@@ -103,6 +103,7 @@ func reach(ctx context.Context, w Wish, level Level) (Place, error) {
 			return p, err
 		}
 	}
+	p.sweep(ctx)
 	err := try(ctx, p)
 	if err != nil && level == Cgroup && w.Level == Auto {
 		p.Devices, p.Without = false, fmt.Sprintf("no limit of devices: %v", err)

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mlq-dev/mlq/agent/isolation"
 	"golang.org/x/sys/unix"
 )
 
@@ -14,7 +15,8 @@ import (
 type child struct {
 	pid    int
 	line   *packets
-	parent *warmParent // nil: a spare, our own child
+	parent *warmParent      // nil: a spare, our own child
+	pen    *isolation.Group // of a spare that runs what is not root's; nil: it needs none
 
 	said chan childMessage // closed when the line has ended; what a waiting child says fits in
 	code chan int          // gets the exit code that the child says it will end with
@@ -62,9 +64,9 @@ func newChild(pid int, line *packets, parent *warmParent) *child {
 }
 
 // newSpare is for an interpreter that was started to run one job.
-func newSpare(i *interpreter) *child {
+func newSpare(i *interpreter, pen *isolation.Group) *child {
 	c := &child{
-		pid: i.pid, line: i.line,
+		pid: i.pid, line: i.line, pen: pen,
 		said: make(chan childMessage, 4), code: make(chan int, 1), done: make(chan struct{}),
 	}
 	go c.listen()

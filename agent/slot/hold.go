@@ -18,6 +18,10 @@ func (a *attempt) hold(ctx context.Context) (err error) {
 		cards[i] = isolation.Card{Kind: d.Kind, Minor: d.Minor, GI: d.GI, CI: d.CI}
 	}
 	a.group, err = a.slot.keeper.Hold(ctx, *a.grant.Isolation, a.child.pid, cards)
+	if err == nil && a.child.pen != nil {
+		// The child has left it; what it has started before it was a job's ends here.
+		err = emptyPen(ctx, a.child.pen)
+	}
 	return err
 }
 

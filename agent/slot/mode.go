@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/mlq-dev/mlq/agent/isolation"
 )
 
 // mode is how the process for a grant is come by.
@@ -14,6 +16,9 @@ type mode struct {
 	warm    bool
 	account *Account // of a spare; nil: the slot's own user
 	why     string   // of a spare, in words
+	// hold is the grant's control group, of a spare that runs what others than
+	// root can write from its start on: it waits in a group too; nil: it need not.
+	hold *isolation.Spec
 }
 
 // readAtImport are the variables that numerical libraries read when they are
@@ -39,7 +44,7 @@ func chooseMode(g *Grant, euid uint32, preload bool, unsafe func() error) (mode,
 		case err != nil && account == nil:
 			return mode{}, fmt.Errorf("root runs nothing that others can change: %w", err)
 		case err != nil:
-			return mode{account: account, why: err.Error()}, nil
+			return mode{account: account, why: err.Error(), hold: g.Isolation}, nil
 		}
 	}
 	if name := fixedAtImport(g.Vars); preload && name != "" {

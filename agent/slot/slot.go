@@ -59,6 +59,7 @@ func Main(ctx context.Context, o Options) error {
 	}
 	defer s.journal.close()
 	defer s.keeper.Close()
+	defer s.stable.dismiss()
 	if err := s.recover(ctx); err != nil {
 		return fmt.Errorf("what an earlier slot left: %w", err)
 	}
@@ -82,7 +83,7 @@ func newSlot(o Options) (*slot, error) {
 		options: o, boot: boot, journal: j, spool: spool{o.Spool}, changed: make(chan struct{}, 1),
 		log: o.Log.With().Str("device", o.Device).Logger(),
 	}
-	s.stable = newStable(&s.options, n)
+	s.stable = newStable(&s.options, n, &s.keeper)
 	s.tree = &tree{self: os.Getpid(), reaped: n.reaped, ours: s.stable.owned, log: s.log}
 	return s, nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"sync"
+
+	"github.com/mlq-dev/mlq/agent/isolation"
 )
 
 // maxWarm is how many environments one slot keeps warm.
@@ -16,6 +18,9 @@ type stable struct {
 	options *Options
 	nursery *nursery
 	safety  safety
+
+	keeper *isolation.Keeper
+	penned int // groups of spares so far
 
 	mu     sync.Mutex
 	warm   []*stall // the most recently used last
@@ -34,8 +39,8 @@ type spareKey struct {
 	uid    int64 // -1: the slot's own user
 }
 
-func newStable(o *Options, n *nursery) *stable {
-	return &stable{options: o, nursery: n, safety: safety{runner: o.Runner}, spares: map[spareKey]*child{}}
+func newStable(o *Options, n *nursery, k *isolation.Keeper) *stable {
+	return &stable{keeper: k, options: o, nursery: n, safety: safety{runner: o.Runner}, spares: map[spareKey]*child{}}
 }
 
 // mode is how a process for g is come by on this host.
@@ -52,7 +57,7 @@ func (s *stable) take(ctx context.Context, g *Grant, m mode) (*child, error) {
 	if m.warm {
 		return s.takeWarm(ctx, g.Python)
 	}
-	return s.takeSpare(g.Python, m.account)
+	return s.takeSpare(ctx, g.Python, m)
 }
 
 // ready makes the next process ahead of need, of the same kind as the last.
@@ -66,7 +71,7 @@ func (s *stable) ready(python string, m mode) {
 			w.ahead = w.parent.fork()
 		}
 	} else if key := keyOf(python, m.account); s.spares[key] == nil {
-		err = s.addSpare(key, m.account)
+		err = s.addSpare(context.Background(), key, m)
 	}
 	if err != nil {
 		s.options.Log.Warn().Err(err).Str("python", python).Msg("no interpreter ahead of need")
@@ -143,12 +148,12 @@ func (s *stable) stallOf(python string) (*stall, error) {
 	return w, nil
 }
 
-func (s *stable) takeSpare(python string, account *Account) (*child, error) {
+func (s *stable) takeSpare(ctx context.Context, python string, m mode) (*child, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := keyOf(python, account)
-	if c := s.spares[key]; c == nil || !c.alive() {
-		if err := s.addSpare(key, account); err != nil {
+	key := keyOf(python, m.account)
+	if c := s.spares[key]; c == nil || !c.alive() || m.hold != nil && c.pen == nil {
+		if err := s.addSpare(ctx, key, m); err != nil {
 			return nil, err
 		}
 	}
@@ -158,8 +163,8 @@ func (s *stable) takeSpare(python string, account *Account) (*child, error) {
 }
 
 // addSpare starts a spare; of the others at most one stays. mu is held.
-func (s *stable) addSpare(key spareKey, account *Account) error {
-	i, err := startInterpreter(s.nursery, s.options, key.python, account, "--spare")
+func (s *stable) addSpare(ctx context.Context, key spareKey, m mode) error {
+	c, err := s.newSpare(ctx, key, m)
 	if err != nil {
 		return err
 	}
@@ -169,7 +174,7 @@ func (s *stable) addSpare(key spareKey, account *Account) error {
 			delete(s.spares, k)
 		}
 	}
-	s.spares[key] = newSpare(i)
+	s.spares[key] = c
 	return nil
 }
 

@@ -1,0 +1,140 @@
+package agent_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/mlq-dev/mlq/agent"
+	"github.com/mlq-dev/mlq/agent/isolation"
+	"github.com/mlq-dev/mlq/agent/pyenv"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// startHeld runs an agent of root whose jobs run as somebody else, each in a
+// control group of its own.
+func (w *world) startHeld(t *testing.T, runAs string, p pyenv.Candidate) *host {
+	t.Helper()
+	h := &host{w: w, name: "h1", gpus: "cpu:1", data: filepath.Join(openDir(t), "data"), ended: make(chan error, 1)}
+	if err := os.Mkdir(h.data, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	h.run(func(o *agent.Options) {
+		o.RunAs, o.Pythons, o.Isolation = runAs, []pyenv.Candidate{p}, isolation.Cgroup
+	})
+	return h
+}
+
+// nvidia makes the file of a card that all may open; without a driver the kernel
+// says ENXIO where a job may, and EPERM where it may not.
+func nvidia(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(openDir(t), "nvidia0")
+	if err := errors.Join(syscall.Mknod(path, syscall.S_IFCHR, 195<<8), os.Chmod(path, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// The level that is shown is the one that jobs have.
+func TestHostShowsTheIsolationReached(t *testing.T) {
+	a, p := newAccount(t, "i"), openPython(t)
+	w := newWorld(t, 1)
+	h := w.startHeld(t, a.name, p)
+	hosts, err := w.sched.Hosts(w.ctx)
+	if want := "own process session and unix user, control group, own devices only"; err != nil || hosts[0].Isolation != want {
+		t.Errorf("the host tells %q, %v, want %q", hosts[0].Isolation, err, want)
+	}
+	id, s := w.look(scheduler.Who{User: "ana"}, map[string]any{"data": h.data})
+	s.is(t, a)
+	s.keptApart(t, h, id)
+	var saw []string
+	job := w.submitFrom(scheduler.Who{User: "ana"}, call(`
+def f(msg):
+    try: open(msg, "r+b")
+    except OSError as err: return [open("/proc/self/cgroup").read(), err.strerror]
+`, nvidia(t)))
+	if err := json.Unmarshal([]byte(w.value(job)), &saw); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(saw[0], fmt.Sprintf("/mlq-job-%d-1-", job)) || saw[1] != "Operation not permitted" {
+		t.Errorf("the job on a CPU slot saw %q", saw)
+	}
+}
+
+// An environment that a user can write runs the user's code in the interpreter
+// that is started ahead, before any lease. That has no card, and what it leaves
+// behind does not see the job begin.
+func TestSparesAreHeldBeforeTheirLease(t *testing.T) {
+	a, p := newAccount(t, "p"), openPython(t)
+	site := filepath.Join(filepath.Dir(filepath.Dir(p.Path)), "lib")
+	dir := openDir(t)
+	if err := os.Chown(dir, a.uid, a.gid); err != nil {
+		t.Fatal(err)
+	}
+	// Each start says in which group it is and what the card says, and leaves a process.
+	code := fmt.Sprintf(`
+import os
+def said(path):
+    try: os.open(path, os.O_RDWR)
+    except OSError as err: return err.strerror
+    return "open"
+seen = open("/proc/self/cgroup").read().strip().split("\n")[-1] + " " + said(%q)
+if "mlq-job" in seen:
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        os.execve("/bin/sleep", ["sleep", "600"], {})
+    open(%q, "a").write(str(pid) + " " + seen + chr(10))
+`, nvidia(t), filepath.Join(dir, "seen"))
+	plant(t, site, fmt.Sprintf("import os; exec(%q)\n", code))
+	giveTree(t, site, a)
+	w := newWorld(t, 1)
+	w.startHeld(t, a.name, p)
+	first := w.submitFrom(scheduler.Who{User: "ana"}, call("def f(msg): return 1", nil))
+	w.value(first)
+	var lines []string
+	w.until("a spare for the next job", func() bool {
+		text, err := os.ReadFile(filepath.Join(dir, "seen"))
+		lines = strings.Split(strings.TrimSpace(string(text)), "\n")
+		return err == nil && strings.Contains(lines[len(lines)-1], "-spare")
+	}, func() string { return strings.Join(lines, ", ") })
+	for _, line := range lines {
+		if !strings.HasSuffix(line, "Operation not permitted") {
+			t.Errorf("a start saw %s", line)
+		}
+	}
+	pid := number(t, strings.Fields(lines[len(lines)-1])[0])
+	second := w.submitFrom(scheduler.Who{User: "ana"}, call(`
+def f(msg):
+    try: stat = open("/proc/" + msg + "/stat").read()
+    except OSError: stat = ") Z "
+    return [open("/proc/self/cgroup").read(), ") Z " in stat]`, strconv.Itoa(pid)))
+	var group string
+	var gone bool
+	if err := json.Unmarshal([]byte(w.value(second)), &[]any{&group, &gone}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(group, fmt.Sprintf("/mlq-job-%d-1-", second)) || strings.Contains(group, "spare") || !gone {
+		t.Errorf("the job ran in %q; what the spare had left is gone: %v", group, gone)
+	}
+}
+
+// What cannot be had is a refusal at the start.
+func TestIsolationThatCannotBeHad(t *testing.T) {
+	w := newWorld(t, 1)
+	o, err := hostOptions("h1", t.TempDir(), "cpu:1", w.sched, w.shelf.http.URL, python)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.JobLimits = isolation.Limits{Memory: 1 << 30}
+	if made, err := agent.New(w.ctx, o); err == nil || !strings.Contains(err.Error(), "nothing here can hold a job to a limit") {
+		t.Errorf("%v, %v", made, err)
+	}
+}
