@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"github.com/mlq-dev/mlq/agent/isolation"
 	"github.com/mlq-dev/mlq/agent/pyenv"
 	"github.com/mlq-dev/mlq/agent/runner"
-	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/boottime"
 	"github.com/mlq-dev/mlq/internal/lockfile"
 	"github.com/mlq-dev/mlq/internal/pulse"
@@ -32,7 +30,6 @@ type Agent struct {
 	runner       string // folder of the runner's Python files
 	bootID       string
 	seed         uint64 // spreads this host's choices
-	devices      []gpu.Device
 	environments []scheduler.Environment
 	accounts     *accounts
 	held         isolation.Place // how control groups hold the jobs here
@@ -41,7 +38,12 @@ type Agent struct {
 	cache        *cache
 	workdirs     *workdirs
 	fleet        *fleet
-	links        map[string]*link // by UUID
+	lines        lines
+	looks        looks
+	wanted       wanted
+	driver       driver
+	was          kept   // at the start
+	relist       token1 // ask for the devices now
 	belief       *belief
 	pulse        pulse.Pulse
 	away         *away
@@ -49,6 +51,11 @@ type Agent struct {
 	epoch        atomic.Uint64 // of this process, given by Join
 	renewing     sync.Mutex    // one renewal or join at a time
 	renewAsked   chan struct{} // has a token when a renewal is wanted soon
+
+	// Of Run: crew are the goroutines that end before it does, and lineLife is
+	// how long lines are kept and devices looked at.
+	crew     sync.WaitGroup
+	lineLife context.Context
 
 	// Owned by the claim loop.
 	idle      bool
@@ -94,7 +101,7 @@ func (a *Agent) Close() error {
 func build(ctx context.Context, o Options) (*Agent, error) {
 	a := &Agent{
 		opts: o, timing: o.Scheduler.Timing(), now: boottime.Now, lockDir: o.LockDir,
-		away: newAway(), wall: &wallClock{now: o.Clock}, renewAsked: make(chan struct{}, 1), links: map[string]*link{},
+		away: newAway(), wall: &wallClock{now: o.Clock}, renewAsked: make(chan struct{}, 1), relist: newToken(),
 		known: map[scheduler.LeaseRef]*attempt{}, changed: make(chan struct{}),
 	}
 	a.belief = &belief{timing: a.timing}
@@ -107,11 +114,37 @@ func build(ctx context.Context, o Options) (*Agent, error) {
 	if err := a.findFolders(); err != nil {
 		return nil, err
 	}
-	a.fleet = newFleet(a.devices, a.now)
-	for _, d := range a.devices {
-		a.links[d.UUID] = a.newLink(d)
+	if err := a.findDevices(ctx); err != nil {
+		return nil, err
 	}
 	return a, nil
+}
+
+// findDevices learns which devices there are, and what was known of them. A
+// driver that cannot tell now may be up in a minute: the agent waits for it. What
+// was named and is not there is a mistake, of which the driver is sure.
+func (a *Agent) findDevices(ctx context.Context) error {
+	a.wanted.names = a.opts.Devices
+	var err error
+	if a.was, err = a.restore(); err != nil {
+		return err
+	}
+	all, links, err := a.askForDevices(ctx)
+	a.driver.can(a.opts.Provider.Info(), links, a.opts.Log) // all health is compared below
+	if err != nil {
+		a.driver.cannot(err, a.opts.Log)
+	} else if err := a.wanted.resolve(all); err != nil {
+		return err
+	}
+	a.fleet = newFleet(a.wanted.of(all), a.opts.Tolerate, a.now)
+	a.fleet.remember(a.was, a.clock(), err != nil)
+	for _, uuid := range a.fleet.uuids() {
+		a.lines.add(a.newLink(uuid))
+	}
+	if why := a.noDevices(); why != "" {
+		a.opts.Log.Warn().Msg(why)
+	}
+	return nil
 }
 
 // findHost learns what this host is and has.
@@ -124,12 +157,6 @@ func (a *Agent) findHost(ctx context.Context) (err error) {
 	}
 	if err = a.findIsolation(ctx); err != nil {
 		return err
-	}
-	if a.devices, err = chooseDevices(ctx, a.opts.Provider, a.opts.Devices); err != nil {
-		return err
-	}
-	if len(a.devices) == 0 {
-		return errors.New("this host has no device to offer")
 	}
 	pythons := a.opts.Pythons
 	if pythons == nil {

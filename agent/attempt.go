@@ -52,6 +52,8 @@ type attempt struct {
 	watching atomic.Bool
 	mu       sync.Mutex
 	order    *scheduler.RenewAnswer // the first cancel that came
+	lost     string                 // why it is ended for its device, "" if it is not
+	notes    []string               // what the driver said of its devices
 
 	// Owned by the attempt's goroutine.
 	end      *slot.Ended
@@ -62,11 +64,12 @@ type attempt struct {
 	progress *progressShipper
 }
 
-// message is what an attempt hears: one of event, state and order.
+// message is what an attempt hears: one of event, state, order and lost.
 type message struct {
 	event *slot.Event
 	state *slot.State            // a new connection to the slot
 	order *scheduler.RenewAnswer // a cancel
+	lost  string                 // its device is gone
 	line  int                    // of a state: the connection's number
 }
 
@@ -163,7 +166,7 @@ func (a *Agent) adopt(ctx context.Context, l *link, s slot.State, line int) (*at
 	if g.Timeout > 0 {
 		freeBy = time.Now().Add(g.Timeout)
 	}
-	a.fleet.take(devices, g.Job, freeBy)
+	a.fleet.take(devices, g.Job, freeBy, l.slotProcess())
 	if s.Ended == nil && !s.Running {
 		t.log.Info().Msg("releasing a job whose call had not been handed over")
 		t.verdict = verdict{kind: giveBack, cause: "the agent restarted before the call was handed over"}

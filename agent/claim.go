@@ -7,6 +7,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/mlq-dev/mlq/gpu"
@@ -175,11 +176,19 @@ func (a *Agent) mustWait(ctx context.Context, job scheduler.JobID) bool {
 // claim locks the devices and looks at each once more, both *before* the
 // claim: a lease that is won can be used at once.
 func (a *Agent) claim(ctx context.Context, c scheduler.Choice, several bool) error {
+	if !a.fleet.reserve(c.Devices) {
+		return errNoDevice
+	}
+	defer a.fleet.unreserve(c.Devices)
+	l := a.lines.of(c.Devices[0])
+	if l == nil {
+		return errNoDevice
+	}
 	locks, err := a.lockAll(c.Devices)
 	if err != nil {
 		return err
 	}
-	if err := a.sampleAll(ctx, c.Devices); err != nil {
+	if err := a.lookAll(ctx, c.Devices); err != nil {
 		closeLocks(locks)
 		return err
 	}
@@ -195,9 +204,12 @@ func (a *Agent) claim(ctx context.Context, c scheduler.Choice, several bool) err
 		closeLocks(locks)
 		return err
 	}
-	a.begin(won, c.Devices, locks, secret)
+	a.begin(won, l, c.Devices, locks, secret)
 	return nil
 }
+
+// errNoDevice: a device that was offered is not there any more.
+var errNoDevice = errors.New("a device is gone")
 
 // commitClaim repeats the very same claim while its outcome is unknown and the
 // belief lasts; after that the store ends a lease that we do not name.
@@ -211,15 +223,15 @@ func (a *Agent) commitClaim(ctx context.Context, r scheduler.ClaimRequest) (sche
 }
 
 // begin runs the attempt of a lease that was won.
-func (a *Agent) begin(won scheduler.Claimed, devices []string, locks []*lockfile.Lock, secret string) {
+func (a *Agent) begin(won scheduler.Claimed, l *link, devices []string, locks []*lockfile.Lock, secret string) {
 	last := won.Job.Attempt()
-	t := a.newAttempt(a.attempts, a.links[devices[0]], scheduler.LeaseRef{Job: won.Job.ID, Fence: won.Fence}, last.N, devices)
+	t := a.newAttempt(a.attempts, l, scheduler.LeaseRef{Job: won.Job.ID, Fence: won.Fence}, last.N, devices)
 	t.job, t.spec, t.replay, t.locks, t.secret = won.Job, won.Spec, won.Replay, locks, secret
 	var freeBy time.Time
 	if won.Job.Timeout > 0 {
 		freeBy = last.Claimed.Add(won.Job.Timeout)
 	}
-	a.fleet.take(devices, won.Job.ID, freeBy)
+	a.fleet.take(devices, won.Job.ID, freeBy, l.slotProcess())
 	t.log.Info().Strs("devices", devices).Msg("claimed a job")
 	a.launch(t, open)
 }
@@ -231,7 +243,7 @@ func (a *Agent) lockAll(uuids []string) ([]*lockfile.Lock, error) {
 		l, err := lockfile.Acquire(lockfile.Path(a.lockDir, uuid))
 		if err != nil {
 			closeLocks(locks)
-			a.fleet.setLocked(uuid, true)
+			a.lockRefused(uuid)
 			a.opts.Log.Warn().Err(err).Str("device", uuid).Msg("somebody else has this device now: another agent of this host, or a tool")
 			return nil, err
 		}
@@ -240,12 +252,29 @@ func (a *Agent) lockAll(uuids []string) ([]*lockfile.Lock, error) {
 	return locks, nil
 }
 
-// sampleAll looks at the devices now; one that is not free is refused.
-func (a *Agent) sampleAll(ctx context.Context, uuids []string) error {
-	for _, uuid := range uuids {
-		if v := a.sample(ctx, uuid); v.State != gpu.Free {
-			return fmt.Errorf("device %s is %s: %s", uuid, v.State, v.Reason)
-		}
+// lookAll looks at the devices now, at all of them at once; one that is not free
+// is refused.
+func (a *Agent) lookAll(ctx context.Context, uuids []string) error {
+	refusals := make([]error, len(uuids))
+	var all sync.WaitGroup
+	for i, uuid := range uuids[1:] {
+		all.Go(func() { refusals[i+1] = a.lookFree(ctx, uuid) })
+	}
+	refusals[0] = a.lookFree(ctx, uuids[0])
+	all.Wait()
+	return errors.Join(refusals...)
+}
+
+func (a *Agent) lookFree(ctx context.Context, uuid string) error {
+	v, err := a.look(ctx, uuid, claimLook)
+	switch {
+	case errors.Is(err, errSilent):
+		a.fleet.setSilent(uuid)
+		return fmt.Errorf("device %s: %w", uuid, err)
+	case err != nil:
+		return fmt.Errorf("device %s: %w", uuid, err)
+	case v.State != gpu.Free:
+		return fmt.Errorf("device %s is %s: %s", uuid, v.State, v.Reason)
 	}
 	return nil
 }

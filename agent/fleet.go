@@ -1,23 +1,33 @@
 package agent
 
 import (
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
-// fleet is what the agent knows of its devices. It holds facts only; what they
-// mean says gpu.Decide. All methods are safe for concurrent use.
+// fleet is what the agent knows of its devices, and the one owner of that. It
+// holds facts only; what they mean says gpu.Decide. All methods are safe for
+// concurrent use, and call nothing that waits: its mutex is taken last.
 type fleet struct {
 	now func() time.Duration // CLOCK_BOOTTIME
 
 	mu      sync.Mutex
-	order   []string // UUIDs, as the provider lists them
+	order   []string // UUIDs, as the provider lists them; then those that it does not list any more
 	devices map[string]*device
-	// freed has a token whenever a device became free since it was last taken.
-	freed chan struct{}
+	// tolerate is what others may have on a device for which no admin has said
+	// otherwise; bytes.
+	tolerate int64
+	// detached: who has taken the driver away, "" while the agent has it.
+	detached string
+
+	freed  token1 // a device became free
+	news   token1 // something changed that people wait for
+	unkept token1 // something changed that has to survive a restart
 }
 
 // device is guarded by the fleet's mutex.
@@ -27,115 +37,99 @@ type device struct {
 	ready    bool      // its slot can be reached and is idle
 	freeBy   time.Time // of the job on it, zero: unknown
 	verdict  gpu.Verdict
-	since    time.Time // of the verdict
+	since    time.Time // of the verdict's state
+
+	// holder is the slot process whose lease has the device; zero: none has.
+	holder slot.Process
+	// claiming: a claim is on its way, so that the device is not let go of.
+	claiming bool
+	// silent: a look before a claim was not answered in time, and none was since.
+	silent bool
+	// held: the kernel says that another process has the lock. refused: it could
+	// not be had when it was last tried.
+	held, refused bool
+	// missing counts the lists in a row in which the provider did not have it.
+	missing int
+	// remembered: known from an earlier run only, no list has had it yet.
+	remembered bool
+	// obeyed is the last order to reset its health that was carried out.
+	obeyed time.Time
+	look   token1 // it is to be looked at now
 }
 
-func newFleet(devices []gpu.Device, now func() time.Duration) *fleet {
-	f := &fleet{now: now, devices: map[string]*device{}, freed: make(chan struct{}, 1)}
-	for _, d := range devices {
-		f.order = append(f.order, d.UUID)
-		f.devices[d.UUID] = &device{Device: d}
+// token1 wakes one reader; a wake that was not yet heard is not counted again.
+type token1 chan struct{}
+
+func newToken() token1 { return make(token1, 1) }
+
+func (t token1) wake() {
+	select {
+	case t <- struct{}{}:
+	default: // a token is there already
 	}
+}
+
+func newFleet(devices []gpu.Device, tolerate int64, now func() time.Duration) *fleet {
+	f := &fleet{now: now, tolerate: tolerate, devices: map[string]*device{}, freed: newToken(), news: newToken(), unkept: newToken()}
+	for _, d := range devices {
+		f.add(d)
+	}
+	f.unkept.wake()
 	return f
 }
 
+// add must be called with mu held, or before anybody else has the fleet.
+func (f *fleet) add(d gpu.Device) *device {
+	added := &device{Device: d, look: newToken(), since: time.Now()}
+	added.evidence.Tolerate, added.evidence.Detached = f.tolerate, f.detached
+	f.devices[d.UUID] = added
+	f.order = append(f.order, d.UUID)
+	return added
+}
+
 // decide asks the one place that is asked, and notes when the answer changed.
+// mu must be held.
 func (f *fleet) decide(d *device) gpu.Verdict {
-	v := gpu.Decide(d.Device, d.evidence, f.now())
-	if v.State != d.verdict.State {
+	before := d.verdict
+	d.verdict = gpu.Decide(d.Device, d.evidence, f.now())
+	after := d.verdict
+	if after.State != before.State {
 		d.since = time.Now()
 	}
-	d.verdict = v
-	return v
-}
-
-// saw notes a look at a device and tells what it means.
-func (f *fleet) saw(uuid string, s gpu.Sample) gpu.Verdict {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	d := f.devices[uuid]
-	before := d.verdict.State
-	s.Leased = d.evidence.Lease != nil
-	d.evidence.Samples = append(d.evidence.Samples, s)
-	if n := len(d.evidence.Samples); n > gpu.KeepSamples {
-		d.evidence.Samples = append([]gpu.Sample(nil), d.evidence.Samples[n-gpu.KeepSamples:]...)
+	if after.State == gpu.Free && before.State != gpu.Free {
+		f.freed.wake()
 	}
-	v := f.decide(d)
-	if v.State == gpu.Free && before != gpu.Free {
-		f.wake()
+	if newsworthy(before, after) {
+		f.news.wake()
 	}
-	return v
+	if after.State == gpu.Free {
+		d.forgetEnd(f.now())
+	}
+	return after
 }
 
-// take marks devices as held by a job's lease.
-func (f *fleet) take(uuids []string, job scheduler.JobID, freeBy time.Time) {
-	f.change(uuids, func(d *device) {
-		d.evidence.Lease = &gpu.Holding{Job: int64(job)}
-		d.freeBy = freeBy
-	})
-}
-
-// clear marks the devices of a lease that ended before its processes did.
-func (f *fleet) clear(uuids []string) {
-	f.change(uuids, func(d *device) {
-		d.evidence.Lease, d.evidence.Clearing, d.evidence.ClearingSince = nil, true, f.now()
-	})
-}
-
-// give marks devices as nobody's: their lease has ended, in the store too, and
-// their processes are dead.
-func (f *fleet) give(uuids []string) {
-	f.change(uuids, func(d *device) {
-		d.evidence.Lease, d.evidence.Clearing, d.freeBy = nil, false, time.Time{}
-	})
-	f.wake()
-}
-
-// setLocked says whether somebody else holds the lock of a device that is not
-// leased by us.
-func (f *fleet) setLocked(uuid string, locked bool) {
-	f.change([]string{uuid}, func(d *device) { d.evidence.Locked = locked })
-	if !locked {
-		f.wake()
+// forgetEnd drops the last lease's end once the device is free without it: from
+// then on it is judged like any other.
+func (d *device) forgetEnd(now time.Duration) {
+	without := d.evidence
+	without.Ended = 0
+	if gpu.Decide(d.Device, without, now).State == gpu.Free {
+		d.evidence.Ended = 0
 	}
 }
 
-// locked lists the devices whose lock somebody else held at the last try.
-func (f *fleet) locked() (uuids []string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, uuid := range f.order {
-		if f.devices[uuid].evidence.Locked {
-			uuids = append(uuids, uuid)
-		}
+// newsworthy: a change that is told at once. That jobs come and go is not: the
+// store knows their leases.
+func newsworthy(before, after gpu.Verdict) bool {
+	if before == after {
+		return false
 	}
-	return uuids
+	return !routine(before.State) || !routine(after.State)
 }
 
-// setReady says whether the device's slot can take a job.
-func (f *fleet) setReady(uuid string, ready bool) {
-	f.change([]string{uuid}, func(d *device) { d.ready = ready })
-	if ready {
-		f.wake()
-	}
-}
+func routine(s gpu.State) bool { return s == gpu.Free || s == gpu.Leased || s == gpu.Clearing }
 
-// drain takes over what an admin closed: UUID → who and why; all is the host's.
-func (f *fleet) drain(all string, devices map[string]string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for uuid, d := range f.devices {
-		before := d.evidence.Drained
-		d.evidence.Drained = devices[uuid]
-		if all != "" {
-			d.evidence.Drained = all
-		}
-		if f.decide(d); before != "" && d.evidence.Drained == "" {
-			f.wake()
-		}
-	}
-}
-
+// change does something to devices and decides on each.
 func (f *fleet) change(uuids []string, to func(*device)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -147,45 +141,100 @@ func (f *fleet) change(uuids []string, to func(*device)) {
 	}
 }
 
-func (f *fleet) wake() {
-	select {
-	case f.freed <- struct{}{}:
-	default: // a token is there already
+// take marks devices as held by a job's lease in the slot of holder.
+func (f *fleet) take(uuids []string, job scheduler.JobID, freeBy time.Time, holder slot.Process) {
+	f.change(uuids, func(d *device) {
+		d.evidence.Lease, d.evidence.Ended, d.claiming = &gpu.Holding{Job: int64(job)}, 0, false
+		d.freeBy, d.holder = freeBy, holder
+	})
+}
+
+// clear marks the devices of a lease that ended before its processes did.
+func (f *fleet) clear(uuids []string) {
+	f.change(uuids, func(d *device) {
+		d.evidence.Lease, d.evidence.Clearing, d.evidence.ClearingSince = nil, true, f.now()
+	})
+}
+
+// ended notes that the processes of a lease are dead, and has its devices looked
+// at: what is seen from now on is not theirs.
+func (f *fleet) ended(uuids []string) {
+	f.change(uuids, func(d *device) {
+		if d.evidence.Ended == 0 {
+			d.evidence.Ended = f.now()
+		}
+		d.look.wake()
+	})
+}
+
+// give marks devices as nobody's: their lease has ended, in the store too, and
+// their processes are dead.
+func (f *fleet) give(uuids []string) {
+	f.change(uuids, func(d *device) {
+		d.evidence.Lease, d.evidence.Clearing, d.freeBy, d.holder = nil, false, time.Time{}, slot.Process{}
+	})
+}
+
+// reserve keeps devices from being let go of while they are claimed. It reports
+// false where one is not there any more.
+func (f *fleet) reserve(uuids []string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if slices.ContainsFunc(uuids, func(uuid string) bool { return f.devices[uuid] == nil }) {
+		return false
+	}
+	for _, uuid := range uuids {
+		f.devices[uuid].claiming = true
+	}
+	return true
+}
+
+// unreserve is the end of a claim, also of one that was won.
+func (f *fleet) unreserve(uuids []string) { f.change(uuids, func(d *device) { d.claiming = false }) }
+
+// setReady says whether the device's slot can take a job.
+func (f *fleet) setReady(uuid string, ready bool) {
+	f.change([]string{uuid}, func(d *device) {
+		d.ready = ready
+		f.news.wake()
+	})
+	if ready {
+		f.freed.wake()
 	}
 }
 
-// offered lists all devices as Pick wants them, and counts the free ones.
-func (f *fleet) offered() (devices []scheduler.OfferedDevice, free int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, uuid := range f.order {
-		d := f.devices[uuid]
-		o := scheduler.OfferedDevice{Device: d.Device, FreeBy: d.freeBy}
-		if d.ready && f.decide(d).State == gpu.Free {
-			o.Free = true
-			free++
-		}
-		devices = append(devices, o)
-	}
-	return devices, free
+// setSilent notes that a look was not answered in time: the claim loop does not
+// ask again before somebody else got an answer.
+func (f *fleet) setSilent(uuid string) {
+	f.change([]string{uuid}, func(d *device) { d.silent = true })
 }
 
-// report lists all devices for the inventory.
-func (f *fleet) report() []scheduler.DeviceReport {
+// drain takes over what an admin closed: UUID → who and why; all is the host's.
+func (f *fleet) drain(all string, devices map[string]string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	reports := make([]scheduler.DeviceReport, 0, len(f.order))
-	for _, uuid := range f.order {
-		d := f.devices[uuid]
-		v := f.decide(d)
-		r := scheduler.DeviceReport{Device: d.Device, State: v.State, Reason: v.Reason, Since: d.since}
-		if v.State == gpu.Free && !d.ready {
-			r.State, r.Reason = gpu.Unknown, "its slot process does not answer"
+	for uuid, d := range f.devices {
+		d.evidence.Drained = devices[uuid]
+		if all != "" {
+			d.evidence.Drained = all
 		}
-		if n := len(d.evidence.Samples); n > 0 {
-			r.Used = d.evidence.Samples[n-1].Used
-		}
-		reports = append(reports, r)
+		f.decide(d)
 	}
-	return reports
 }
+
+// uuids lists the devices.
+func (f *fleet) uuids() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.order)
+}
+
+// size counts the devices.
+func (f *fleet) size() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.devices)
+}
+
+// wake has the claim loop look at the queue.
+func (f *fleet) wake() { f.freed.wake() }

@@ -5,12 +5,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/gpu"
 )
 
 func TestFleet(t *testing.T) {
 	now := time.Hour
-	f := newFleet([]gpu.Device{{UUID: "A", Kind: gpu.KindCPU}, {UUID: "B", Kind: gpu.KindCPU}}, func() time.Duration { return now })
+	f := newFleet([]gpu.Device{{UUID: "A", Kind: gpu.KindCPU}, {UUID: "B", Kind: gpu.KindCPU}}, 0, func() time.Duration { return now })
 	state := func(uuid string) gpu.State {
 		for _, r := range f.report() {
 			if r.UUID == uuid {
@@ -25,8 +26,8 @@ func TestFleet(t *testing.T) {
 	if free() != 0 || state("A") != gpu.Unknown {
 		t.Fatal("offers what nobody looked at")
 	}
-	f.saw("A", gpu.Sample{UUID: "A", At: now})
-	f.saw("B", gpu.Sample{UUID: "B", At: now})
+	f.saw(gpu.Sample{UUID: "A", At: now}, gpu.Clock{})
+	f.saw(gpu.Sample{UUID: "B", At: now}, gpu.Clock{})
 	if free() != 0 {
 		t.Fatal("offers devices without a slot")
 	}
@@ -35,7 +36,7 @@ func TestFleet(t *testing.T) {
 	if free() != 2 || !woken(f) || woken(f) {
 		t.Fatal("two free devices: one wake for both")
 	}
-	f.take([]string{"A", "B"}, 53, time.Time{})
+	f.take([]string{"A", "B"}, 53, time.Time{}, slot.Process{})
 	if free() != 0 || state("B") != gpu.Leased {
 		t.Fatal("a leased device is offered")
 	}
@@ -63,7 +64,7 @@ func TestFleet(t *testing.T) {
 	if free() != 0 || state("A") != gpu.Unknown {
 		t.Fatal("stale data is trusted")
 	}
-	if v := f.saw("A", gpu.Sample{UUID: "A", At: now, Processes: []gpu.Process{{PID: 1}}}); v.State != gpu.Foreign {
+	if v := f.saw(gpu.Sample{UUID: "A", At: now, Processes: []gpu.Process{{PID: 1}}}, gpu.Clock{}).after; v.State != gpu.Foreign {
 		t.Fatalf("a used device is %+v", v)
 	}
 	if d, n := f.offered(); n != 0 || d[0].Free {
@@ -72,8 +73,8 @@ func TestFleet(t *testing.T) {
 }
 
 func TestReportOfADeviceWithoutSlot(t *testing.T) {
-	f := newFleet([]gpu.Device{{UUID: "A", Kind: gpu.KindCPU}}, func() time.Duration { return time.Hour })
-	f.saw("A", gpu.Sample{UUID: "A", At: time.Hour})
+	f := newFleet([]gpu.Device{{UUID: "A", Kind: gpu.KindCPU}}, 0, func() time.Duration { return time.Hour })
+	f.saw(gpu.Sample{UUID: "A", At: time.Hour}, gpu.Clock{})
 	if r := f.report()[0]; r.State != gpu.Unknown || !strings.Contains(r.Reason, "slot") {
 		t.Errorf("reported as %s: %s", r.State, r.Reason)
 	}

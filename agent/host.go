@@ -1,13 +1,11 @@
 package agent
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
-	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/lockfile"
 )
 
@@ -37,7 +35,7 @@ func prepareFolders(data string) (folders, error) {
 	return f, nil
 }
 
-// lockDataDir makes this process the only agent of the folder.
+// lockDataDir makes this process the only agent of the folder, on any machine.
 func lockDataDir(data string) (*lockfile.Lock, error) {
 	if err := os.MkdirAll(data, 0o711); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
@@ -46,30 +44,16 @@ func lockDataDir(data string) (*lockfile.Lock, error) {
 	if errors.Is(err, lockfile.ErrLocked) {
 		return nil, fmt.Errorf("%w: %s", ErrDataDirTaken, data)
 	}
-	return lock, err
-}
-
-// chooseDevices gives the provider's devices, narrowed down to those that are
-// named by index, UUID or PCI address.
-func chooseDevices(ctx context.Context, p gpu.Provider, named []string) ([]gpu.Device, error) {
-	all, err := p.Devices(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("find the devices: %w", err)
+		return nil, err
 	}
-	if len(named) == 0 {
-		return all, nil
+	this, err := thisMachine("/etc/machine-id")
+	if err == nil {
+		err = claimDataDir(data, this)
 	}
-	var chosen []gpu.Device
-	taken := map[string]bool{}
-	for _, name := range named {
-		d, err := gpu.Find(all, name)
-		if err != nil {
-			return nil, err
-		}
-		if !taken[d.UUID] {
-			taken[d.UUID] = true
-			chosen = append(chosen, d)
-		}
+	if err != nil {
+		closeLocks([]*lockfile.Lock{lock})
+		return nil, err
 	}
-	return chosen, nil
+	return lock, nil
 }

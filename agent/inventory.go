@@ -7,47 +7,18 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/gpu"
-	"github.com/mlq-dev/mlq/internal/boottime"
-	"github.com/mlq-dev/mlq/internal/lockfile"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
-// How often devices are looked at, and reported at most and at least.
+// How often the inventory is compared with what was reported last, and sent:
+// with news at once, but not more often than newsGap; with other readings only
+// (temperature, memory in use) every readingsEvery; and every reportLeast anyway.
 const (
-	sampleEvery = 2 * time.Second
-	reportEvery = 5 * time.Second
-	reportLeast = time.Minute
+	reportEvery   = 5 * time.Second
+	newsGap       = 200 * time.Millisecond
+	readingsEvery = 12 * time.Second
+	reportLeast   = time.Minute
 )
-
-// sampleLoop looks at all devices, so that the inventory is true.
-func (a *Agent) sampleLoop(ctx context.Context) {
-	for ctx.Err() == nil {
-		a.sampleDevices(ctx)
-		sleep(ctx, sampleEvery)
-	}
-}
-
-func (a *Agent) sampleDevices(ctx context.Context) {
-	for _, d := range a.devices {
-		a.sample(ctx, d.UUID)
-	}
-	for _, uuid := range a.fleet.locked() {
-		if l, err := lockfile.Acquire(lockfile.Path(a.lockDir, uuid)); err == nil {
-			closeLocks([]*lockfile.Lock{l})
-			a.fleet.setLocked(uuid, false)
-		}
-	}
-}
-
-// sample looks at one device now. What the driver says instead of an answer is
-// a sample too.
-func (a *Agent) sample(ctx context.Context, uuid string) gpu.Verdict {
-	s, err := a.opts.Provider.Sample(ctx, uuid)
-	if err != nil {
-		s = gpu.Sample{UUID: uuid, At: boottime.Now(), Err: err.Error()}
-	}
-	return a.fleet.saw(uuid, s)
-}
 
 // reportLoop tells the store what this host has, whenever it changed, and now
 // and then anyway.
@@ -56,37 +27,72 @@ func (a *Agent) reportLoop(ctx context.Context) {
 	var at time.Time
 	for ctx.Err() == nil {
 		inv := a.inventory()
-		if time.Since(at) >= reportLeast || differs(last, inv) {
+		if due(last, inv, time.Since(at)) {
 			if err := a.opts.Scheduler.Report(ctx, a.opts.Name, a.epoch.Load(), inv); err != nil {
 				a.warn(ctx, err, "cannot report the inventory")
 			} else {
 				last, at = inv, time.Now()
 			}
 		}
-		sleep(ctx, reportEvery)
+		sleep(ctx, newsGap)
+		timer := time.NewTimer(reportEvery - newsGap)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-a.fleet.news:
+		}
+		timer.Stop()
 	}
+}
+
+// due is pure: whether an inventory is to be reported so long after the last one.
+func due(last, now scheduler.Inventory, age time.Duration) bool {
+	switch {
+	case age >= reportLeast, differs(last, now):
+		return true
+	case age < readingsEvery:
+		return false
+	}
+	return !slices.EqualFunc(last.Devices, now.Devices, func(a, b scheduler.DeviceReport) bool { return reflect.DeepEqual(a, b) })
 }
 
 // differs: something that people or jobs wait for is another.
 func differs(a, b scheduler.Inventory) bool {
 	return !slices.EqualFunc(a.Devices, b.Devices, sameReport) || !slices.Equal(a.Accounts, b.Accounts) || !slices.Equal(a.Barred, b.Barred) ||
-		a.ClockAhead != b.ClockAhead
+		a.ClockAhead != b.ClockAhead || !reflect.DeepEqual(a.GPU, b.GPU) || !slices.Equal(a.Links, b.Links)
 }
 
 // sameReport compares what people and jobs wait for; readings are not.
 func sameReport(a, b scheduler.DeviceReport) bool {
-	a.Readings, b.Readings = gpu.Readings{}, gpu.Readings{}
+	for _, r := range []*scheduler.DeviceReport{&a, &b} {
+		r.Readings, r.Used = gpu.Readings{}, 0
+		r.Health.Well, r.Health.Doubts, r.Health.Uncorrected = 0, 0, 0
+		r.Foreign = slices.Clone(r.Foreign)
+		for i := range r.Foreign {
+			r.Foreign[i].Memory = 0
+		}
+	}
 	return reflect.DeepEqual(a, b)
 }
 
 // inventory is what this host has now.
 func (a *Agent) inventory() scheduler.Inventory {
+	devices := a.fleet.report()
 	return scheduler.Inventory{
 		Host: a.opts.Name, Version: a.opts.Version, BootID: a.bootID,
-		Devices: a.fleet.report(), Environments: a.environments, Labels: a.opts.Labels,
+		Devices: devices, Environments: a.environments, Labels: a.opts.Labels,
 		Isolation: a.isolation(), RunAs: a.accounts.runAs, Accounts: a.accounts.list(),
 		Barred: a.barred.list(time.Now()), ClockAhead: a.wall.difference(),
+		GPU: a.driver.info(a.opts.Provider.Info()), Links: a.linksOf(devices),
 	}
+}
+
+func (a *Agent) linksOf(devices []scheduler.DeviceReport) []gpu.Link {
+	uuids := map[string]bool{}
+	for i := range devices {
+		uuids[devices[i].UUID] = true
+	}
+	return a.driver.linksOf(uuids)
 }
 
 // mayEnter reports whether jobs of this unix name may enter the directory.
@@ -99,8 +105,12 @@ func (a *Agent) mayEnter(dir, unix string) bool {
 // offer is what this host has for Pick.
 func (a *Agent) offer() scheduler.Offer {
 	devices, _ := a.fleet.offered()
+	uuids := map[string]bool{}
+	for i := range devices {
+		uuids[devices[i].UUID] = true
+	}
 	return scheduler.Offer{
-		Host: a.opts.Name, Devices: devices, Labels: a.opts.Labels,
+		Host: a.opts.Name, Devices: devices, Labels: a.opts.Labels, Links: a.driver.linksOf(uuids),
 		Environments: a.environments, Accounts: a.accounts.list(), WorkDirOK: a.mayEnter,
 	}
 }

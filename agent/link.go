@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -30,10 +31,12 @@ type link struct {
 
 	mu      sync.Mutex
 	client  *slot.Client
-	line    int // counts the connections
+	process slot.Process // of the slot at the other end
+	line    int          // counts the connections
 	owners  map[scheduler.LeaseRef]*attempt
 	leaving bool          // run makes no further connection, and so starts no slot
 	left    chan struct{} // closed when run has returned
+	stop    func()        // ends the looks at the device
 }
 
 // connect makes the first connection, before the agent joins.
@@ -42,11 +45,22 @@ func (l *link) connect(ctx context.Context) (slot.State, error) {
 	if err != nil {
 		return slot.State{}, err
 	}
+	process, err := slot.FindProcess(c.State().PID)
+	if err != nil {
+		return slot.State{}, errors.Join(fmt.Errorf("the slot that answered is gone: %w", err), c.Close())
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.client = c
+	l.client, l.process = c, process
 	l.line++
 	return c.State(), nil
+}
+
+// slotProcess is the slot at the other end of the last connection.
+func (l *link) slotProcess() slot.Process {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.process
 }
 
 // takesJobs reports whether the slot may be given a job.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/agent/slot"
-	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/token"
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -61,6 +60,8 @@ func refusal(err, stopped error) verdict {
 	switch {
 	case errors.Is(stopped, errGone), isStale(err):
 		return verdict{kind: throwAway}
+	case errors.As(stopped, new(*lostDeviceError)):
+		return verdict{kind: giveBack, cause: stopped.Error()}
 	case errors.Is(stopped, scheduler.ErrCancelled), errors.Is(err, scheduler.ErrCancelled):
 		return verdict{kind: giveBack, cause: "cancelled before it started"}
 	case errors.As(err, &bad):
@@ -126,20 +127,6 @@ func (t *attempt) vars(p *prepared) map[string]string {
 	vars := map[string]string{"MLQ_TLS_FINGERPRINT": fingerprint}
 	maps.Copy(vars, p.vars) // the job's own cannot begin with MLQ_
 	return vars
-}
-
-// slotDevices names devices as a grant does.
-func (f *fleet) slotDevices(uuids []string) []slot.Device {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	devices := make([]slot.Device, len(uuids))
-	for i, uuid := range uuids {
-		devices[i] = slot.Device{UUID: uuid, Kind: gpu.KindGPU, Minor: -1} // gone meanwhile: whose card it is now, nobody knows
-		if d := f.devices[uuid]; d != nil {
-			devices[i].Kind, devices[i].Minor, devices[i].GI, devices[i].CI = d.Kind, d.Minor, d.GI, d.CI
-		}
-	}
-	return devices
 }
 
 // badCallError: the call can never run, here or elsewhere.

@@ -26,6 +26,9 @@ type Options struct {
 	Provider gpu.Provider
 	// Devices narrows them down to these, by index, UUID or PCI address; nil: all.
 	Devices []string
+	// Tolerate is how much memory processes of others may have on a device, together,
+	// without making it foreign; bytes. An admin can say otherwise of one device.
+	Tolerate int64
 	// Pythons are the environments to offer, probed at the start; nil: guessed.
 	Pythons []pyenv.Candidate
 
@@ -93,6 +96,9 @@ func HostName(name string) (string, error) {
 func (o Options) withDefaults() (Options, error) {
 	if o.Scheduler == nil || o.API == nil || o.Provider == nil {
 		return o, errors.New("agent: scheduler, API and provider must be given")
+	}
+	if o.Tolerate < 0 {
+		return o, fmt.Errorf("agent: %d bytes to tolerate on a device: want 0 or more", o.Tolerate)
 	}
 	if o.DataDir == "" {
 		return o, errors.New("agent: the data folder must be given")

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/mlq-dev/mlq/agent/slot"
-	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -69,12 +68,12 @@ func (a *Agent) attemptOf(ref scheduler.LeaseRef) *attempt {
 }
 
 // newLink makes the line to a device's slot.
-func (a *Agent) newLink(d gpu.Device) *link {
+func (a *Agent) newLink(uuid string) *link {
 	return &link{
-		uuid: d.UUID, fleet: a.fleet, log: a.opts.Log, owners: map[scheduler.LeaseRef]*attempt{},
-		found: a.takeOver, left: make(chan struct{}),
+		uuid: uuid, fleet: a.fleet, log: a.opts.Log, owners: map[scheduler.LeaseRef]*attempt{},
+		found: a.takeOver, left: make(chan struct{}), stop: func() {},
 		start: func(ctx context.Context) (*slot.Client, error) {
-			return slot.Start(ctx, a.opts.SlotCommand, a.slotOptions(d))
+			return slot.Start(ctx, a.opts.SlotCommand, a.slotOptions(uuid))
 		},
 	}
 }

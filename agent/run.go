@@ -29,31 +29,33 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.attempts, a.stopAll = context.WithCancel(context.WithoutCancel(ctx))
 	defer a.attemptsRun.Wait()
 	defer a.stopAll()
-	var loops sync.WaitGroup
-	defer loops.Wait()
-	lines, cutLines := context.WithCancel(context.WithoutCancel(ctx))
+	defer a.crew.Wait()
+	var cutLines context.CancelFunc
+	a.lineLife, cutLines = context.WithCancel(context.WithoutCancel(ctx))
 	defer cutLines()
+	a.findRelics(ctx)
 	if !a.findAttempts(ctx) {
 		return nil
 	}
 	if err := a.joinFirst(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	a.sampleDevices(ctx)
-	for _, l := range a.links {
-		loops.Go(func() { l.run(lines) })
+	for _, l := range a.lines.all() {
+		a.crew.Go(func() { l.run(a.lineLife) })
 	}
-	return a.work(ctx, &loops)
+	return a.work(ctx)
 }
 
 // findAttempts connects to all slots and adopts what they have: before the
-// join, which tells the store what runs here.
+// join, which tells the store what runs here. A device is looked at from then
+// on: before, its own job's processes would be taken for somebody else's.
 func (a *Agent) findAttempts(ctx context.Context) bool {
 	within, cancel := context.WithTimeout(ctx, slotPatience)
 	defer cancel()
 	var all sync.WaitGroup
-	for _, l := range a.links {
+	for _, l := range a.lines.all() {
 		all.Go(func() {
+			defer a.watchLine(l)
 			s, err := l.connect(within)
 			if err != nil {
 				a.warn(ctx, fmt.Errorf("device %s: %w", l.uuid, err), "cannot start a slot")
@@ -86,18 +88,18 @@ func (a *Agent) joinFirst(ctx context.Context) error {
 }
 
 // work runs the loops until ctx ends or the name is lost.
-func (a *Agent) work(ctx context.Context, loops *sync.WaitGroup) error {
+func (a *Agent) work(ctx context.Context) error {
 	claiming, stopClaiming := context.WithCancel(ctx)
 	defer stopClaiming()
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 	var claims sync.WaitGroup
 	claims.Go(func() { a.claimLoop(claiming) })
-	for _, loop := range []func(context.Context){a.sampleLoop, a.reportLoop, a.janitor, a.watchAPI} {
-		loops.Go(func() { loop(serving) })
+	for _, loop := range []func(context.Context){a.deviceLoop, a.eventLoop, a.lockLoop, a.keepLoop, a.reportLoop, a.janitor, a.watchAPI} {
+		a.crew.Go(func() { loop(serving) })
 	}
 	replaced := make(chan error, 1)
-	loops.Go(func() { replaced <- a.renewLoop(serving) })
+	a.crew.Go(func() { replaced <- a.renewLoop(serving) })
 
 	select {
 	case <-ctx.Done():
@@ -180,7 +182,7 @@ func (a *Agent) stopAndQuit() {
 	ctx, cancel := context.WithTimeout(context.Background(), quietWithin)
 	defer cancel()
 	var all sync.WaitGroup
-	for _, l := range a.links {
+	for _, l := range a.lines.all() {
 		if !busy[l] {
 			all.Go(func() { l.quit(ctx) })
 		}
@@ -195,10 +197,10 @@ func (a *Agent) retireSlots() {
 	ctx, cancel := context.WithTimeout(context.Background(), quitWithin)
 	defer cancel()
 	var all sync.WaitGroup
-	for _, d := range a.devices {
+	for _, l := range a.lines.all() {
 		all.Go(func() {
-			if err := slot.Retire(ctx, a.slotOptions(d).Dir); err != nil {
-				a.opts.Log.Warn().Err(err).Str("device", d.UUID).Msg("a slot stays")
+			if err := slot.Retire(ctx, a.slotDir(l.uuid)); err != nil {
+				a.opts.Log.Warn().Err(err).Str("device", l.uuid).Msg("a slot stays")
 			}
 		})
 	}

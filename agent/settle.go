@@ -10,6 +10,7 @@ import (
 
 // settle tells the store how the attempt ended.
 func settle(ctx context.Context, t *attempt) step {
+	t.verdict = t.noted(t.verdict)
 	if !t.tell(ctx) {
 		return nil
 	}
@@ -25,10 +26,11 @@ func rejected(ctx context.Context, t *attempt) step {
 	return settle(ctx, t)
 }
 
-// closing is the end: the slot forgets the attempt, and its devices are free.
+// closing is the end: the slot forgets the attempt, and its devices are nobody's.
 func closing(_ context.Context, t *attempt) step {
 	if t.granted {
 		t.link.done(t.ref)
+		t.agent.fleet.ended(t.devices)
 	}
 	t.unlock()
 	t.agent.fleet.give(t.devices)

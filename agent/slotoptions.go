@@ -5,14 +5,13 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/agent/slot"
-	"github.com/mlq-dev/mlq/gpu"
 )
 
 // slotOptions are those of the slot of one device: the protocol's times as
 // distances from the deadline that the slot is told.
-func (a *Agent) slotOptions(d gpu.Device) slot.Options {
+func (a *Agent) slotOptions(uuid string) slot.Options {
 	o := slot.DefaultOptions()
-	o.Device, o.Dir = d.UUID, filepath.Join(a.opts.DataDir, "slots", d.UUID)
+	o.Device, o.Dir = uuid, a.slotDir(uuid)
 	o.Log, o.Version = a.opts.Log, a.opts.Version
 	o.Spool, o.Runner, o.Preload = a.spool, a.runner, a.opts.Preload
 	for _, e := range a.environments {
@@ -26,3 +25,6 @@ func (a *Agent) slotOptions(d gpu.Device) slot.Options {
 	o.WatchEvery = min(time.Second, o.KillBefore/5)
 	return o
 }
+
+// slotDir is the folder of a device's slot.
+func (a *Agent) slotDir(uuid string) string { return filepath.Join(a.opts.DataDir, "slots", uuid) }

@@ -36,7 +36,11 @@ func (a *Agent) Stuck() error { return a.pulse.Stuck() }
 // InWords says in a few words what this host does, for people. Safe for
 // concurrent use.
 func (a *Agent) InWords() string {
-	return inWords(a.fleet.states(), a.belief.stage(a.now()), a.epoch.Load() != 0)
+	words := inWords(a.fleet.states(), a.belief.stage(a.now()), a.epoch.Load() != 0)
+	if why := a.noDevices(); why != "" {
+		words += ", " + why
+	}
+	return words
 }
 
 // inWords is pure.
@@ -60,15 +64,4 @@ func inWords(states map[gpu.State]int, s stage, joined bool) string {
 		words = append(words, "cannot renew its leases: its jobs are stopped")
 	}
 	return strings.Join(words, ", ")
-}
-
-// states counts the devices by what is decided of them now.
-func (f *fleet) states() map[gpu.State]int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	counts := map[gpu.State]int{}
-	for _, d := range f.devices {
-		counts[f.decide(d).State]++
-	}
-	return counts
 }

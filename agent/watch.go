@@ -39,6 +39,9 @@ func (t *attempt) handle(m message) step {
 	case m.order != nil:
 		t.log.Info().Str("why", m.order.Why).Msg("stopping the job")
 		t.link.cancel(t.ref, stopFor(*m.order))
+	case m.lost != "":
+		t.log.Warn().Str("why", m.lost).Msg("stopping the job")
+		t.link.cancel(t.ref, stopLost(m.lost))
 	case m.state != nil && m.line > t.line:
 		return t.resume(*m.state)
 	case m.event != nil:
@@ -83,6 +86,9 @@ func (t *attempt) resume(s slot.State) step {
 	if order := t.ordered(); order != nil {
 		t.link.cancel(t.ref, stopFor(*order))
 	}
+	if why := t.lostFor(); why != "" {
+		t.link.cancel(t.ref, stopLost(why))
+	}
 	if t.isGone() {
 		t.link.revoke(t.ref)
 	}
@@ -92,6 +98,7 @@ func (t *attempt) resume(s slot.State) step {
 // over notes the end: the processes are dead and the slot's locks are released.
 func (t *attempt) over(end slot.Ended) step {
 	t.end = &end
+	t.agent.fleet.ended(t.devices)
 	if end.Log != "" {
 		t.logs.open(end.Log)
 		t.logs.grow(end.LogSize)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -196,7 +197,9 @@ func (h *host) end() error {
 		h.ended <- nil
 		return err
 	case <-time.After(patience):
-		h.w.t.Error("the agent did not end")
+		var stacks bytes.Buffer
+		_ = pprof.Lookup("goroutine").WriteTo(&stacks, 1) // into memory
+		h.w.t.Errorf("the agent did not end; %s", &stacks)
 		return nil
 	}
 }
@@ -207,9 +210,11 @@ func hostOptions(name, data, gpus string, s agent.Scheduler, url string, python 
 	if err != nil {
 		return agent.Options{}, err
 	}
-	provider, err := gpu.ParseSpec(gpus, gpu.SpecOptions{Seed: seed})
-	if err != nil {
-		return agent.Options{}, err
+	var provider gpu.Provider // "": the test's own
+	if gpus != "" {
+		if provider, err = gpu.ParseSpec(gpus, gpu.SpecOptions{Seed: seed}); err != nil {
+			return agent.Options{}, err
+		}
 	}
 	self, err := os.Executable()
 	if err != nil {

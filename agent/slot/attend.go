@@ -101,7 +101,7 @@ func (a *attempt) obey(o given) {
 			grace = a.clocks.grace
 		}
 		outcome := o.Outcome
-		if outcome != scheduler.OutcomeReleased {
+		if outcome != scheduler.OutcomeReleased && outcome != scheduler.OutcomeLost {
 			outcome = scheduler.OutcomeCancelled
 		}
 		a.stop.ask(causeCancel, outcome, orElse(o.Why, "cancelled"), now+grace)

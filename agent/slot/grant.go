@@ -86,8 +86,8 @@ func (g *Grant) Ref() scheduler.LeaseRef {
 
 // Stop says how and why an attempt is ended before its time.
 type Stop struct {
-	// Outcome that the attempt gets: cancelled, or released where the job is
-	// to be queued again.
+	// Outcome that the attempt gets: cancelled, released where the job is to be
+	// queued again, or lost where its device is gone.
 	Outcome scheduler.Outcome
 	Why     string // in words, for the attempt's detail
 	// Grace between SIGTERM and SIGKILL; negative: the grant's.
