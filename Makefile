@@ -62,9 +62,10 @@ explore: need-go ## Explore the transitions to full depth, all faults and mutant
 	@$(GO) test -count=1 -timeout 60m -v ./scheduler/sim -args -full
 
 .PHONY: check
-check: need-go $(LINT) $(VENV)/.dev ## Lint, format, types, links and OpenAPI, as CI does
-	@echo "check: go build without a C compiler"
+check: need-go need-cc $(LINT) $(VENV)/.dev ## Lint, format, types, links and OpenAPI, as CI does
+	@echo "check: go build and vet without a C compiler"
 	@CGO_ENABLED=0 scripts/online.sh $(GO) build ./...
+	@CGO_ENABLED=0 $(GO) vet ./gpu/... ./cmd/...
 	@echo "check: golangci-lint"
 	@$(LINT) run ./...
 	@echo "check: gofumpt"
@@ -123,6 +124,10 @@ clean: ## Remove what was built; .run (the data of make run) stays
 .PHONY: need-go
 need-go:
 	@scripts/need.sh go "$(GO)"
+
+.PHONY: need-cc
+need-cc:
+	@scripts/need.sh cc
 
 .PHONY: need-test
 need-test:

@@ -2,6 +2,7 @@
 # Says in one line what this machine lacks and what mends it.
 #   need.sh go GO        Go 1.21 or newer, which fetches the toolchain of go.mod
 #   need.sh python PY    Python 3.9 or newer that can make virtual environments
+#   need.sh cc           a C compiler with the C library's headers; root has it installed
 #   need.sh test         redis-server, curl, systemd-analyze, dbus-daemon, a C compiler, Chromium, for root a Python for all; root has them installed
 set -euo pipefail
 
@@ -35,12 +36,21 @@ at_least() {
   ((BASH_REMATCH[1] > $2 || (BASH_REMATCH[1] == $2 && BASH_REMATCH[2] >= $3)))
 }
 
+# Code behind cgo is not looked at without a C compiler, and the linter would not say so.
+need_cc() {
+  if has_cc; then return; fi
+  install "checking and tests need gcc libc6-dev" gcc libc6-dev
+}
+
+# With headers: Debian's gcc comes without those of the C library.
+has_cc() { echo '#include <dlfcn.h>' | "${CC:-gcc}" -E - >/dev/null 2>&1; }
+
 need_test() {
   local packages=()
   command -v redis-server >/dev/null || packages+=(redis-server)
   command -v curl >/dev/null || packages+=(curl)
-  # With the C library's headers: NVML's stand-in and the race detector are compiled.
-  echo '#include <dlfcn.h>' | "${CC:-gcc}" -E - >/dev/null 2>&1 || packages+=(gcc libc6-dev)
+  # NVML's stand-in and the race detector.
+  has_cc || packages+=(gcc libc6-dev)
   command -v systemd-analyze >/dev/null || packages+=(systemd)
   command -v dbus-daemon >/dev/null || packages+=(dbus-daemon)
   # A browser for the tests of the page: with what it needs, more than 300 MB.
@@ -48,23 +58,30 @@ need_test() {
   # Root tests jobs of other users, who need a Python that is in nobody's home.
   if ((EUID == 0)) && [[ ! -x /usr/bin/python3 && ! -x /usr/local/bin/python3 ]]; then packages+=(python3); fi
   if ((${#packages[@]} == 0)); then return; fi
-  local large=""
-  if [[ " ${packages[*]} " == *" chromium "* ]]; then large=" (chromium is large: a few minutes)"; fi
+  install "the tests need ${packages[*]}" "${packages[@]}"
+}
+
+# install WHY PACKAGE…, if this is root; else it says how.
+install() {
+  local why=$1 large=""
+  shift
+  if [[ " $* " == *" chromium "* ]]; then large=" (chromium is large: a few minutes)"; fi
   if ((EUID != 0)); then
-    die "the tests need ${packages[*]}; run: sudo apt-get install ${packages[*]}"
+    die "$why; run: sudo apt-get install $*"
   fi
-  command -v apt-get >/dev/null || die "the tests need ${packages[*]}; install them from your system's packages"
-  echo "make: the tests need ${packages[*]}; installing from the system's packages$large"
+  command -v apt-get >/dev/null || die "$why; install them from your system's packages"
+  echo "make: $why; installing from the system's packages$large"
   export DEBIAN_FRONTEND=noninteractive
   # A package that starts its service is told not to: the tests start their own servers.
   export RUNLEVEL=1
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >/dev/null 2>&1 ||
-    die "apt-get could not install ${packages[*]}; connect this machine, or install them by hand"
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null 2>&1 ||
+    die "apt-get could not install $*; connect this machine, or install them by hand"
 }
 
 case ${1-} in
   go) need_go "$2" ;;
   python) need_python "$2" ;;
+  cc) need_cc ;;
   test) need_test ;;
-  *) die "need.sh: go, python or test" ;;
+  *) die "need.sh: go, python, cc or test" ;;
 esac

@@ -236,6 +236,25 @@ func TestTheDriverIsUnloadedWhileItIsUsed(t *testing.T) {
 	}
 }
 
+// A container that has lost its right to the devices, of which none was looked at yet.
+func TestTheDriverDoesNotTellHowManyGPUsThereAre(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 1).Use()
+	s.Set("ret.nvmlDeviceGetCount_v2", "999")
+	p := opened(t)
+	if _, err := p.Devices(t.Context()); err == nil || err.Error() != p.Info().Problem {
+		t.Errorf("%v, and the problem is %q", err, p.Info().Problem)
+	}
+	ill(t, p, standin.UUID(0), gpu.FaultDown)
+	s.Unset("ret.nvmlDeviceGetCount_v2")
+	list(t, p)
+	if problem := p.Info().Problem; problem != "" {
+		t.Error("after an answer:", problem)
+	}
+}
+
 func TestAnUnknownDeviceIsGone(t *testing.T) {
 	if standin.RunInChild(t) {
 		return

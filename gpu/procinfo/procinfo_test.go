@@ -1,6 +1,7 @@
 package procinfo
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -149,12 +150,28 @@ func TestAHangingNameServiceIsNotWaitedFor(t *testing.T) {
 }
 
 func TestHostPIDs(t *testing.T) {
-	namespace, err := os.Readlink("/proc/1/ns/pid")
-	if err != nil {
-		t.Log("the first process cannot be looked at: not tried")
+	if os.Getenv("PROCINFO_PID_NAMESPACE") != "" {
+		if HostPIDs() {
+			t.Error("in a namespace of its own it is said to be the host's")
+		}
 		return
+	}
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		t.Fatal(err)
 	}
 	if HostPIDs() != (namespace == initialPIDs) {
 		t.Errorf("HostPIDs is %v in %s", HostPIDs(), namespace)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestHostPIDs$", "-test.v")
+	cmd.Env = append(os.Environ(), "PROCINFO_PID_NAMESPACE=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, syscall.EPERM) {
+		t.Log("only root can make a namespace: not tried")
+		return
+	}
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestHostPIDs") {
+		t.Errorf("in a namespace of its own: %v\n%s", err, out)
 	}
 }
