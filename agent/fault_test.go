@@ -210,7 +210,7 @@ func TestRedisRestartsInMidJob(t *testing.T) {
 		now, err2 := w.sched.Now(w.ctx)
 		return err == nil && err2 == nil && len(hosts) == 1 && now.Sub(hosts[0].Renewed) < time.Second
 	}, func() string { return "it is not" })
-	why, err := w.sched.Why(w.ctx, waits)
+	why, err := w.sched.Why(w.ctx, waits, scheduler.Shown{})
 	if err != nil || !slices.ContainsFunc(why.Reasons, func(r scheduler.WhyReason) bool { return r.Code == "hold-off" }) {
 		t.Errorf("why it waits: %+v, %v", why.Reasons, err)
 	}

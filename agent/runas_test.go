@@ -197,9 +197,9 @@ func TestRunAsSubmitter(t *testing.T) {
 	for unix, id := range waiting {
 		want := homeless[unix]
 		w.until("the reason why the job of "+unix+" waits", func() bool {
-			why, err := w.sched.Why(w.ctx, id)
+			why, err := w.sched.Why(w.ctx, id, scheduler.Shown{})
 			return err == nil && strings.Contains(fmt.Sprint(why), want)
-		}, func() string { why, err := w.sched.Why(w.ctx, id); return fmt.Sprint(why, err) })
+		}, func() string { why, err := w.sched.Why(w.ctx, id, scheduler.Shown{}); return fmt.Sprint(why, err) })
 		if job, err := w.sched.Job(w.ctx, id); err != nil || job.State != scheduler.Queued || len(job.Attempts) > 0 {
 			t.Errorf("the job of %q is %s after %d attempts, %v", unix, job.State, len(job.Attempts), err)
 		}
@@ -347,10 +347,10 @@ func TestWorkDirOfAnotherUser(t *testing.T) {
 		t.Errorf("it ran in %s", got)
 	}
 	w.until("the reason", func() bool {
-		why, err := w.sched.Why(w.ctx, closed)
+		why, err := w.sched.Why(w.ctx, closed, scheduler.Shown{})
 		return err == nil && strings.Contains(fmt.Sprint(why), "do not let the job enter "+filepath.Join(shared, "closed", "open")+": h1")
-	}, func() string { why, err := w.sched.Why(w.ctx, closed); return fmt.Sprint(why, err) })
-	if why, err := w.sched.Why(w.ctx, closed); err != nil || why.Estimate.Known {
+	}, func() string { why, err := w.sched.Why(w.ctx, closed, scheduler.Shown{}); return fmt.Sprint(why, err) })
+	if why, err := w.sched.Why(w.ctx, closed, scheduler.Shown{}); err != nil || why.Estimate.Known {
 		t.Errorf("no host lets it in, and it starts %+v, %v", why.Estimate, err)
 	}
 	if job, err := w.sched.Job(w.ctx, closed); err != nil || len(job.Attempts) > 0 {

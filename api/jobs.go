@@ -124,7 +124,7 @@ func (s *Server) addPosition(ctx context.Context, w *Job) error {
 	if w.State != scheduler.Queued {
 		return nil
 	}
-	why, err := s.scheduler.Why(ctx, w.ID)
+	why, err := s.scheduler.Why(ctx, w.ID, scheduler.Shown{})
 	if err != nil {
 		return err
 	}

@@ -1,13 +1,37 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+
+	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/scheduler"
+)
 
 // Why explains why a job waits.
 type Why struct {
 	Position     int         `json:"position"` // 0: it does not wait
 	PositionOver bool        `json:"position_over,omitempty"`
 	Reasons      []WhyReason `json:"reasons"` // the most decisive first
-	Estimate     Estimate    `json:"estimate"`
+	// Devices that fit and are not to be had, the first to be had first; of a job for
+	// several those of the host that comes closest, with its free ones.
+	Devices  []WhyDevice `json:"devices,omitempty"`
+	FreeBy   time.Time   `json:"free_by,omitzero"` // enough of them, at the latest
+	Estimate Estimate    `json:"estimate"`
+}
+
+// WhyDevice is a device that a waiting job could run on.
+type WhyDevice struct {
+	Host   string    `json:"host"`
+	Index  int       `json:"index"`
+	UUID   string    `json:"uuid"`
+	Model  string    `json:"model"`
+	State  gpu.State `json:"state"`
+	User   string    `json:"user,omitempty"` // who holds it through MLQ
+	Since  time.Time `json:"since,omitzero"`
+	EndsBy time.Time `json:"ends_by,omitzero"` // free by then at the latest
+	Text   string    `json:"text,omitempty"`   // "held by ana since …"; absent of a free one
 }
 
 // WhyReason is one reason.
@@ -29,12 +53,13 @@ func (s *Server) whyJob(c *call) error {
 	if err != nil {
 		return err
 	}
-	why, err := s.scheduler.Why(c.ctx(), job.ID)
+	why, err := s.scheduler.Why(c.ctx(), job.ID, s.shownTo(c))
 	if err != nil {
 		return err
 	}
 	w := Why{
 		Position: why.Position, PositionOver: why.PositionOver, Reasons: make([]WhyReason, len(why.Reasons)),
+		Devices: each(why.Devices, func(d scheduler.WhyDevice) WhyDevice { return WhyDevice(d) }), FreeBy: why.FreeBy,
 		Estimate: Estimate{Basis: why.Estimate.Basis},
 	}
 	for i, r := range why.Reasons {
@@ -45,4 +70,12 @@ func (s *Server) whyJob(c *call) error {
 		w.Estimate.Earliest, w.Estimate.Latest = &earliest, &latest
 	}
 	return s.write(c, http.StatusOK, w)
+}
+
+// shownTo is what may be told of others to who asks.
+func (s *Server) shownTo(c *call) scheduler.Shown {
+	return scheduler.Shown{
+		User:        func(name string) string { return s.nameFor(c, name) },
+		HideForeign: s.opts.Private && c.who.Role != auth.RoleAdmin,
+	}
 }

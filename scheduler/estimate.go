@@ -136,22 +136,22 @@ func medianDuration(entries []store.Entry, user, name string) time.Duration {
 	return max(last[len(last)/2], time.Millisecond)
 }
 
-// offer is what a host can give now: a device is busy while a lease has it.
+// offer is what a host can give, now or when its leases end. When a device comes
+// back that is sick, closed or used by others, nobody knows.
 func (sc *scene) offer(h *Host) Offer {
 	o := wholeOffer(h, sc.real)
+	o.Devices = nil
 	if h.Drained || !h.LeaseUntil.After(sc.now) {
-		o.Devices = nil
+		return o
 	}
-	for i := range o.Devices {
-		d := &o.Devices[i]
-		state := h.Devices[i].State
-		d.Free = (state == gpu.Free || state == gpu.Leased || state == gpu.Clearing) && h.DrainedDevices[d.UUID] == "" && !sc.leased(d.UUID)
+	for i := range h.Devices {
+		d := &h.Devices[i]
+		switch sc.state(h, d) {
+		case gpu.Free, gpu.Leased, gpu.Clearing:
+			o.Devices = append(o.Devices, OfferedDevice{Device: d.Device})
+		}
 	}
 	return o
-}
-
-func (sc *scene) leased(uuid string) bool {
-	return slices.ContainsFunc(sc.leases, func(l Lease) bool { return slices.Contains(l.Devices, uuid) })
 }
 
 // replay places the jobs ahead and then this one, each on the host where it
@@ -176,7 +176,7 @@ func (sc *scene) replay(job *Job, ahead []Job, lasts map[JobID]time.Duration) (w
 	hosts = slices.DeleteFunc(hosts, func(l timeline) bool { return sc.shuns(l.host, job) })
 	start, take := earliest(hosts, sc.need, job.Devices)
 	if take == nil {
-		return 0, "no host that is up takes it"
+		return 0, "no host that is up has the devices for it and takes it"
 	}
 	return start, ""
 }
@@ -194,16 +194,15 @@ func (sc *scene) timelines(lasts map[JobID]time.Duration) ([]timeline, string) {
 		l := timeline{host: &sc.all[i], offer: sc.offer(&sc.all[i])}
 		l.free = make([]time.Duration, len(l.offer.Devices))
 		for j := range l.offer.Devices {
-			for _, lease := range sc.leases {
-				if !slices.Contains(lease.Devices, l.offer.Devices[j].UUID) {
-					continue
-				}
-				last, known := lasts[lease.Job]
-				if !known {
-					return nil, "a job that runs has no time limit and nothing like it has run yet"
-				}
-				l.free[j] = max(0, last-sc.now.Sub(lease.Since))
+			lease := sc.leaseOn[l.offer.Devices[j].UUID]
+			if lease == nil {
+				continue
 			}
+			last, known := lasts[lease.Job]
+			if !known {
+				return nil, "a job that runs has no time limit and nothing like it has run yet"
+			}
+			l.free[j] = max(0, last-sc.now.Sub(lease.Since))
 		}
 		out = append(out, l)
 	}

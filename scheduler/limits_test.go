@@ -77,7 +77,7 @@ func TestWhyUserLimit(t *testing.T) {
 		waits: "ana holds 1 device of at most 1, and this needs 1",
 		pair:  "it needs 2 devices, and ana may hold at most 1",
 	} {
-		why, err := w.s.Why(w.ctx, id)
+		why, err := w.s.Why(w.ctx, id, scheduler.Shown{})
 		w.must(err)
 		if len(why.Reasons) == 0 || why.Reasons[0].Code != "user-limit" || !strings.Contains(why.Reasons[0].Text, want) {
 			t.Errorf("job %d: %+v, want %q", id, why.Reasons, want)
@@ -94,7 +94,7 @@ func TestEstimateOfAnAvoidedHost(t *testing.T) {
 	h := w.host("a", 1)
 	id := w.submit("ana")
 	w.must(w.s.Release(w.ctx, w.start(h.take(nil)), "tried out"))
-	why, err := w.s.Why(w.ctx, id)
+	why, err := w.s.Why(w.ctx, id, scheduler.Shown{})
 	w.must(err)
 	if len(why.Reasons) != 1 || why.Reasons[0].Code != "avoided" || why.Estimate.Known {
 		t.Errorf("%+v", why)

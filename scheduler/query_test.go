@@ -40,7 +40,7 @@ func TestWhyAndEstimate(t *testing.T) {
 	w.start(h.take(nil))
 	ahead, id := w.submit("ana"), w.submit("ana")
 	_ = ahead
-	why, err := w.s.Why(w.ctx, id)
+	why, err := w.s.Why(w.ctx, id, scheduler.Shown{})
 	w.must(err)
 	if why.Position != 2 || why.Reasons[0].Code != "devices-busy" || why.Reasons[1].Code != "queue" {
 		t.Fatalf("%+v", why)
@@ -51,7 +51,7 @@ func TestWhyAndEstimate(t *testing.T) {
 	strange := w.submit("bob", func(s *scheduler.Submission) { s.Function = "never seen" })
 	behind := w.submit("bob", func(s *scheduler.Submission) { s.Function = "never seen" })
 	_ = strange
-	why, err = w.s.Why(w.ctx, behind)
+	why, err = w.s.Why(w.ctx, behind, scheduler.Shown{})
 	w.must(err)
 	if why.Estimate.Known || !strings.HasPrefix(why.Estimate.Basis, "unknown") {
 		t.Errorf("%+v", why.Estimate)

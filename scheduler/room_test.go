@@ -10,7 +10,7 @@ import (
 func TestEstimateOfNoWait(t *testing.T) {
 	w := newWorld(t, scheduler.DefaultTiming())
 	w.host("a", 1)
-	why, err := w.s.Why(w.ctx, w.submit("ana"))
+	why, err := w.s.Why(w.ctx, w.submit("ana"), scheduler.Shown{})
 	w.must(err)
 	if !why.Estimate.Known || why.Estimate.Latest != 0 {
 		t.Errorf("%+v", why.Estimate)

@@ -96,7 +96,12 @@ type Why struct {
 	Position     int  // from 1 in its class's order; 0: does not wait
 	PositionOver bool // the place is beyond 1,000
 	Reasons      []WhyReason
-	Estimate     Estimate
+	// Devices fit, but are not to be had now: the first to be had first. Of a job
+	// for several devices those of the host that comes closest, with its free ones.
+	Devices []WhyDevice
+	// FreeBy is when enough of them are free at the latest; zero: unknown.
+	FreeBy   time.Time
+	Estimate Estimate
 }
 
 // Change hints that a job changed.

@@ -42,7 +42,7 @@ func TestStandInsStandBack(t *testing.T) {
 	if runs() {
 		t.Error("it runs while the GPU is drained")
 	}
-	why, err := w.s.Why(w.ctx, 2)
+	why, err := w.s.Why(w.ctx, 2, scheduler.Shown{})
 	w.must(err)
 	if code := why.Reasons[0].Code; code != "drained" {
 		t.Errorf("why: %+v", why)

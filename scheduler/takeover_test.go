@@ -84,7 +84,7 @@ func TestDrain(t *testing.T) {
 	if c := h.choose(nil); c.Kind != scheduler.ChoiceNone || !strings.Contains(c.Reason, "root: update") {
 		t.Fatalf("%+v", c)
 	}
-	why, err := w.s.Why(w.ctx, 1)
+	why, err := w.s.Why(w.ctx, 1, scheduler.Shown{})
 	w.must(err)
 	if len(why.Reasons) == 0 || why.Reasons[0].Code != "drained" {
 		t.Fatalf("%+v", why)

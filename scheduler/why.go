@@ -14,15 +14,15 @@ import (
 const maxPlace = 1000
 
 // Why explains why a job waits, the most decisive reason first, and says when
-// it will start as far as that can be known.
-func (s *Scheduler) Why(ctx context.Context, id JobID) (Why, error) {
+// it will start as far as that can be known. shown bounds what it tells of others.
+func (s *Scheduler) Why(ctx context.Context, id JobID, shown Shown) (Why, error) {
 	job, err := s.Job(ctx, id)
 	if err != nil {
 		return Why{}, err
 	}
 	switch job.State {
 	case Queued:
-		return s.whyQueued(ctx, &job)
+		return s.whyQueued(ctx, &job, shown)
 	case Scheduled:
 		now, err := s.Now(ctx)
 		return whyScheduled(&job, now), err
@@ -54,7 +54,7 @@ func (w *Why) add(code, text string) { w.Reasons = append(w.Reasons, WhyReason{c
 
 // whyQueued goes through what keeps a job in the queue, in the order in which
 // it decides: the store, the hosts, the user's limit, those ahead, the devices.
-func (s *Scheduler) whyQueued(ctx context.Context, job *Job) (Why, error) {
+func (s *Scheduler) whyQueued(ctx context.Context, job *Job, shown Shown) (Why, error) {
 	sc, err := s.scene(ctx, job)
 	if err != nil {
 		return Why{}, fmt.Errorf("why: %w", err)
@@ -66,7 +66,7 @@ func (s *Scheduler) whyQueued(ctx context.Context, job *Job) (Why, error) {
 	if until, held := sc.epoch.holds(job.Epoch, sc.now); held {
 		w.add("hold-off", "the store was restarted, and jobs from before wait until "+until.Format(time.TimeOnly)+", in case they still run")
 	}
-	sc.hosts(&w, job)
+	sc.hosts(&w, job, shown)
 	sc.userLimit(&w, job)
 	if sc.ahead > 0 {
 		w.add("queue", fmt.Sprintf("%s jobs of its kind are ahead of it", upTo(sc.ahead)))
@@ -97,6 +97,7 @@ type scene struct {
 	all       []Host
 	real      bool // some host has the GPUs for it, so that no CPU slot stands in
 	leases    []Lease
+	leaseOn   map[string]*Lease // by UUID
 }
 
 func (s *Scheduler) scene(ctx context.Context, job *Job) (scene, error) {
@@ -125,8 +126,11 @@ func (s *Scheduler) scene(ctx context.Context, job *Job) (scene, error) {
 		return sc, err
 	}
 	sc.real = metByGPUs(sc.need, job.Unix, sc.all, sc.now)
-	sc.leases, err = s.Leases(ctx)
-	return sc, err
+	if sc.leases, err = s.Leases(ctx); err != nil {
+		return sc, err
+	}
+	sc.leaseOn = leasesByDevice(sc.leases)
+	return sc, nil
 }
 
 // userLimit adds that the user holds enough, or that the job alone is too much.
@@ -154,7 +158,7 @@ func (sc *scene) limited(job *Job) bool {
 }
 
 // hosts adds what the hosts have to say.
-func (sc *scene) hosts(w *Why, job *Job) {
+func (sc *scene) hosts(w *Why, job *Job, shown Shown) {
 	if len(sc.all) == 0 {
 		w.add("no-host", "no host has ever joined: start an agent")
 		return
@@ -163,7 +167,8 @@ func (sc *scene) hosts(w *Why, job *Job) {
 		w.add("unsatisfiable", "no host can ever run it; the closest: "+why)
 		return
 	}
-	var silent, drained, avoided, barred, busy []string
+	var silent, drained, avoided, barred []string
+	var open []*Host
 	for i := range sc.all {
 		h := &sc.all[i]
 		if everFits(sc.need, job.Unix, h, sc.real) != nil {
@@ -179,11 +184,11 @@ func (sc *scene) hosts(w *Why, job *Job) {
 		case slices.Contains(h.Barred, Barred{Dir: sc.need.WorkDir, Unix: job.Unix}):
 			barred = append(barred, h.Host)
 		default:
-			busy = append(busy, h.Host)
+			open = append(open, h)
 		}
 	}
-	if len(busy) > 0 {
-		sc.devices(w, busy)
+	if len(open) > 0 {
+		sc.devices(w, open, shown)
 	}
 	for _, r := range []struct {
 		code, text string
@@ -206,20 +211,4 @@ func (h *Host) drainedInWords() string {
 		return h.DrainedBy + "; what runs there may until " + d.At.Format(time.RFC3339)
 	}
 	return h.DrainedBy
-}
-
-// devices says how many of the devices that fit are taken.
-func (sc *scene) devices(w *Why, hosts []string) {
-	fitting, free := 0, 0
-	for i := range sc.all {
-		o := sc.offer(&sc.all[i])
-		f, all := countFitting(sc.need, &o)
-		fitting += len(all)
-		free += len(f)
-	}
-	if free >= sc.need.Slots() {
-		return
-	}
-	w.add("devices-busy", fmt.Sprintf("%d of the %d devices that fit are free, on %s; %d are needed on one host",
-		free, fitting, strings.Join(hosts[:min(len(hosts), 5)], ", "), sc.need.Slots()))
 }
