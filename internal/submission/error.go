@@ -1,6 +1,7 @@
 package submission
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -77,10 +78,20 @@ func badJSON(err error) error {
 
 func unknownField(name string) error {
 	detail := "no such field"
-	if near := Nearest(name, FieldNames()); near != "" {
+	if near := cmp.Or(meant[strings.ToLower(name)], Nearest(name, FieldNames())); near != "" {
 		detail += "; did you mean " + near + "?"
 	}
 	return &Error{Code: CodeUnknownField, Pointer: at(name), Detail: detail}
+}
+
+// meant are names that other queues have for fields, and people try.
+var meant = map[string]string{
+	"gpu_memory": "gpu_mem", "gpu_ram": "gpu_mem", "mem": "gpu_mem", "memory": "gpu_mem", "vram": "gpu_mem",
+	"gpu_model": "gpu_type", "gpu_name": "gpu_type", "model": "gpu_type",
+	"devices": "gpus", "gpu_count": "gpus", "n_gpus": "gpus", "ngpus": "gpus", "num_gpus": "gpus",
+	"cc": "min_cc", "compute_capability": "min_cc", "hostname": "host", "node": "host", "nodelist": "host",
+	"constraint": "labels", "conda": "python", "environment": "python", "venv": "python", "working_dir": "workdir", "chdir": "workdir",
+	"time": "timeout", "time_limit": "timeout", "env": "env_vars", "depends_on": "after", "dependency": "after",
 }
 
 // Nearest finds the known name that was probably meant, or "".

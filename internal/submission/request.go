@@ -81,6 +81,9 @@ func readGPUs(p *Parsed, raw []byte) error {
 	return nil
 }
 
+// leastGPUMem is less than any device has: below it somebody wrote 16 for 16 GB.
+const leastGPUMem = 1 << 20
+
 func readGPUMem(p *Parsed, raw []byte) error {
 	text := string(raw)
 	if raw[0] == '"' {
@@ -95,9 +98,15 @@ func readGPUMem(p *Parsed, raw []byte) error {
 	if err != nil {
 		return invalid(err.Error())
 	}
+	if n < leastGPUMem {
+		return invalid("this says bytes, and fewer than 1 MiB of them; want a text as \"40GB\" or \"16GiB\"")
+	}
 	p.Request.GPUMem = n
 	return nil
 }
+
+// mostCC is a capability that no device has for long: 19.9.
+const mostCC = 199
 
 // readMinCC takes "8.0" or 8.6.
 func readMinCC(p *Parsed, raw []byte) error {
@@ -117,6 +126,9 @@ func readMinCC(p *Parsed, raw []byte) error {
 		return invalid(want)
 	}
 	n, err := strconv.Atoi(major + minor)
+	if n > mostCC { // 80 for 8.0
+		return invalid(want)
+	}
 	p.Request.MinCC = n
 	return err
 }

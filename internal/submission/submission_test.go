@@ -230,6 +230,52 @@ func wantError(t *testing.T, err error, code Code, pointer string) {
 	}
 }
 
+// TestDeviceWords: a slip in what devices are asked for is told what is right.
+func TestDeviceWords(t *testing.T) {
+	const memory = `want bytes above 0, or a text as "40GB", "24G" or "16GiB"`
+	for fields, want := range map[string]string{
+		`"gpu_mem":-1`:               memory,
+		`"gpu_mem":0`:                memory,
+		`"gpu_mem":"lots"`:           memory,
+		`"gpu_mem":"-8GB"`:           memory,
+		`"gpu_mem":[]`:               memory,
+		`"gpu_mem":16`:               "this says bytes, and fewer than 1 MiB of them",
+		`"gpu_mem":"40"`:             "this says bytes, and fewer than 1 MiB of them",
+		`"gpu_mem":40e9`:             "want whole bytes",
+		`"min_cc":80`:                `want a CUDA compute capability as "8.0"`,
+		`"min_cc":"sm_80"`:           `want a CUDA compute capability as "8.0"`,
+		`"min_cc":-8.0`:              `want a CUDA compute capability as "8.0"`,
+		`"gpus":"two"`:               "want a whole number from 0 to 64",
+		`"gpu_type":""`:              "may not be empty",
+		`"gpu_type":["A100"]`:        "want a text",
+		`"host":""`:                  "may not be empty",
+		`"labels":{"a":1}`:           "want an object of texts",
+		`"labels":["a=b"]`:           "want an object of texts",
+		`"workdir":"data/x"`:         "want an absolute path",
+		`"gpu":1`:                    "did you mean gpus?",
+		`"num_gpus":1`:               "did you mean gpus?",
+		`"vram":"8GB"`:               "did you mean gpu_mem?",
+		`"GPU_Memory":"8GB"`:         "did you mean gpu_mem?",
+		`"gpu_typ":"H100"`:           "did you mean gpu_type?",
+		`"model":"H100"`:             "did you mean gpu_type?",
+		`"compute_capability":"8.0"`: "did you mean min_cc?",
+		`"node":"gpu1"`:              "did you mean host?",
+		`"conda":"torch"`:            "did you mean python?",
+	} {
+		if _, err := Parse(scheduler.MediaJSON, []byte(`{"msg":1,`+fields+`}`)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want …%s…", fields, err, want)
+		}
+	}
+	for name, field := range meant {
+		if _, known := requestFields[field]; !known {
+			t.Errorf("%s is told to be %s, which is no field", name, field)
+		}
+		if _, known := requestFields[name]; known {
+			t.Errorf("%s is a field itself", name)
+		}
+	}
+}
+
 func TestEnvelopeRefusals(t *testing.T) {
 	good := call(t, `{}`)
 	result, err := envelope.Encode(envelope.Header{Kind: envelope.KindResult})

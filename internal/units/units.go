@@ -12,7 +12,7 @@ import (
 
 // What is wanted, for messages.
 const (
-	WantBytes    = `want bytes, or a text as "40GB" or "16GiB"`
+	WantBytes    = `want bytes above 0, or a text as "40GB", "24G" or "16GiB"`
 	WantDuration = `want seconds, or a text as "90s", "2h" or "1h30m"`
 	// maxDuration is what the longest sensible limit may be.
 	maxDuration = 10 * 365 * 24 * time.Hour
@@ -31,11 +31,19 @@ var byteUnits = []struct {
 	{"mb", 1e6},
 	{"gb", 1e9},
 	{"tb", 1e12},
+	{"ki", 1 << 10},
+	{"mi", 1 << 20},
+	{"gi", 1 << 30},
+	{"ti", 1 << 40},
+	{"k", 1e3},
+	{"m", 1e6},
+	{"g", 1e9},
+	{"t", 1e12},
 	{"b", 1},
 	{"", 1},
 }
 
-// ParseBytes reads "40GB", "16GiB", "1.5 GiB" or "1024" as bytes, at least 1.
+// ParseBytes reads "40GB", "24G", "16GiB", "16Gi", "1.5 GiB" or "1024" as bytes, at least 1.
 func ParseBytes(text string) (int64, error) {
 	lower := strings.ToLower(strings.TrimSpace(text))
 	for _, u := range byteUnits {
