@@ -153,6 +153,7 @@ type chunk struct {
 	first    JobID          // of the items, which are numbered without gaps
 	identity string         // that the ids are good under
 	crowded  bool           // many hosts were idle a moment ago: wake different ones each time
+	seen     picture        // of the fleet: who is woken first
 	ahead    map[string]int // by class and user: jobs that this process is committing now (flight.go)
 	// unsure: a commit of this chunk was not answered, so it may be applied yet.
 	unsure bool

@@ -40,8 +40,7 @@ func bySize(a, b *OfferedDevice) int {
 // byKind orders kinds of devices, the smallest first: two cards of one model are
 // the same, also where one shows some pages less.
 func byKind(a, b *OfferedDevice) int {
-	return cmp.Or(cmp.Compare(wholeGiB(a.Memory), wholeGiB(b.Memory)),
-		cmp.Compare(a.ComputeCapability, b.ComputeCapability), cmp.Compare(a.Model, b.Model))
+	return cmp.Or(bySizeOf(&a.Device, &b.Device), cmp.Compare(a.Model, b.Model))
 }
 
 func wholeGiB(bytes int64) int64 { return (bytes + gib/2) / gib }

@@ -27,6 +27,7 @@ type fleet struct {
 	mu    sync.Mutex
 	taken time.Time       // when the oldest of the answers was given, by this process's clock
 	can   map[string]bool // needs that some host can meet
+	seen  picture         // as it was last looked at
 }
 
 // canRun refuses a need that no host seen in the last days can ever meet, and
@@ -47,7 +48,7 @@ func (s *Scheduler) canRun(ctx context.Context, n Need, class, unix string) erro
 	if why := cannotRun(n, unix, hosts, now); why != "" {
 		return fmt.Errorf("%w: %s", unfit(n, unix, hosts, now), why)
 	}
-	s.fleet.learn(key)
+	s.fleet.learn(key, pictureOf(hosts))
 	return nil
 }
 
@@ -75,9 +76,16 @@ func (f *fleet) forget() {
 	f.taken = time.Time{}
 }
 
-func (f *fleet) learn(key string) {
+func (f *fleet) picture() picture {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.seen
+}
+
+func (f *fleet) learn(key string, seen picture) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen = seen
 	if time.Since(f.taken) >= fleetFresh || len(f.can) > 4*maxClasses {
 		f.taken, f.can = time.Now(), make(map[string]bool)
 	}

@@ -138,7 +138,7 @@ func (s *Scheduler) tryChunk(ctx context.Context, c *chunk) ([]answer, error) {
 		return nil, err
 	}
 	c.first, c.identity = first, identity
-	c.crowded = s.crowded.Load()
+	c.crowded, c.seen = s.crowded.Load(), s.fleet.picture()
 	c.ahead = s.flight.enter(c)
 	defer s.flight.leave(c)
 	t := transition[[]answer]{name: "jobs", query: c.query(), unsure: &c.unsure}
@@ -259,7 +259,7 @@ func (d *draft) putJobs(jobs []Job, c *chunk, f *facts) {
 		}), keepEvents))
 	}
 	d.effect(store.Notify(topicChanges, changeValue(&jobs[len(jobs)-1])))
-	d.wakeFor(jobs, f.members(keyIdle))
+	d.wakeFor(jobs, f.members(keyIdle), c.seen)
 }
 
 // listClasses makes sure that the classes of the queued jobs are listed.
@@ -282,13 +282,18 @@ func (p *place) merge(other place) {
 }
 
 // wakeFor wakes idle hosts for a chunk as for one job that wants all its devices.
-func (d *draft) wakeFor(jobs []Job, idle [][]byte) {
+func (d *draft) wakeFor(jobs []Job, idle [][]byte, seen picture) {
 	all := Job{State: Scheduled}
+	same := true
 	for i := range jobs {
-		if jobs[i].State == Queued {
-			all.State = Queued
-			all.Devices += jobs[i].Devices
+		if j := &jobs[i]; j.State == Queued {
+			same = same && (all.Class == "" || all.Class == j.Class)
+			all.State, all.Class = Queued, j.Class
+			all.Devices += j.Devices
 		}
+	}
+	if n, err := ParseNeed(all.Class); same && err == nil && len(idle) > 1 {
+		idle = seen.smallest(n, all.Devices, idle)
 	}
 	d.wake(&all, idle)
 }
