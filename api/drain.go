@@ -22,6 +22,8 @@ type Closing struct {
 	What string    `json:"what"` // the host, or the UUID of its device
 	By   string    `json:"by"`   // who, and why
 	Then string    `json:"then"` // what becomes of it: "requeue" or "cancel"
+
+	Simulated bool `json:"simulated,omitempty"` // the device is
 }
 
 // closingNow is what a job that runs has to know; zero: nothing.
@@ -33,11 +35,11 @@ func closingNow(j *scheduler.Job) scheduler.Closing {
 }
 
 func closingOf(j *scheduler.Job) *Closing {
-	c := Closing(closingNow(j))
+	c := closingNow(j)
 	if c.At.IsZero() {
 		return nil
 	}
-	return &c
+	return &Closing{At: c.At, What: c.What, By: c.By, Then: c.Then, Simulated: gpu.IsSimulated(c.What)}
 }
 
 func deadlineOf(h *scheduler.Host, what string) *Deadline {

@@ -59,6 +59,11 @@ func TestSimulatedIsSaid(t *testing.T) {
 	}
 	w.stream(path(made, "/events")).want(t, `"kind":"running","text":"on node1 (simulated)"`)
 	w.stream(path(slot, "/events")).want(t, `"kind":"running","text":"on node1"`)
+	for id, want := range map[scheduler.JobID]string{made: `"then":"requeue","simulated":true}`, slot: `"then":"requeue"}`} {
+		events := w.stream(path(id, "/events"))
+		w.ok(w.do(w.admin, "POST", "/gpus/"+w.job(w.ana, id).Attempts[0].Devices[0]+"/drain?deadline=1h&reason=fan", nil), 200, nil)
+		events.want(t, want)
+	}
 	if n := w.metric(`mlq_simulated_devices{host="node1"}`); n != 1 {
 		t.Errorf("mlq_simulated_devices is %v", n)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
@@ -160,12 +161,20 @@ func (a *Attempt) EndsBy(timeout time.Duration) time.Time {
 }
 
 // reason is who stops a job at the deadline, and why.
-func (c *Closing) reason() string { return fmt.Sprintf("%s (%s is closed)", c.By, c.What) }
+func (c *Closing) reason() string { return fmt.Sprintf("%s (%s is closed)", c.By, c.where()) }
+
+// where is what is closed, for people.
+func (c *Closing) where() string {
+	if gpu.IsSimulated(c.What) {
+		return "simulated " + c.What
+	}
+	return c.What
+}
 
 // words are those of the event.
 func (c *Closing) words() string {
 	if c.At.IsZero() {
 		return "where it runs is not closed any more"
 	}
-	return fmt.Sprintf("%s is closed at %s by %s", c.What, c.At.Format(time.RFC3339), c.By)
+	return fmt.Sprintf("%s is closed at %s by %s", c.where(), c.At.Format(time.RFC3339), c.By)
 }

@@ -5,6 +5,7 @@ import { ask } from "./dialog.js";
 import { fill, h, keyed, show } from "./dom.js";
 import { count, duration, when } from "./format.js";
 import { touch } from "./model.js";
+import { some, tag } from "./simulated.js";
 
 /** admin makes the view. */
 export function admin() {
@@ -61,7 +62,7 @@ function table(title, columns, nothing, cells) {
 function lease(l) {
   return [
     h("a", { href: `#/jobs/${l.job}` }, String(l.job), l.name ? [" ", h("bdi", {}, l.name)] : ""),
-    h("bdi", {}, l.user), h("bdi", {}, l.host), h("span", { title: l.devices.join(", ") }, count(l.devices.length, "device")),
+    h("bdi", {}, l.user), h("bdi", {}, l.host), h("span", { title: l.devices.join(", ") }, count(l.devices.length, "device"), " ", tag(l)),
     when(l.since), l.ends_by ? when(l.ends_by, "clock") : "no limit",
     h("button", { class: "danger", "aria-label": `Revoke the lease of job ${l.job}`, onclick: () => revoke(l) }, "Revoke"),
   ];
@@ -91,7 +92,7 @@ function host(x) {
   return [
     h("bdi", {}, x.host), [state.el, x.drained_by ? h("span", { class: "muted" }, ` by ${x.drained_by}`) : null,
       x.drain_deadline ? [" until ", when(x.drain_deadline.at, "clock")] : null].flat().filter(Boolean),
-    `${x.devices.filter((d) => d.state === "free").length} of ${x.devices.length} free`,
+    [`${x.devices.filter((d) => d.state === "free").length} of ${x.devices.length} free`, ...some(x.devices)].join(", "),
     (x.environments ?? []).map((e) => h("span", { class: "env", title: e.path }, `${e.name} (${e.version})`, e.problem ? h("b", { class: "error" }, ` ${e.problem}`) : null)),
     [x.run_as, x.isolation].filter(Boolean).join(", ") || "–", x.version,
     h("button", { class: open ? "danger" : null, "aria-label": `${open ? "Drain" : "Open"} ${x.host}`, onclick: () => drain(x, open) }, open ? "Drain" : "Open again"),

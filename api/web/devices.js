@@ -2,6 +2,7 @@
 import { badge } from "./badge.js";
 import { fill, h, keyed, show, text } from "./dom.js";
 import { bytes, count, when } from "./format.js";
+import { some, tag } from "./simulated.js";
 
 /** devices makes the view; update(list, filter, role) shows what /gpus answered. */
 export function devices() {
@@ -29,13 +30,7 @@ export function summary(list) {
   const free = n.get("free") ?? 0;
   n.delete("free");
   const rest = [...n].sort((a, b) => b[1] - a[1]).map(([state, k]) => `${k} ${state}`);
-  return [`${free} of ${list.length} free`, ...rest, ...simulated(list)].join(" · ");
-}
-
-/** simulated says how many of the devices compute nothing, in no or one part of a line. */
-function simulated(list) {
-  const n = list.filter((d) => d.simulated).length;
-  return n ? [n === list.length ? "simulated" : `${n} simulated`] : [];
+  return [`${free} of ${list.length} free`, ...rest, ...some(list)].join(" · ");
 }
 
 function byHost(list) {
@@ -55,7 +50,7 @@ function group(first) {
     el,
     update(g) {
       const free = g.devices.filter((d) => d.state === "free").length;
-      text(sum, [count(g.devices.length, "device"), `${free} free`, ...simulated(g.devices)].join(", "));
+      text(sum, [count(g.devices.length, "device"), `${free} free`, ...some(g.devices)].join(", "));
       keyed(cards, g.devices, (d) => d.uuid, card);
     },
   };
@@ -71,7 +66,7 @@ function card(d) {
   const el = h("li", { class: "card", title: d.uuid },
     h("p", { class: "model" }, h("b", {}, String(d.index)), h("bdi", {}, modelName(d))),
     h("p", { class: "state" }, state.el, who), times, why, memory,
-    h("p", { class: "foot" }, amount, d.simulated ? h("span", { class: "tag" }, "simulated") : null));
+    h("p", { class: "foot" }, amount, tag(d)));
   let drawn = "";
   return {
     el,

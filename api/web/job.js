@@ -8,6 +8,7 @@ import { log } from "./log.js";
 import { model } from "./model.js";
 import { percent, progressWords } from "./progress.js";
 import { failure, files, result } from "./result.js";
+import { tag } from "./simulated.js";
 import { follow } from "./stream.js";
 
 const WHOSE_LIMIT = { "server-default": " (the server's default)", "server-max": " (the server's maximum)", "user-max": " (the user's maximum)" };
@@ -100,14 +101,14 @@ function head(v, j) {
   fill(v.facts, facts(j).map(([name, ...value]) => h("div", {}, h("dt", {}, name), h("dd", {}, ...value))));
   progress(v, j);
   show(v.closing, Boolean(j.closing));
-  if (j.closing) fill(v.closing, h("b", {}, "It is stopped at ", when(j.closing.at, "clock"), ". "), `${j.closing.what} is closed by ${j.closing.by}; the job then ${j.closing.then === "cancel" ? "is cancelled" : "waits for another device"}.`);
+  if (j.closing) fill(v.closing, h("b", {}, "It is stopped at ", when(j.closing.at, "clock"), ". "), `${j.closing.what}${j.closing.simulated ? " (simulated)" : ""} is closed by ${j.closing.by}; the job then ${j.closing.then === "cancel" ? "is cancelled" : "waits for another device"}.`);
 }
 
 function facts(j) {
   const a = j.attempts.at(-1);
   const ran = a?.started && (j.ended_at ? duration((new Date(j.ended_at) - new Date(a.started)) / 1000) : when(a.started, "for"));
   const all = [["User", h("bdi", {}, j.user)], ["Submitted", when(j.submitted)]];
-  if (a) all.push(["On", h("bdi", { title: a.devices.join(", ") }, `${a.host}, ${places(a.devices)}`), a.simulated && [" ", h("span", { class: "tag" }, "simulated")]]);
+  if (a) all.push(["On", h("bdi", { title: a.devices.join(", ") }, `${a.host}, ${places(a.devices)}`), " ", tag(a)]);
   if (ran) all.push([j.ended_at ? "Ran for" : "Running for", ran]);
   if (j.ended_at) all.push(["Ended", when(j.ended_at)]);
   if (j.lease?.ends_by) all.push(["Until", when(j.lease.ends_by, "clock"), " at most"]);

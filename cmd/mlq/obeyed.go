@@ -107,7 +107,7 @@ func detachedInWords(t target, h *api.Host) string {
 	if t.device != "" && len(h.Devices) > 1 {
 		text += fmt.Sprintf("; the other %s of it get no job either", count(len(h.Devices)-1, "device"))
 	}
-	return text + "; when you are done: mlq gpu attach " + t.name()
+	return text + "; when you are done: mlq gpu attach " + t.id()
 }
 
 func jobsOn(devices []api.Device) string {

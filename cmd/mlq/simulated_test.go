@@ -38,6 +38,7 @@ func TestSimulatedIsShown(t *testing.T) {
 			"mlq job":    one.String(),
 			"mlq run":    (&notices{}).of(&event),
 			"mlq drain":  busyInWords([]api.Device{device}),
+			"a device":   target{"h", uuid}.name(),
 			"a deadline": closingInWords(&api.Closing{What: uuid, At: now}, now),
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/gpu"
 )
 
 // target is a host, or one device of it.
@@ -14,7 +15,16 @@ type target struct {
 	device string // UUID, "" for the host
 }
 
+// name is what people are told of it.
 func (t target) name() string {
+	if gpu.IsSimulated(t.device) {
+		return t.device + " (simulated)"
+	}
+	return t.id()
+}
+
+// id is how a command takes it.
+func (t target) id() string {
 	if t.device != "" {
 		return t.device
 	}

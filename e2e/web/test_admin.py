@@ -25,7 +25,8 @@ def test_a_revoked_lease_tells_its_owner_who_and_why(
     expect(owner.page.get_by_role("link", name="Admin")).to_be_hidden()
 
     desk.sign_in(lab.admin_token, "admin")
-    expect(desk.section("Hosts")).to_contain_text("gpu1")
+    expect(desk.section("Hosts")).to_contain_text("of 2 free, simulated")
+    expect(desk.section("Leases").locator(".tag").first).to_have_text("simulated")
     expect(desk.section("Users")).to_contain_text(ana.name)
     desk.page.get_by_role("button", name=f"Revoke the lease of job {job.id}").click()
     dialog = desk.page.get_by_role("dialog")
@@ -53,6 +54,10 @@ def test_draining_a_host(desk: Desk, lab: Lab, ana: Person, gate: Path) -> None:
     expect(desk.section("Hosts")).to_contain_text("new driver")
     desk.go(f"jobs/{job.id}")
     expect(desk.page.locator(".closing")).to_contain_text("new driver")
+    uuid = job.details()["attempts"][0]["devices"][0]
+    lab.admin("drain", uuid, "--deadline", "30m", "--reason", "new fan")
+    expect(desk.page.locator(".closing")).to_contain_text(f"{uuid} (simulated) is closed")
+    lab.admin("drain", uuid, "--undo")
     desk.go("admin")
     desk.page.get_by_role("button", name="Open gpu1").click()
     desk.page.get_by_role("dialog").get_by_role("button", name="Open").click()

@@ -205,14 +205,23 @@ class TestShow:
             "mlq job 53: succeeded",
         ]
 
+    @pytest.mark.parametrize("simulated", [False, True])
     def test_a_deadline_is_told_and_that_it_is_off(
-        self, scripted: Scripted, client: mlq.Client, capsys: pytest.CaptureFixture[str]
+        self,
+        simulated: bool,
+        scripted: Scripted,
+        client: mlq.Client,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
         at = datetime.now().astimezone().replace(microsecond=123456)
         told = "root: new driver; this job is stopped then and waits again"
         zone = timezone.utc
-        closing = {"at": at.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S.12345Z"), "what": "gpu1"}
+        ends = at.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S.12345Z")
+        closing: dict[str, object] = {"at": ends, "what": "gpu1"}
         closing.update(by="root: new driver", then="requeue")
+        if simulated:
+            closing["simulated"] = True
+        label = " (simulated)" if simulated else ""
         update = {"kind": "update", "state": "running", "attempt": 1, "progress": "[started]"}
         scripted.on("GET /jobs/53", details("running"))
         scripted.on("GET /jobs/53/logs", Reply(200, {"Content-Type": "text/plain"}, b""))
@@ -229,7 +238,7 @@ class TestShow:
         scripted.on(RESULT, DONE)
         client.job(53).result()
         assert capsys.readouterr().err.splitlines()[1:] == [
-            f"mlq job 53: gpu1 is closed at {at:%H:%M:%S} by {told}",
+            f"mlq job 53: gpu1{label} is closed at {at:%H:%M:%S} by {told}",
             "mlq job 53: where it runs is not closed any more; it may go on",
             "mlq job 53: succeeded",
         ]

@@ -101,7 +101,8 @@ def _notice(event: dict[str, Any]) -> str:
         return str(event.get("text", ""))
     at = _local(str(closing.get("at", "")))
     then = "is cancelled" if closing.get("then") == "cancel" else "waits again"
-    return f"{closing.get('what')} is closed at {at} by {closing.get('by')}{_CLOSED} and {then}"
+    what = f"{closing.get('what')}{' (simulated)' if closing.get('simulated') else ''}"
+    return f"{what} is closed at {at} by {closing.get('by')}{_CLOSED} and {then}"
 
 
 def _local(at: str) -> str:
