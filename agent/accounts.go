@@ -1,21 +1,10 @@
 package agent
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"os/user"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/mlq-dev/mlq/agent/slot"
 )
@@ -35,10 +24,19 @@ type accounts struct {
 	mu     sync.Mutex
 	listed []string // of a host that runs jobs as their submitters
 	at     time.Time
+	known  map[string]known // by unix name
 }
 
-// listFor is how long a list of the accounts is good: one that was made, or
-// taken away, is noticed after that.
+// known is what was found of an account, and when.
+type known struct {
+	account *slot.Account
+	home    string
+	err     error
+	at      time.Time
+}
+
+// listFor is how long is good what was found of accounts: one that was made,
+// changed or taken away is noticed after that.
 const listFor = 30 * time.Second
 
 // newAccounts checks --run-as. "" is self.
@@ -66,96 +64,47 @@ func newAccounts(runAs string) (*accounts, error) {
 func (a *accounts) of(unixName string) (*slot.Account, string, error) {
 	switch a.runAs {
 	case RunAsSelf:
-		return nil, os.Getenv("HOME"), nil
+		return nil, usable(os.Getenv("HOME")), nil
 	case RunAsSubmitter:
 		if unixName == "" {
 			return nil, "", fmt.Errorf("the submitter has no unix account on record")
 		}
-		return lookup(unixName)
+		k := a.submitter(unixName)
+		return k.account, usable(k.home), k.err
 	}
-	return a.fixed, a.home, nil
+	return a.fixed, usable(a.home), nil
 }
 
-// lookup finds an account. Root is refused: no job runs as root but one of an
-// agent that runs all of them as itself.
-func lookup(name string) (*slot.Account, string, error) {
-	u, names, err := findAccount(name)
-	if err != nil {
-		return nil, "", err
+// submitter looks an account up, or knows it from lately: a job's way in asks
+// several times, and a directory takes a while.
+func (a *accounts) submitter(unixName string) known {
+	a.mu.Lock()
+	k, ok := a.known[unixName]
+	a.mu.Unlock()
+	if ok && time.Since(k.at) <= listFor {
+		return k
 	}
-	uid, err := id32(u.Uid)
-	if err != nil {
-		return nil, "", err
+	k = known{at: time.Now()}
+	k.account, k.home, k.err = lookupSubmitter(unixName)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.known == nil || len(a.known) > mostKnown {
+		a.known = map[string]known{}
 	}
-	gid, err := id32(u.Gid)
-	if err != nil {
-		return nil, "", err
-	}
-	if uid == 0 {
-		return nil, "", fmt.Errorf("jobs do not run as %s, which is root", name)
-	}
-	account := &slot.Account{Name: name, UID: uid, GID: gid}
-	for _, n := range names {
-		g, err := id32(n)
-		if err != nil {
-			return nil, "", err
-		}
-		account.Groups = append(account.Groups, g)
-	}
-	return account, u.HomeDir, nil
+	a.known[unixName] = k
+	return k
 }
 
-// findAccount gives an account and its groups: from the system's files or, where
-// they do not know it, from the directory that getent asks (LDAP and the like),
-// which a binary without a C library cannot ask by itself.
-func findAccount(name string) (*user.User, []string, error) {
-	u, err := user.Lookup(name)
-	if err == nil {
-		groups, err := u.GroupIds()
-		if err != nil {
-			return nil, nil, fmt.Errorf("groups of %s: %w", name, err)
-		}
-		return u, groups, nil
-	}
-	line, err := ask(directoryPatience, "getent", "passwd", "--", name)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, nil, fmt.Errorf("unix account %q: %w", name, err)
-	}
-	fields := strings.Split(strings.TrimSpace(string(line)), ":")
-	if err != nil || len(fields) != 7 || fields[0] != name { // a number is looked up as a user's id
-		return nil, nil, fmt.Errorf("no unix account %q on this host", name)
-	}
-	groups, err := ask(directoryPatience, "id", "-G", "--", name)
-	if err != nil {
-		return nil, nil, fmt.Errorf("groups of %s: %w", name, err)
-	}
-	return &user.User{Username: name, Uid: fields[2], Gid: fields[3], HomeDir: fields[5]}, strings.Fields(string(groups)), nil
-}
+// mostKnown bounds what is remembered of names that others chose.
+const mostKnown = 10_000
 
-// directoryPatience is how long a directory service may take: whoever claims
-// jobs waits for it, and so does the end of the agent.
-const directoryPatience = 10 * time.Second
-
-// ask runs a program that answers on its standard output. It is killed, and the
-// error a context.DeadlineExceeded, when it takes too long.
-func ask(patience time.Duration, program string, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.WaitDelay = time.Second // for what it started, if that keeps its output open
-	out, err := cmd.Output()
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("%s does not answer: %w", program, ctx.Err())
+// usable is a home that is there, "" for one that is not: a job that finds none
+// has its own folder instead, and not one that each library fails to write in.
+func usable(home string) string {
+	if info, err := os.Stat(home); err == nil && info.IsDir() {
+		return home
 	}
-	return out, err
-}
-
-func id32(s string) (uint32, error) {
-	n, err := strconv.ParseUint(s, 10, 32)
-	if err != nil {
-		return 0, fmt.Errorf("account number %q: %w", s, err)
-	}
-	return uint32(n), nil
+	return ""
 }
 
 // list names the accounts that jobs may run as, for the inventory; nil: any
@@ -180,92 +129,4 @@ func readAccounts() []string {
 		}
 	}
 	return parsePasswd(string(out))
-}
-
-// parsePasswd picks the accounts of people: those from 1000 on, less nobody.
-func parsePasswd(text string) []string {
-	names := []string{}
-	for line := range strings.Lines(text) {
-		fields := strings.Split(line, ":")
-		if len(fields) < 3 || fields[0] == "nobody" {
-			continue
-		}
-		if uid, err := strconv.Atoi(fields[2]); err == nil && uid >= 1000 {
-			names = append(names, fields[0])
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// mayEnter reports whether a job of the user with this unix name may use the
-// folder as its working directory.
-func (a *accounts) mayEnter(path, unixName string) bool {
-	account, _, err := a.of(unixName)
-	if err != nil {
-		return false
-	}
-	return blocked(path, account) == nil
-}
-
-// reach says why jobs of other users could not get to their folders in dir.
-func (a *accounts) reach(dir string) error {
-	if a.runAs == RunAsSelf {
-		return nil
-	}
-	as := a.fixed
-	if as == nil {
-		as = &slot.Account{Name: "a submitter", UID: nobody, GID: nobody}
-	}
-	if err := blocked(dir, as); err != nil {
-		return fmt.Errorf("run-as %s: jobs could not reach their folders: %w; let them pass (chmod a+x), or put the data folder elsewhere with --data DIR", a.runAs, err)
-	}
-	return nil
-}
-
-// blocked says what keeps an account from entering a folder, nil for the agent's
-// own: each folder on the way must let it pass.
-func blocked(path string, account *slot.Account) error {
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return err
-	}
-	info, err := os.Stat(real)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("%s is no folder", path)
-	}
-	if account == nil {
-		return unix.Access(real, unix.X_OK)
-	}
-	for dir := real; ; dir = filepath.Dir(dir) {
-		info, err := os.Stat(dir)
-		if err != nil {
-			return err
-		}
-		if !allows(info, account) {
-			return fmt.Errorf("%s may not enter %s", account.Name, dir)
-		}
-		if dir == "/" {
-			return nil
-		}
-	}
-}
-
-// allows compares the mode bits of one folder with the account.
-func allows(info os.FileInfo, account *slot.Account) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return false
-	}
-	mode := info.Mode().Perm()
-	switch {
-	case st.Uid == account.UID:
-		return mode&0o100 != 0
-	case st.Gid == account.GID || slices.Contains(account.Groups, st.Gid):
-		return mode&0o010 != 0
-	}
-	return mode&0o001 != 0
 }

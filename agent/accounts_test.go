@@ -11,21 +11,34 @@ import (
 	"time"
 )
 
-// directory puts a getent and an id in front that know one account more.
-func directory(t *testing.T) {
+// directory puts a getent and an id in front that know some accounts more, and
+// write down what they are asked.
+func directory(t *testing.T) (asked func() string) {
 	t.Helper()
 	bin := t.TempDir()
+	script := "#!/bin/sh\necho ${0##*/} $* >>" + bin + "/asked\n"
 	err := errors.Join(
-		os.WriteFile(filepath.Join(bin, "getent"), []byte("#!/bin/sh\n"+
+		os.WriteFile(filepath.Join(bin, "getent"), []byte(script+
 			"[ $# = 1 ] && echo mlq-ldap:x:70001:70002::/home/ldap:/bin/sh && exit\n"+
-			"case $3 in mlq-ldap|70001) echo mlq-ldap:x:70001:70002::/home/ldap:/bin/sh;;"+
-			" mlq-evil) echo mlq-evil:x:0:0::/:/bin/sh;; *) exit 2;; esac\n"), 0o755),
-		os.WriteFile(filepath.Join(bin, "id"), []byte("#!/bin/sh\necho 70002 70003\n"), 0o755),
+			"case $1:$3 in passwd:mlq-ldap|passwd:70001) echo mlq-ldap:x:70001:70002::/home/ldap:/bin/sh;;"+
+			" passwd:mlq-evil) echo mlq-evil:x:0:0::/:/bin/sh;;"+
+			" passwd:mlq-old|passwd:mlq-today|passwd:mlq-later) echo $3:x:70004:70002::/home/old:/usr/sbin/nologin;;"+
+			" shadow:mlq-old) echo 'mlq-old:!:19000:0:99999:7::19358:';;"+
+			" shadow:mlq-later) echo 'mlq-later:!:19000:0:99999:7::99999:';;"+
+			" *) exit 2;; esac\n"), 0o755),
+		os.WriteFile(filepath.Join(bin, "id"), []byte(script+"echo 70002 70003\n"), 0o755),
 	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	return func() string {
+		text, err := os.ReadFile(filepath.Join(bin, "asked"))
+		if err != nil {
+			return ""
+		}
+		return string(text)
+	}
 }
 
 func TestAccountOfADirectory(t *testing.T) {
@@ -60,6 +73,66 @@ func TestListOfAccountsGrowsOld(t *testing.T) {
 	self := &accounts{runAs: RunAsSelf}
 	if got := self.list(); got != nil {
 		t.Errorf("where jobs run as the agent's user, accounts do not matter: %v", got)
+	}
+}
+
+// An account that has ended is no way in; one without a login shell is.
+func TestExpiredAccount(t *testing.T) {
+	directory(t)
+	a := &accounts{runAs: RunAsSubmitter}
+	if got, _, err := a.of("mlq-old"); err == nil || !strings.Contains(err.Error(), "has expired on 2023-01-01") {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, name := range []string{"mlq-today", "mlq-later"} {
+		if got, _, err := a.of(name); err != nil || got.UID != 70004 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// The groups of an account of the system's file are the directory's too, and it
+// is not asked again for each job.
+func TestGroupsOfTheDirectory(t *testing.T) {
+	asked := directory(t)
+	a := &accounts{runAs: RunAsSubmitter}
+	for range 3 {
+		got, _, err := a.of("daemon")
+		if err != nil || !slices.Equal(got.Groups, []uint32{70002, 70003}) {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	if n := strings.Count(asked(), "id -G"); n != 1 {
+		t.Errorf("asked %d times:\n%s", n, asked())
+	}
+	k := a.known["daemon"]
+	k.at = k.at.Add(-2 * listFor)
+	a.known["daemon"] = k
+	if _, _, err := a.of("daemon"); err != nil || strings.Count(asked(), "id -G") != 2 {
+		t.Errorf("what is old is not asked for anew: %v\n%s", err, asked())
+	}
+}
+
+// Where there is no id, the system's file tells.
+func TestGroupsWithoutId(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	a, _, err := lookup("daemon")
+	if err != nil || !slices.Contains(a.Groups, a.GID) {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// A home that is not there is no home: the job's folder takes its place.
+func TestHomeThatIsNotThere(t *testing.T) {
+	there := t.TempDir()
+	file := filepath.Join(there, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for home, want := range map[string]string{there: there, file: "", filepath.Join(there, "gone"): "", "": ""} {
+		a := &accounts{runAs: "ana", home: home}
+		if _, got, err := a.of(""); got != want || err != nil {
+			t.Errorf("%q: %q, %v, want %q", home, got, err, want)
+		}
 	}
 }
 

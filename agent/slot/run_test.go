@@ -218,3 +218,37 @@ func TestTooManyOutFiles(t *testing.T) {
 		t.Errorf("%d files, %q", len(ended.Files), ended.Left)
 	}
 }
+
+// Keys of a session open to all of its processes, whoever they run as: no job
+// has those of the agent's session, or of another job's.
+func TestEachJobHasAKeyringOfItsOwn(t *testing.T) {
+	b := newBench(t)
+	// KEYCTL_GET_KEYRING_ID of the session's; then a key for the next job.
+	const text = `
+import ctypes, platform
+libc = ctypes.CDLL(None, use_errno=True)
+keyctl, add_key = {"x86_64": (250, 248), "aarch64": (219, 217)}[platform.machine()]
+def f(msg):
+    ring = libc.syscall(ctypes.c_long(keyctl), 0, -3, 0, 0, 0)
+    found = libc.syscall(ctypes.c_long(keyctl), 10, -3, b"user", b"mlq-test", 0)
+    added = libc.syscall(ctypes.c_long(add_key), b"user", b"mlq-test", b"secret", 6, -3)
+    return [ring, found, added > 0]
+`
+	var rings []float64
+	for range 2 {
+		g := b.grant()
+		b.begin(g, source(t, text, 1))
+		var saw []any
+		if err := json.Unmarshal([]byte(view(t, b.await(slot.EventEnded).Ended)), &saw); err != nil {
+			t.Fatal(err)
+		}
+		b.done(g)
+		if saw[1] != -1.0 || saw[2] != true {
+			t.Errorf("the keyring of the job: %v", saw)
+		}
+		rings = append(rings, saw[0].(float64))
+	}
+	if rings[0] == rings[1] || rings[0] <= 0 {
+		t.Errorf("the keyrings are %v", rings)
+	}
+}

@@ -109,6 +109,7 @@ def _become(grant: Mapping[str, Any], fds: list[int], parent: int, mark: _linux.
     _set_environment(grant["env"], mark)
     _set_limits(grant.get("limits") or {})
     _set_user(grant.get("account"))
+    _linux.new_session_keyring()  # the user's, who must be able to use it
     _linux.set_dumpable(True)
     _linux.die_with_parent(parent, signal.SIGKILL)
     _enter(grant["work_dir"], grant["job_dir"])

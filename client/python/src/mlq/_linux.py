@@ -10,6 +10,10 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 
+# keyctl(2); its number is another one on each architecture (the kernel's syscall tables).
+_SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "ppc64le": 271, "riscv64": 219, "s390x": 280}
+_KEYCTL_JOIN_SESSION_KEYRING = 1
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.getenv.restype = ctypes.c_void_p
 _close_range = getattr(_libc, "close_range", None)  # glibc ≥ 2.34; the kernel has it since 5.9
@@ -38,6 +42,17 @@ def die_with_parent(parent: int, signal: int) -> None:
 def no_new_privileges() -> None:
     """From here on no program that is executed gains anything (setuid bits, capabilities)."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def new_session_keyring() -> None:
+    """Leave the keys of whoever started the agent, and of the jobs before, behind.
+
+    A session's keys open to all of its processes, whoever they run as. Where the
+    system call is refused, as in many containers, no job can use keys either.
+    """
+    number = _SYS_KEYCTL.get(os.uname().machine)
+    if number is not None:
+        _libc.syscall(ctypes.c_long(number), _KEYCTL_JOIN_SESSION_KEYRING, None, 0, 0, 0)
 
 
 def close_from(first: int) -> None:
