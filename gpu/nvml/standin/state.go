@@ -27,16 +27,18 @@ type State struct {
 // lies in a folder of the test.
 func New(t testing.TB, n int) *State {
 	t.Helper()
-	s := &State{t: t, path: filepath.Join(t.TempDir(), "nvml"), lines: map[string]string{}}
-	s.Change(func(lines map[string]string) {
-		lines["count"] = strconv.Itoa(n)
-		lines["driver"] = "580.95.05"
-		lines["calls"] = s.path + ".calls"
-		for i := range n {
-			gpu(lines, i)
-		}
-	})
+	s := &State{t: t, path: filepath.Join(t.TempDir(), "nvml"), lines: begin(n)}
+	s.Set("calls", s.path+".calls")
 	return s
+}
+
+// begin are the lines of a driver 580 with n GPUs.
+func begin(n int) map[string]string {
+	lines := map[string]string{"count": strconv.Itoa(n), "driver": "580.95.05"}
+	for i := range n {
+		gpu(lines, i)
+	}
+	return lines
 }
 
 // gpu writes a GPU at an index, as an H100 of driver 580 answers.

@@ -75,7 +75,7 @@ static nvmlReturn_t await(const char *func, nvmlEventSet_t set, nvmlEventData_t 
   nvmlReturn_t r = enter(func);
   while (r == NVML_SUCCESS && now_ms() < end) {
     if (next(set, out)) return NVML_SUCCESS;
-    wait_ms(5);
+    wait_ms(number(5, "event.poll"));
     state_refresh();
     r = forced(func, -1);
   }

@@ -1,6 +1,6 @@
 /* A library that answers as libnvidia-ml.so.1 from a file, for tests.
  *
- * NVML_STANDIN_STATE names the file: lines key=value, replaced by rename, read
+ * NVML_STANDIN_STATE names the file, or it is "nvml" beside the library: lines key=value, replaced by rename, read
  * again whenever it changed. The Go package beside writes it. N is a GPU's
  * index, J a slice's index of its GPU (with gaps, as the driver has them).
  *
@@ -12,6 +12,7 @@
  *   N.compute N.graphics N.mps = pid:MiB[:gi:ci],…   "?" for MiB: not told
  *   N.mig=1 N.mig.pending N.mig.max N.mig.J.uuid .gi .ci .mem.total .mem.used
  *   N.link.L = index of a GPU, "switch" or "off"   topo.A.B = level
+ *   event.poll = ms between two looks for an event (5); a driver would be woken
  *   event.K = gpu:xid[:gi:ci]   K grows; what is older than an event set is not told to it
  *   N.lost=1 N.reset=1
  *   ret.FUNC=code delay_ms.FUNC=ms hang.FUNC=1, of one GPU N.ret.FUNC …; FUNC may be "all".

@@ -1,6 +1,7 @@
 /* The state: a file of key=value lines, read again whenever it changed. */
 #include "standin.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -61,8 +62,22 @@ static void load(const char *path) {
   fclose(f);
 }
 
-int state_refresh(void) {
+/* The file that the variable names; in a process without it, the one called
+ * "nvml" beside this library. */
+static const char *state_path(char *out, size_t size) {
   const char *path = getenv("NVML_STANDIN_STATE");
+  Dl_info self;
+  if (path) return path;
+  if (!dladdr((void *)state_refresh, &self)) return NULL;
+  const char *end = strrchr(self.dli_fname, '/');
+  if (!end) return NULL;
+  snprintf(out, size, "%.*s/nvml", (int)(end - self.dli_fname), self.dli_fname);
+  return out;
+}
+
+int state_refresh(void) {
+  char beside[4096];
+  const char *path = state_path(beside, sizeof beside);
   pthread_mutex_lock(&lock);
   if (path) load(path);
   int ok = content ? 0 : -1;
