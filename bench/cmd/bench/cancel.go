@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/mlq-dev/mlq/bench/internal/report"
+	"github.com/mlq-dev/mlq/bench/internal/stand"
 )
 
 // cancel measures T10 on two kinds of job: one that ends when it is told to,
@@ -15,7 +16,7 @@ func (b *bench) cancel(ctx context.Context) error {
 			Stubborn []float64 `json:"stubborn_ms"` // the grace taken off
 			Willing  []float64 `json:"willing_ms"`
 		}
-		if err := b.onMLQ(ctx, &gone, "cancel.py"); err != nil {
+		if err := b.onMLQ(ctx, stand.OneSlot, &gone, "cancel.py"); err != nil {
 			return err
 		}
 		s := report.Sample{Figure: "T10", Unit: "ms", Subject: report.MLQ, Rep: rep + 1, N: len(gone.Stubborn)}

@@ -37,20 +37,20 @@ func peer(r *stand.Redis, p *stand.Process, err error) (string, []string, func()
 }
 
 func startMLQ(ctx context.Context, b *bench, r *stand.Redis) (string, []string, func(), error) {
-	s, err := b.mlq(ctx, r)
+	s, err := b.mlq(ctx, r, stand.OneSlot)
 	if err != nil {
 		return "", nil, nil, err
 	}
 	return s.URL(), s.Env(), s.Stop, nil
 }
 
-// mlq starts a server and an agent with one slot.
-func (b *bench) mlq(ctx context.Context, r *stand.Redis) (*stand.Server, error) {
+// mlq starts a server and an agent.
+func (b *bench) mlq(ctx context.Context, r *stand.Redis, h stand.Host) (*stand.Server, error) {
 	s, err := stand.Serve(ctx, b.program("mlq"), r)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Agent(ctx, b.py); err != nil {
+	if err := s.Agent(ctx, b.py, h); err != nil {
 		s.Stop()
 		return nil, err
 	}

@@ -35,6 +35,7 @@ var experiments = []experiment{
 	{"T6", "Redis memory per queued job with 200 bytes of payload", (*bench).memory},
 	{"T8", "a device between two jobs", (*bench).turnover},
 	{"T10", "cancel to the end of the process tree", (*bench).cancel},
+	{"T13", "an idle agent and its probe on a host of 8 GPUs (NVML's stand-in)", (*bench).idle},
 }
 
 // bench is one run of the benchmarks.

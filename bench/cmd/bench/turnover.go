@@ -8,25 +8,33 @@ import (
 )
 
 // turnover measures T8: how long a device is idle between two queued jobs, by
-// the jobs' records and by the jobs' own clock.
+// the jobs' records and by the jobs' own clock; a CPU slot, and a GPU of NVML's
+// stand-in, which is looked at through the probe before each job.
 func (b *bench) turnover(ctx context.Context) error {
+	gpu, err := b.standIn(1)
+	if err != nil {
+		return err
+	}
 	for rep := range b.reps {
-		if err := b.turnoverOnce(ctx, rep+1); err != nil {
+		if err := b.turnoverOnce(ctx, stand.OneSlot, report.MLQ, rep+1); err != nil {
+			return err
+		}
+		if err := b.turnoverOnce(ctx, gpu, report.OnStandIn, rep+1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *bench) turnoverOnce(ctx context.Context, rep int) error {
+func (b *bench) turnoverOnce(ctx context.Context, h stand.Host, subject string, rep int) error {
 	var gaps struct {
 		Records  []float64 `json:"records_ms"`
 		Function []float64 `json:"function_ms"`
 	}
-	if err := b.onMLQ(ctx, &gaps, "turnover.py"); err != nil {
+	if err := b.onMLQ(ctx, h, &gaps, "turnover.py"); err != nil {
 		return err
 	}
-	s := report.Sample{Figure: "T8", Metric: "end of a job to start of the next", Unit: "ms", Subject: report.MLQ, Rep: rep}
+	s := report.Sample{Figure: "T8", Metric: "end of a job to start of the next", Unit: "ms", Subject: subject, Rep: rep}
 	if err := b.percentiles(s, gaps.Records); err != nil {
 		return err
 	}
@@ -35,13 +43,13 @@ func (b *bench) turnoverOnce(ctx context.Context, rep int) error {
 }
 
 // onMLQ runs a driver on a fresh Redis, server and agent.
-func (b *bench) onMLQ(ctx context.Context, into any, driver string, args ...string) error {
+func (b *bench) onMLQ(ctx context.Context, h stand.Host, into any, driver string, args ...string) error {
 	r, err := stand.StartRedis(ctx, b.out)
 	if err != nil {
 		return err
 	}
 	defer r.Stop()
-	s, err := b.mlq(ctx, r)
+	s, err := b.mlq(ctx, r, h)
 	if err != nil {
 		return err
 	}

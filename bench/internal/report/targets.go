@@ -19,6 +19,9 @@ const (
 	RQ        = "rq, fork per job"
 	Celery    = "celery, prefork"
 	ChiScript = "chi + one script"
+	OnStandIn = "mlq, a GPU of NVML's stand-in"
+
+	AgentAndProbe = "agent and probe"
 )
 
 // Smallest is the subject that the others of T5 are divided by.
@@ -40,7 +43,10 @@ var Targets = []Target{
 	{Figure: "T5", Metric: "claim, p50", Subject: "100,000 queued, 1,000 users", Peer: Smallest, Limit: 1.2},
 	{Figure: "T6", Metric: "Redis memory per queued job", Subject: MLQ, Limit: 600},
 	{Figure: "T8", Metric: "end of a job to start of the next, p50", Subject: MLQ, Limit: 50},
+	{Figure: "T8", Metric: "end of a job to start of the next, p50", Subject: OnStandIn, Limit: 50},
 	{Figure: "T10", Metric: "cancel to tree gone, minus grace", Subject: MLQ, Limit: 1_000},
+	{Figure: "T13", Metric: "share of a core, idle", Subject: AgentAndProbe, Limit: 1},
+	{Figure: "T13", Metric: "memory (PSS)", Subject: AgentAndProbe, Limit: 40},
 }
 
 // Met reports whether a value, or a ratio where there is a peer, keeps the promise.

@@ -51,20 +51,30 @@ func (s *Server) URL() string { return "http://" + s.Addr }
 // Env is what a client needs to find the server.
 func (s *Server) Env() []string { return []string{"MLQ_URL=" + s.URL(), "MLQ_TOKEN=" + s.Token} }
 
-// Agent starts an agent with one CPU slot, and waits until the slot is offered.
-func (s *Server) Agent(ctx context.Context, py *Python) error {
+// Host is what an agent of the benchmark offers.
+type Host struct {
+	GPUs  string // --gpus
+	Count int    // of devices
+	Env   []string
+}
+
+// OneSlot is a host of one CPU slot.
+var OneSlot = Host{GPUs: "cpu:1", Count: 1}
+
+// Agent starts an agent, and waits until all its devices are offered.
+func (s *Server) Agent(ctx context.Context, py *Python, h Host) error {
 	tokenFile := filepath.Join(s.redis.dir, "serve", "admin.token")
-	p, err := Start(ctx, s.redis.logs, "mlq-agent", nil, s.bin, "agent", "--store", s.redis.URL(), "--server", s.URL(),
-		"--token-file", tokenFile, "--data", s.agentData(), "--name", "bench", "--gpus", "cpu:1", "--python", py.Path)
+	p, err := Start(ctx, s.redis.logs, "mlq-agent", h.Env, s.bin, "agent", "--store", s.redis.URL(), "--server", s.URL(),
+		"--token-file", tokenFile, "--data", s.agentData(), "--name", "bench", "--gpus", h.GPUs, "--python", py.Path)
 	if err != nil {
 		return err
 	}
-	s.agent, err = started(ctx, p, func() error { return s.offered(ctx) })
+	s.agent, err = started(ctx, p, func() error { return s.offered(ctx, h.Count) })
 	return err
 }
 
-// offered reports an error until there is a free device.
-func (s *Server) offered(ctx context.Context) error {
+// offered reports an error until so many devices are free.
+func (s *Server) offered(ctx context.Context, n int) error {
 	var gpus struct {
 		GPUs []struct {
 			State string `json:"state"`
@@ -73,12 +83,16 @@ func (s *Server) offered(ctx context.Context) error {
 	if err := get(ctx, s.URL()+"/gpus", s.Token, &gpus); err != nil {
 		return err
 	}
+	free := 0
 	for _, g := range gpus.GPUs {
 		if g.State == "free" {
-			return nil
+			free++
 		}
 	}
-	return fmt.Errorf("no device is free: %+v", gpus)
+	if free < n {
+		return fmt.Errorf("%d devices are free, want %d: %+v", free, n, gpus)
+	}
+	return nil
 }
 
 // Stop ends the agent, its slots, which outlive it by design, and the server.
