@@ -15,6 +15,7 @@ ONCE    ?=
 PREFIX  ?= /usr/local
 SYSCONFDIR ?= /etc
 ARCHES  ?= amd64 arm64
+NVML    ?=
 GO      ?= go
 PYTHON  ?= python3
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -39,9 +40,9 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: need-go ## Build bin/mlq (no C compiler needed)
+build: need-go ## Build bin/mlq; it sees NVIDIA GPUs if there is a C compiler (NVML=1: or fail; NVML=0: static)
 	@[ -e bin/mlq ] || echo "make: building bin/mlq (the first time, Go fetches what it needs: a minute or more)"
-	@CGO_ENABLED=0 scripts/online.sh $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mlq ./cmd/mlq
+	@NVML='$(NVML)' scripts/build.sh '$(GO)' '$(LDFLAGS)' "$$($(GO) env GOARCH)" bin/mlq
 
 .PHONY: run
 run: build $(VENV)/.client ## Start MLQ on this machine and train a model on it (PORT=5001, ONCE=1 stops after the result)
@@ -113,7 +114,7 @@ uninstall: ## Remove what install put there; data and changed settings stay
 
 .PHONY: dist
 dist: need-go $(if $(filter $(WHEELS),$(TOOLWHEELS)),$(TOOLWHEELS)/.made) ## Archives for Linux (ARCHES="amd64 arm64") and Python packages, in dist/
-	@scripts/dist.sh '$(VERSION)' '$(GO)' '$(LDFLAGS)' '$(WHEELS)' $(ARCHES)
+	@NVML='$(NVML)' scripts/dist.sh '$(VERSION)' '$(GO)' '$(LDFLAGS)' '$(WHEELS)' $(ARCHES)
 
 .PHONY: clean
 clean: ## Remove what was built; .run (the data of make run) stays

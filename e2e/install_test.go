@@ -132,7 +132,7 @@ func TestDist(t *testing.T) {
 	vars := []string{"WHEELS=" + wheels, "ARCHES=amd64", "VERSION=1.2.3", "dist"}
 	said := makeHere(t, vars...)
 	t.Cleanup(func() { os.RemoveAll("../dist") })
-	if strings.Count(said, ": oldest glibc: none needed\n") != 1 {
+	if !regexp.MustCompile(`: NVML: yes, oldest glibc: 2\.\d+\n`).MatchString(said) {
 		t.Errorf("it said\n%s", said)
 	}
 	first, err := os.ReadFile("../dist/SHA256SUMS")
@@ -157,7 +157,7 @@ func TestDist(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := exec.Command("bash", "-ec", script, "-", archive, dir).CombinedOutput()
-	if err != nil || !regexp.MustCompile(`"version": "1\.2\.3",\s+"commit": "[0-9a-f]{40}",\s+"go": "go1\.\d+\S*",\s+"platform": "linux/amd64",\s+"client": "\d`).Match(out) {
+	if err != nil || !regexp.MustCompile(`"version": "1\.2\.3",\s+"commit": "[0-9a-f]{40}",\s+"go": "go1\.\d+\S*",\s+"platform": "linux/amd64",\s+"client": "\d[^"]*",\s+"nvml": true`).Match(out) {
 		t.Errorf("what the archive holds: %v\n%s", err, out)
 	}
 	got := tree(t, inside)

@@ -23,7 +23,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "mlq")
-	build := exec.Command("go", "build", "-o", binary, "../cmd/mlq")
+	build := exec.Command("go", "build", "-tags", "netgo,osusergo", "-o", binary, "../cmd/mlq")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e: build:", err)

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// noProcessOf says which process has a text in its command line, if one has.
+// noProcessOf says which process has a text in its command line or its
+// environment, if one has.
 func noProcessOf(text string) error {
 	paths, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
@@ -19,7 +20,11 @@ func noProcessOf(text string) error {
 		if err != nil {
 			continue // it has ended meanwhile
 		}
-		if strings.Contains(string(line), text) {
+		env, err := os.ReadFile(filepath.Join(filepath.Dir(path), "environ"))
+		if err != nil {
+			continue
+		}
+		if strings.Contains(string(line)+string(env), text) {
 			return fmt.Errorf("still there: %s %s", path, strings.ReplaceAll(string(line), "\x00", " "))
 		}
 	}

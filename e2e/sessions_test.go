@@ -29,6 +29,7 @@ import (
 //	eventually RE ARG…   run mlq ARG… until its output matches RE
 //	exits CODE ARG…      run mlq ARG…; it must end with this exit code
 //	said NAME RE VAR     VAR is what the group in RE matches in the daemon's output or log
+//	nvidia N             daemons find a driver of N GPUs; nvidia KEY=VALUE changes it (standin_test.go)
 //	alone DIR            no process has DIR in its command line any more
 //
 // $PYTHON is an interpreter that can run jobs, $REPO the folder of this module.
@@ -40,6 +41,7 @@ func TestSessions(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "end": end, "build": buildVersion, "crash": crash, "redis": redis,
 			"eventually": eventuallyMatches, "exits": exits, "alone": alone, "said": said,
+			"nvidia": nvidia,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
@@ -82,6 +84,7 @@ func setUp(env *testscript.Env) error {
 	env.Values["t"] = t
 	daemons := map[string]*daemon{}
 	env.Values[daemonsKey{}] = daemons
+	env.Values[driverKey{}] = &driverState{}
 	env.Defer(func() {
 		for name, d := range daemons {
 			if d.running() { // a session that failed
@@ -131,6 +134,10 @@ func environ(ts *testscript.TestScript) []string {
 		if value := ts.Getenv("MLQ_" + name); value != "" {
 			env = append(env, "MLQ_"+name+"="+value)
 		}
+	}
+	// Where the stand-in for NVIDIA's driver lies.
+	if folder := ts.Getenv("LD_LIBRARY_PATH"); folder != "" {
+		env = append(env, "LD_LIBRARY_PATH="+folder)
 	}
 	return env
 }

@@ -2,7 +2,6 @@ package gpu
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -22,12 +21,12 @@ type SpecOptions struct {
 	// StandIn: the CPU slots that auto finds also meet requests for a GPU, as
 	// `mlq dev` wants it. Those of cpu:N always do.
 	StandIn bool
-	// driver is where an NVIDIA driver shows itself; another path in tests.
-	driver string
 }
 
-// ParseSpec turns the value of --gpus into a provider: "auto" or "cpu:N";
-// simulated devices ("sim:…") are those of gpu/sim. An error says what would be right.
+// ParseSpec turns the value of --gpus into a provider: "cpu:N", or "auto" where
+// there is no GPU. Those of NVIDIA's driver ("nvml", and "auto" where there are
+// any) are found by cmd/mlq, simulated ones ("sim:…") are those of gpu/sim. An
+// error says what would be right.
 func ParseSpec(spec string, o SpecOptions) (Provider, error) {
 	kind, arg, _ := strings.Cut(spec, ":")
 	switch kind {
@@ -40,21 +39,12 @@ func ParseSpec(spec string, o SpecOptions) (Provider, error) {
 		}
 		return CPUSlots(n, o.Seed, true), nil
 	}
-	return nil, fmt.Errorf("devices %q: want auto, cpu:N, sim:N, sim:NxMODEL or sim:FILE", spec)
+	return nil, fmt.Errorf("devices %q: want auto, nvml, cpu:N, sim:N, sim:NxMODEL or sim:FILE", spec)
 }
 
-// auto refuses a machine with an NVIDIA driver: offering CPU slots there would
-// run GPU jobs beside the GPUs, unseen.
 func auto(arg string, o SpecOptions) (Provider, error) {
 	if arg != "" {
 		return nil, fmt.Errorf("devices auto takes no argument, got %q", arg)
-	}
-	driver := o.driver
-	if driver == "" {
-		driver = "/dev/nvidia0"
-	}
-	if _, err := os.Stat(driver); err == nil {
-		return nil, fmt.Errorf("this machine has an NVIDIA driver (%s), which this binary cannot ask: it was built without NVML; to offer CPU slots instead, say so with --gpus cpu:N", driver)
 	}
 	return CPUSlots(min(runtime.NumCPU(), maxAutoSlots), o.Seed, o.StandIn), nil
 }

@@ -19,18 +19,19 @@ for arch in "$@"; do
   name=mlq-$version-linux-$arch
   stage=dist/stage/$name
   mkdir -p "$stage/docs"
-  CGO_ENABLED=0 GOOS=linux GOARCH=$arch "$go" build -trimpath -ldflags "$ldflags" -o "$stage/mlq" ./cmd/mlq
+  scripts/build.sh "$go" "$ldflags" "$arch" "$stage/mlq" | sed "s|$stage/mlq|dist/$name.tar.gz|"
+  nvml=$("$go" version -m "$stage/mlq" | grep -q 'CGO_ENABLED=1' && echo yes || echo no)
   glibc=$("$go" run ./scripts/glibc "$stage/mlq")
   cp -R dist/client "$stage/client"
   mkdir "$stage/deploy" && cp -R deploy/systemd deploy/env "$stage/deploy/"
   for folder in grafana prometheus; do [[ ! -d deploy/$folder ]] || cp -R "deploy/$folder" "$stage/deploy/"; done
   cp LICENSE scripts/install.sh "$stage/"
   cp docs/install.md docs/systemd.md "$stage/docs/"
-  printf 'version: %s\ncommit: %s\nplatform: linux/%s\noldest glibc: %s\n' "$version" "$commit" "$arch" "$glibc" >"$stage/BUILD"
+  printf 'version: %s\ncommit: %s\nplatform: linux/%s\nNVML: %s\noldest glibc: %s\n' "$version" "$commit" "$arch" "$nvml" "$glibc" >"$stage/BUILD"
   (cd "$stage" && find . -type f ! -name SHA256SUMS -print0 | LC_ALL=C sort -z | xargs -0 sha256sum >SHA256SUMS)
   chmod -R u=rwX,go=rX "$stage"
   tar --create --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --format=gnu -C dist/stage "$name" | gzip -n -9 >"dist/$name.tar.gz"
-  echo "dist/$name.tar.gz: oldest glibc: $glibc"
+  echo "dist/$name.tar.gz: NVML: $nvml, oldest glibc: $glibc"
 done
 rm -rf dist/stage
 (cd dist && find . -type f ! -name SHA256SUMS -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum >SHA256SUMS)

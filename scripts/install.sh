@@ -21,6 +21,10 @@ zsh_completion=$DESTDIR$PREFIX/share/zsh/site-functions
 fish_completion=$DESTDIR$PREFIX/share/fish/vendor_completions.d
 
 install_all() {
+  "$binary" version >/dev/null || {
+    echo "install.sh: $binary does not start on this machine; $(grep -s 'oldest glibc' "$here/BUILD" || echo 'make build made it for another one')" >&2
+    exit 1
+  }
   install -D -m 0755 "$binary" "$bin/mlq"
   local unit name
   mkdir -p "$units"
@@ -41,6 +45,10 @@ install_all() {
 }
 
 uninstall_all() {
+  "$binary" version >/dev/null || {
+    echo "install.sh: $binary does not start on this machine; $(grep -s 'oldest glibc' "$here/BUILD" || echo 'make build made it for another one')" >&2
+    exit 1
+  }
   local file kept=()
   rm -f "$bin/mlq" "$bash_completion/mlq" "$zsh_completion/_mlq" "$fish_completion/mlq.fish"
   for file in "$here"/deploy/systemd/*; do rm -f "$units/${file##*/}"; done

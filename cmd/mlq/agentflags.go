@@ -33,7 +33,7 @@ func bindAgent(cmd *cobra.Command) *agentFlags {
 	var a agentFlags
 	f := cmd.Flags()
 	f.StringVar(&a.name, "name", "", "name of this host (default: the machine's)")
-	f.StringVar(&a.gpus, "gpus", "auto", "devices to offer: auto, cpu:N, sim:N, sim:NxMODEL or sim:FILE")
+	f.StringVar(&a.gpus, "gpus", "auto", "devices to offer: auto, nvml, cpu:N, sim:N, sim:NxMODEL or sim:FILE")
 	f.StringArrayVar(&a.devices, "device", nil, "offer this device only, by index, UUID or PCI address; repeatable")
 	f.StringArrayVar(&a.pythons, "python", nil, "Python environment to offer, NAME=PATH or PATH; repeatable")
 	f.StringVar(&a.runAs, "run-as", "", `whom jobs run as: self, submitter or an account (default self)`)
@@ -95,7 +95,7 @@ func (a *agentFlags) build(ctx context.Context, p hostParts, joined func(uint64)
 	if err != nil {
 		return nil, nil, misconfigured("--name: %w", err)
 	}
-	provider, err := a.provider(p)
+	provider, err := a.provider(ctx, p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -118,7 +118,7 @@ func (a *agentFlags) build(ctx context.Context, p hostParts, joined func(uint64)
 	return made, provider, nil
 }
 
-func (a *agentFlags) provider(p hostParts) (gpu.Provider, error) {
+func (a *agentFlags) provider(ctx context.Context, p hostParts) (gpu.Provider, error) {
 	if err := os.MkdirAll(p.data.join("agent"), 0o755); err != nil {
 		return nil, fmt.Errorf("agent's folder: %w", err)
 	}
@@ -126,7 +126,7 @@ func (a *agentFlags) provider(p hostParts) (gpu.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	provider, err := openDevices(a.gpus, seed, p)
+	provider, err := openDevices(ctx, a.gpus, seed, p)
 	if err != nil {
 		return nil, misconfigured("--gpus: %w", err)
 	}
@@ -134,7 +134,10 @@ func (a *agentFlags) provider(p hostParts) (gpu.Provider, error) {
 }
 
 // openDevices gives the provider of a value of --gpus.
-func openDevices(spec, seed string, p hostParts) (gpu.Provider, error) {
+func openDevices(ctx context.Context, spec, seed string, p hostParts) (gpu.Provider, error) {
+	if nvidia, err := openNVIDIA(ctx, spec, thisMachine(), p.log); nvidia != nil || err != nil {
+		return nvidia, err
+	}
 	if simulated, ok := strings.CutPrefix(spec, "sim:"); ok {
 		return sim.Open(simulated, sim.Options{Seed: seed, Log: p.log})
 	}

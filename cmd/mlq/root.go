@@ -53,7 +53,7 @@ Which server and with which token is said by flags, variables or the file
 	add(root, io, groupAdmin, newQueue, newGPUs, newGPU, newHosts, newHost, newLease, newDrain, newToken)
 	add(root, io, groupAdmin, newBackup, newRestore)
 	add(root, io, groupAdmin, newUser, newUsers, newUsage)
-	add(root, io, "", newLogin, newLogout, newWhoami, newVersion, newSlot)
+	add(root, io, "", newLogin, newLogout, newWhoami, newVersion, newSlot, newNVMLProbe)
 	root.SetHelpCommand(newHelp(root))
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	completeFlags(root)

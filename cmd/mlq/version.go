@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlq-dev/mlq/agent/runner"
+	"github.com/mlq-dev/mlq/gpu/nvml"
 )
 
 // build is what this binary is, for programs.
@@ -16,6 +17,7 @@ type build struct {
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 	Client   string `json:"client"` // version of the Python package in it
+	NVML     bool   `json:"nvml"`   // it can ask NVIDIA's driver
 }
 
 func newVersion(io streams) *cobra.Command {
@@ -30,14 +32,22 @@ func newVersion(io streams) *cobra.Command {
 		if *output == "json" {
 			return printJSON(io.out, b)
 		}
-		_, err := fmt.Fprintf(io.out, "mlq %s (%s, %s)\n", b.Version, b.Go, b.Platform)
+		_, err := fmt.Fprintf(io.out, "mlq %s (%s, %s, %s)\n", b.Version, b.Go, b.Platform, b.gpus())
 		return err
 	}
 	return cmd
 }
 
+func (b build) gpus() string {
+	if b.NVML {
+		return "with NVML"
+	}
+	return "without NVML"
+}
+
 func thisBuild() build {
 	return build{
 		Version: version, Commit: commit, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Client: runner.Version(),
+		NVML: nvml.Built,
 	}
 }

@@ -58,7 +58,7 @@ func startChild(o Options) (*child, error) {
 		silent: make(chan struct{}), ended: make(chan struct{}), over: make(chan struct{}),
 		killProcess: o.kill,
 	}
-	c.cmd = exec.Command(o.Command[0], o.Command[1:]...)
+	c.cmd = &exec.Cmd{Path: o.Program, Args: o.Command}
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = theirIn, theirOut, c.said
 	c.cmd.Env = environ()
 	c.cmd.Dir = "/"

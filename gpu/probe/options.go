@@ -12,6 +12,8 @@ import (
 type Options struct {
 	// Command starts the child, which calls Serve on its standard input and output.
 	Command []string
+	// Program is the file to start, where that is another than Command names.
+	Program string
 	// Library is the name of the driver's library, as the child loads it. When the
 	// file is another one than the child has loaded, a new child is started; "": none.
 	Library string
@@ -24,6 +26,9 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Times = o.Times.withDefaults()
+	if o.Program == "" && len(o.Command) > 0 {
+		o.Program = o.Command[0]
+	}
 	if o.kill == nil {
 		o.kill = (*os.Process).Kill
 	}
