@@ -328,6 +328,18 @@ func TestDetachAndAttach(t *testing.T) {
 	next(t, events, xid)
 }
 
+// A look that began before the driver was opened anew has void handles in it.
+func TestALookOfAnotherOpening(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	standin.New(t, 1).Use()
+	p := opened(t)
+	list(t, p)
+	p.keep(p.gate.opening()-1, nil, nil)
+	well(t, p, standin.UUID(0))
+}
+
 func TestManyAskAtOnce(t *testing.T) {
 	if standin.RunInChild(t) {
 		return

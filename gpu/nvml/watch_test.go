@@ -58,7 +58,7 @@ func TestXidsThatCannotBeWatched(t *testing.T) {
 	events := watch(t, p, s, 2)
 	eventually(t, "it is told", func() bool {
 		w := p.Info().Warnings
-		return len(w) == 1 && strings.Contains(w[0], standin.UUID(0))
+		return len(w) == 1 && strings.Contains(w[0], standin.UUID(0)) && strings.Contains(w[0], "does not tell them")
 	})
 	s.Xid(1, 13)
 	if got := next(t, events, xid); got.UUID != standin.UUID(1) {
