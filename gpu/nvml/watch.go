@@ -22,7 +22,8 @@ func (p *provider) Watch(ctx context.Context) <-chan gpu.Event {
 	}
 	var both sync.WaitGroup
 	both.Go(func() { p.watchXids(ctx, send) })
-	both.Go(func() { p.watchDevices(ctx, send) })
+	seen := p.seen()
+	both.Go(func() { p.watchDevices(ctx, seen, send) })
 	go func() {
 		both.Wait()
 		close(out)
@@ -40,15 +41,14 @@ func (p *provider) changed() {
 
 // watchDevices looks every few seconds which devices there are: the driver does
 // not tell that a GPU was cut.
-func (p *provider) watchDevices(ctx context.Context, send func(gpu.Event)) {
+func (p *provider) watchDevices(ctx context.Context, seen sight, send func(gpu.Event)) {
 	tick := time.NewTicker(p.times.scan)
 	defer tick.Stop()
-	seen := p.seen()
 	for p.gate.untilOpen(ctx) {
 		// While nothing can be asked the list stays what it was, and Info says why.
 		_ = p.refresh(ctx)
-		if now := p.seen(); now != seen {
-			if seen.changes > 0 && now.changes > 0 {
+		if now := p.seen(); now != seen && now.changes > 0 {
+			if now != seen.first() {
 				send(gpu.Event{At: boottime.Now(), GI: -1, CI: -1, Changed: true})
 			}
 			seen = now
@@ -63,6 +63,14 @@ func (p *provider) watchDevices(ctx context.Context, send func(gpu.Event)) {
 
 // sight is which list of devices is seen.
 type sight struct{ opening, changes int }
+
+// first is the first list, where there was none yet: no change.
+func (s sight) first() sight {
+	if s.changes > 0 {
+		return s
+	}
+	return sight{s.opening, 1}
+}
 
 func (p *provider) seen() sight {
 	opening := p.gate.opening()

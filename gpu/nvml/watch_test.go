@@ -3,6 +3,7 @@
 package nvml
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -122,6 +123,29 @@ func TestSlicesAreCutAnew(t *testing.T) {
 	s.Whole(0)
 	next(t, events, changed)
 	well(t, p, standin.UUID(0))
+}
+
+// Others look too: what they have seen is told all the same.
+func TestAChangeThatAnotherLookSaw(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 1).Use()
+	p := opened(t)
+	p.looking <- struct{}{} // the watch cannot look yet
+	ctx, cancel := context.WithCancel(t.Context())
+	events := p.Watch(ctx)
+	for range 2 {
+		if err := p.look(ctx); err != nil {
+			t.Fatal(err)
+		}
+		s.Cut(0, half(0, "MIG-a", 1))
+	}
+	<-p.looking
+	next(t, events, changed)
+	cancel()
+	for range events { // until it is closed
+	}
 }
 
 // A slice that went answers so before anybody has looked again, and has the list
