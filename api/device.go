@@ -72,7 +72,7 @@ type DeviceHealth struct {
 	Warning string    `json:"warning,omitempty"` // a doubt that does not keep it from use
 	Since   time.Time `json:"since,omitzero"`
 	Cure    gpu.Cure  `json:"cure,omitempty"` // "reset", "boot" or "clean"
-	Mend    string    `json:"mend,omitempty"` // the cure in words
+	Mend    string    `json:"mend,omitempty"` // what an admin does about it, with the commands
 	Xid     int       `json:"xid,omitempty"`  // the last
 }
 
@@ -186,13 +186,6 @@ func signedOf(orders map[string]scheduler.Signature, what string) *Signed {
 	return &Signed{s.By, s.At}
 }
 
-// mends are the cures in words.
-var mends = map[gpu.Cure]string{
-	gpu.CureReset: "reset the card (mlq gpu detach, nvidia-smi --gpu-reset, mlq gpu attach), then mlq gpu reset-health",
-	gpu.CureBoot:  "a reboot of the host, or mlq gpu reset-health",
-	gpu.CureClean: "it is well again once the driver has said so for ten minutes, or by mlq gpu reset-health",
-}
-
 func healthOf(d *scheduler.DeviceReport) *DeviceHealth {
 	h := d.Health
 	if h.Sick == "" && h.Warning == "" && h.Xid == 0 {
@@ -200,7 +193,7 @@ func healthOf(d *scheduler.DeviceReport) *DeviceHealth {
 	}
 	w := DeviceHealth{Sick: h.Sick, Warning: h.Warning, Since: h.Since, Xid: h.Xid}
 	if h.Sick != "" {
-		w.Cure, w.Mend = h.Cure, mends[h.Cure]
+		w.Cure, w.Mend = h.Cure, h.Mend(&d.Device)
 	}
 	return &w
 }

