@@ -19,10 +19,8 @@ func choose(free []*OfferedDevice, n int, links []gpu.Link) []string {
 	slices.SortFunc(free, bySize)
 	sure, open := smallestKinds(free, n)
 	if k := n - len(sure); k < len(open) {
-		b := newBoard(sure, open, free, links)
-		picked := b.pick(k)
-		for i, at := range picked {
-			open[i] = open[at] // picked ascends, so at ≥ i
+		for i, at := range nearest(sure, open, free, links, k) {
+			open[i] = open[at] // they ascend, so at ≥ i
 		}
 		open = open[:k]
 	}

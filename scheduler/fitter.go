@@ -1,17 +1,24 @@
 package scheduler
 
-import "strconv"
-
 // fitter fits entries to an offer: each combination of class and account once, and
 // once for all that want as many of the same free devices.
 type fitter struct {
 	offer  *Offer
 	seen   map[string]fitted
-	chosen map[string][]string
+	chosen map[wish][]string
 }
 
+// wish is how many of which free devices of the offer are wanted.
+type wish struct {
+	n    int
+	free [maxWish / 64]uint64 // bits, by place in the offer
+}
+
+// maxWish is how many devices an offer has for which choices are remembered.
+const maxWish = 256
+
 func newFitter(o *Offer) fitter {
-	return fitter{offer: o, seen: make(map[string]fitted), chosen: make(map[string][]string)}
+	return fitter{offer: o, seen: make(map[string]fitted), chosen: make(map[wish][]string)}
 }
 
 type fitted struct {
@@ -54,15 +61,31 @@ func (t fitter) class(class, unix string) fitted {
 	return fitted{need: n, devices: t.choose(free, n.Slots())}
 }
 
+// choose remembers its choices. free is in the order of the offer.
 func (t fitter) choose(free []*OfferedDevice, n int) []string {
-	key := strconv.AppendInt(nil, int64(n), 10)
-	for _, d := range free { // in the offer's order
-		key = append(append(key, ' '), d.UUID...)
-	}
-	devices, ok := t.chosen[string(key)]
+	w, ok := t.wish(free, n)
 	if !ok {
+		return choose(free, n, t.offer.Links)
+	}
+	devices, known := t.chosen[w]
+	if !known {
 		devices = choose(free, n, t.offer.Links)
-		t.chosen[string(key)] = devices
+		t.chosen[w] = devices
 	}
 	return devices
+}
+
+func (t fitter) wish(free []*OfferedDevice, n int) (wish, bool) {
+	w := wish{n: n}
+	at := 0
+	for _, d := range free {
+		for d != &t.offer.Devices[at] {
+			at++
+		}
+		if at >= maxWish {
+			return w, false
+		}
+		w.free[at/64] |= 1 << (at % 64)
+	}
+	return w, true
 }

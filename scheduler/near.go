@@ -68,8 +68,12 @@ func (b *board) with(s score, set []int, i int) score {
 	return s
 }
 
-// pick gives the best k, in ascending order.
-func (b *board) pick(k int) []int {
+// nearest gives the places of the best k of those that are open, in ascending order.
+func nearest(sure, open, free []*OfferedDevice, links []gpu.Link, k int) []int {
+	if len(links) == 0 {
+		return firstOf(k)
+	}
+	b := newBoard(sure, open, free, links)
 	switch {
 	case b.even():
 		return firstOf(k)
