@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/mlq-dev/mlq/api"
@@ -49,6 +50,12 @@ func TestSimulatedIsSaid(t *testing.T) {
 		if j := w.job(w.ana, id); j.Attempts[0].Simulated != want || j.Lease.Simulated != want {
 			t.Errorf("job %d: simulated is %v, lease %v", id, j.Attempts[0].Simulated, j.Lease.Simulated)
 		}
+	}
+	waits := w.submit(w.ana, `{"msg":1,"gpu_type":"H200"}`)
+	var why api.Why
+	w.ok(w.do(w.ana, "GET", path(waits, "/why"), nil), 200, &why)
+	if len(why.Devices) != 1 || !why.Devices[0].Simulated || !strings.Contains(why.Reasons[0].Text, "node1 #2 (simulated) is held by ana") {
+		t.Errorf("why: %+v", why)
 	}
 	var used api.Usage
 	w.ok(w.do(w.ana, "GET", "/usage?by=device", nil), 200, &used)

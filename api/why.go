@@ -32,6 +32,8 @@ type WhyDevice struct {
 	Since  time.Time `json:"since,omitzero"`
 	EndsBy time.Time `json:"ends_by,omitzero"` // free by then at the latest
 	Text   string    `json:"text,omitempty"`   // "held by ana since …"; absent of a free one
+
+	Simulated bool `json:"simulated,omitempty"`
 }
 
 // WhyReason is one reason.

@@ -20,15 +20,16 @@ type Shown struct {
 
 // WhyDevice is a device that fits a waiting job, and what keeps the job from it.
 type WhyDevice struct {
-	Host   string
-	Index  int
-	UUID   string
-	Model  string
-	State  gpu.State
-	User   string    // who holds it through MLQ; "": nobody
-	Since  time.Time // of that, or of the state
-	EndsBy time.Time // when it is free at the latest; zero: unknown
-	Text   string    // "is held by ana since …", "" of a free one
+	Host      string
+	Index     int
+	UUID      string
+	Model     string
+	State     gpu.State
+	User      string    // who holds it through MLQ; "": nobody
+	Since     time.Time // of that, or of the state
+	EndsBy    time.Time // when it is free at the latest; zero: unknown
+	Text      string    // "is held by ana since …", "" of a free one
+	Simulated bool
 }
 
 // taken are the devices of one host that fit a job.
@@ -74,7 +75,7 @@ func (sc *scene) state(h *Host, d *DeviceReport) gpu.State {
 }
 
 func (sc *scene) device(h *Host, d *DeviceReport, shown Shown) WhyDevice {
-	w := WhyDevice{Host: h.Host, Index: d.Index, UUID: d.UUID, Model: d.Model, State: sc.state(h, d), Since: d.Since}
+	w := WhyDevice{Host: h.Host, Index: d.Index, UUID: d.UUID, Model: d.Model, State: sc.state(h, d), Since: d.Since, Simulated: d.Simulated()}
 	switch w.State {
 	case gpu.Free:
 	case gpu.Leased:
@@ -228,6 +229,9 @@ func indexes(devices []WhyDevice) string {
 	verb := " is"
 	if len(words) > 1 {
 		verb = " are"
+	}
+	if devices[0].Simulated { // as all of its host
+		verb = " (simulated)" + verb
 	}
 	return devices[0].Host + " " + listed(words) + verb
 }
