@@ -88,3 +88,28 @@ func woken(f *fleet) bool {
 		return false
 	}
 }
+
+// TestACleanEndCostsOneLook: the look that the end of a job asks for may come
+// before the store has been told of the end, and is good for what follows.
+func TestACleanEndCostsOneLook(t *testing.T) {
+	now := time.Hour
+	f := newFleet([]gpu.Device{{UUID: "A", Kind: gpu.KindGPU}}, 0, func() time.Duration { return now })
+	see := func(processes ...gpu.Process) gpu.Verdict {
+		now += time.Second
+		return f.saw(gpu.Sample{UUID: "A", At: now, Processes: processes}, gpu.Clock{}).after
+	}
+	see()
+	if v := see(); v.State != gpu.Free {
+		t.Fatalf("before the job it is %+v", v)
+	}
+	f.take([]string{"A"}, 53, time.Time{}, slot.Process{})
+	see(gpu.Process{PID: 7, Started: 1, Ours: true})
+	f.ended([]string{"A"})
+	if v := see(); v.State != gpu.Leased {
+		t.Fatalf("until the store knows it is %+v", v)
+	}
+	f.give([]string{"A"})
+	if v := f.report()[0]; v.State != gpu.Unknown || v.Reason != "its slot process does not answer" {
+		t.Errorf("after the end it is %s: %s; want it free but for its slot", v.State, v.Reason)
+	}
+}

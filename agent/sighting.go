@@ -52,7 +52,9 @@ func (f *fleet) saw(s gpu.Sample, c gpu.Clock) (seen sighting) {
 // keep adds a look to the evidence.
 func (d *device) keep(s gpu.Sample) {
 	e := &d.evidence
-	s.Leased = e.Lease != nil
+	// A look after the end of the processes is not one under the lease, though the
+	// store may not know yet: it is the one that finds the device clean.
+	s.Leased = e.Lease != nil && (e.Ended == 0 || s.At <= e.Ended)
 	e.Samples = append(e.Samples, s)
 	if n := len(e.Samples); n > gpu.KeepSamples {
 		e.Samples = append([]gpu.Sample(nil), e.Samples[n-gpu.KeepSamples:]...)
