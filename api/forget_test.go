@@ -37,6 +37,7 @@ func TestFirstInventory(t *testing.T) {
 	if !strings.Contains(p.Detail, "the CPU slots of node1 stand in for one") {
 		t.Errorf("it says %q", p.Detail)
 	}
+	w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":1,"gpus":8,"gpu_type":"h100"}`), 422, api.CodeUnsatisfiable)
 	w.ok(w.do(w.ana, "GET", path(id, "/why"), nil), 200, &why)
 	if why.Reasons[0].Code != "unsatisfiable" {
 		t.Errorf("why: %+v", why)

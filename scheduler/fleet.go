@@ -48,7 +48,9 @@ func (s *Scheduler) canRun(ctx context.Context, n Need, class, unix string) erro
 	if why := cannotRun(n, unix, hosts, now); why != "" {
 		return fmt.Errorf("%w: %s", unfit(n, unix, hosts, now), why)
 	}
-	s.fleet.learn(key, pictureOf(hosts))
+	if len(remembered(hosts, now)) > 0 { // before the first host all are taken, and none is to be after it
+		s.fleet.learn(key, pictureOf(hosts))
+	}
 	return nil
 }
 

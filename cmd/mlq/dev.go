@@ -143,11 +143,13 @@ func (d *devFlags) fill(c *serverConfig) (err error) {
 // serve starts all parts, tells what there is, runs the command, and waits.
 func (d *devFlags) serve(ctx context.Context, io streams, srv *server, c serverConfig, command []string) error {
 	var g group
-	srv.start(ctx, &g)
+	srv.startLoops(ctx, &g)
 	if err := d.startAgent(ctx, &g, srv, c); err != nil {
 		g.stop()
 		return err
 	}
+	// Not before the devices are known: what can never run is refused from the first request on.
+	srv.answer(ctx, &g)
 	fmt.Fprintf(io.out, "mlq dev at %s (no token needed for %s)\n", srv.url, c.owner.Name)
 	fmt.Fprintf(io.out, "store: %s\npage: %s/\n", srv.worth, srv.url)
 	if err := describeHosts(ctx, io, srv.scheduler); err != nil {

@@ -172,10 +172,19 @@ func (s *server) public(c serverConfig) string {
 
 // start runs the loops of the scheduler, then the HTTP server.
 func (s *server) start(ctx context.Context, g *group) {
+	s.startLoops(ctx, g)
+	s.answer(ctx, g)
+}
+
+func (s *server) startLoops(ctx context.Context, g *group) {
 	g.start(ctx, "scheduler", s.scheduler.Run)
 	if s.collector != nil {
 		g.start(ctx, "collector", s.collector.Run)
 	}
+}
+
+// answer begins to answer requests; who came before has waited.
+func (s *server) answer(ctx context.Context, g *group) {
 	g.start(ctx, "server", func(ctx context.Context) error { return s.http.Serve(ctx, s.listener) })
 }
 
