@@ -1,91 +1,86 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mlq-dev/mlq/api"
-	"github.com/mlq-dev/mlq/gpu"
 )
 
+const gpusLong = `List the devices: state, who has it, since when and until when, and how busy it is.
+Why a device is not free stands below it, what is wrong with a driver below all. --wide
+has all in one line each, with temperature, power and how old the readings are.`
+
 func newGPUs(io streams) *cobra.Command {
-	return listing[api.Device]{
-		use: "gpus", short: "List the devices: which are free, and who has the others",
-		path: "/gpus", member: "gpus", table: gpusTable,
-	}.command(io)
-}
-
-func gpusTable(devices []api.Device, now time.Time) *table {
-	t := &table{
-		head:  []string{"HOST", "#", "STATE", "USER", "SINCE", "UNTIL", "JOB", "MODEL", "MEMORY", "DEVICE", "REASON"},
-		empty: "no devices: no agent has joined",
+	cmd := &cobra.Command{
+		Use: "gpus", Short: "List the devices: which are free, and who has the others",
+		Long: gpusLong, Args: none(),
 	}
-	free, simulated := 0, 0
-	for i := range devices {
-		d := &devices[i]
-		job := ""
-		if d.Job != 0 {
-			job = idText(d.Job)
+	server, output := bindServer(cmd), outputFlag(cmd)
+	wide := cmd.Flags().Bool("wide", false, "more columns, and reasons in full")
+	links := cmd.Flags().Bool("links", false, "how near the devices of each host are to each other")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		r, err := server.remote()
+		if err != nil {
+			return err
 		}
-		if d.State == gpu.Free {
-			free++
+		if *links {
+			return showLinks(cmd.Context(), io, r, *output)
 		}
-		if d.Simulated {
-			simulated++
+		var answer api.GPUs
+		if err := r.get(cmd.Context(), "/gpus", nil, &answer); err != nil {
+			return err
 		}
-		t.row(d.Host, strconv.Itoa(d.Index), string(d.State), d.User, ago(d.UserSince, now), takenUntil(d, now), job,
-			modelOf(d), memory(d.Used, d.Memory), shortUUID(d.UUID), reasonOf(d, now))
+		return showGPUs(io, *output, &answer, *wide)
 	}
-	t.foot = fmt.Sprintf("%d of %s free", free, count(len(devices), "device")) + simulatedInWords(simulated, len(devices))
-	return t
+	return cmd
 }
 
-// modelOf says of a simulated device that it is one, whatever its agent calls it.
-func modelOf(d *api.Device) string {
-	if d.Simulated && !strings.Contains(d.Model, "simulated") {
-		return d.Model + " (simulated)"
+func showGPUs(io streams, output string, answer *api.GPUs, wide bool) error {
+	if output == "json" {
+		return printJSON(io.out, answer.GPUs)
 	}
-	return d.Model
+	t := gpusTable(answer.GPUs, time.Now())
+	if wide {
+		t = wideTable(answer.GPUs, time.Now())
+	}
+	if err := t.print(io.out); err != nil {
+		return err
+	}
+	for _, line := range driversInWords(answer.Drivers) {
+		if _, err := fmt.Fprintln(io.out, harmless(line)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// takenUntil is when a device that is taken is free at the latest, as the clock says it.
-func takenUntil(d *api.Device, now time.Time) string {
-	if d.User == "" {
-		return ""
+// driversInWords says what is wrong with drivers, a line each.
+func driversInWords(drivers []api.Driver) (lines []string) {
+	for _, d := range drivers {
+		if d.Problem != "" {
+			lines = append(lines, d.Host+": "+d.Problem)
+		}
+		for _, w := range d.Warnings {
+			lines = append(lines, d.Host+": "+w)
+		}
 	}
-	return untilWords(d.EndsBy, now)
+	return lines
 }
 
-// untilWords is a moment to come, by the clock and from now.
-func untilWords(endsBy, now time.Time) string {
-	switch {
-	case endsBy.IsZero():
-		return "no limit"
-	case endsBy.Sub(now) < 24*time.Hour:
-		return fmt.Sprintf("%s (%s)", endsBy.Local().Format("15:04"), in(endsBy, now))
+func showLinks(ctx context.Context, io streams, r *remote, output string) error {
+	hosts, err := getHosts(ctx, r)
+	if err != nil {
+		return err
 	}
-	return fmt.Sprintf("%s (%s)", endsBy.Local().Format("Jan 2 15:04"), in(endsBy, now))
-}
-
-// reasonOf is why a device is not to be had: it is closed, or what its agent says.
-func reasonOf(d *api.Device, now time.Time) string {
-	if d.DrainedBy != "" {
-		return "drained by " + drainNote(d.DrainedBy, d.DrainDeadline, now)
+	links := map[string][]api.AgentLink{}
+	for i := range hosts {
+		if len(hosts[i].Links) > 0 {
+			links[hosts[i].Host] = hosts[i].Links
+		}
 	}
-	return d.Reason
-}
-
-// memory is a device's memory, and how much of it is in use.
-func memory(used, all int64) string {
-	switch {
-	case all == 0:
-		return ""
-	case used == 0:
-		return size(all)
-	}
-	return size(used) + " of " + size(all)
+	return show(io.out, output, links, func() *table { return linksTable(hosts) })
 }

@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/gpu"
@@ -24,12 +27,70 @@ func TestGPUsTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []string{
-		"HOST  #", "leased ana 2h0m " + now.Add(90*time.Minute).Format("15:04") + " (1h30m) 7 H100 31 GiB of 80 GiB",
+		"HOST  #", "leased ana 2h0m " + now.Add(90*time.Minute).Format("15:04") + " (1h30m) 7 H100 31 of 80 GiB",
 		"leased another user 1m0s no limit - H100 80 GiB", "free - - - - A100 (simulated) 40 GiB", "1 of 3 devices free",
 	} {
 		line := strings.Split(out.String(), "\n")[i]
 		if !strings.Contains(strings.Join(strings.Fields(line), " "), strings.Join(strings.Fields(want), " ")) {
 			t.Errorf("line %d: %q has no %q", i, line, want)
 		}
+	}
+}
+
+// TestGPUsTellsWhy: who holds a foreign device, what mends a sick one, and slices
+// under their GPU; the lines of the table fit a terminal, --wide has one line each.
+func TestGPUsTellsWhy(t *testing.T) {
+	now := time.Now()
+	percent, watts, degrees := 97, 301.5, 65
+	devices := []api.Device{
+		{Host: "gpu1", UUID: "GPU-4f2c0a1b-1", State: gpu.Leased, User: "ana", UserSince: now.Add(-2 * time.Hour), EndsBy: now.Add(80 * time.Hour), Job: 12345, Reason: "runs job 12345", Model: "NVIDIA H100 80GB HBM3", Memory: 80 << 30, Used: 31 << 30, Utilization: &percent, Power: &watts, Temperature: &degrees, Reported: now.Add(-50 * time.Second)},
+		{Host: "gpu1", UUID: "GPU-4f2c0a1b-2", Index: 1, State: gpu.Foreign, Since: now.Add(-3 * time.Hour), Reason: "used by process 4711 (python) of eve with 20 GiB", Model: "NVIDIA H100 80GB HBM3", Memory: 80 << 30, Foreign: []api.Foreigner{{User: "eve", PID: 4711}, {User: "eve", PID: 4712}, {UID: 1007, PID: 9}}},
+		{Host: "gpu1", UUID: "GPU-4f2c0a1b-3", Index: 2, State: gpu.Sick, Reason: "Xid 79", Health: &api.DeviceHealth{Sick: "Xid 79", Mend: "reset the card (mlq gpu detach, nvidia-smi --gpu-reset, mlq gpu attach), then mlq gpu reset-health"}},
+		{Host: "gpu1", UUID: "MIG-1", Parent: "GPU-77777777-4", Index: 3, State: gpu.Free}, {Host: "gpu1", UUID: "MIG-2", Parent: "GPU-77777777-4", Index: 4, State: gpu.Free},
+	}
+	narrow, wide := printed(t, gpusTable(devices, now)), printed(t, wideTable(devices, now))
+	for _, want := range []string{
+		"97%", "foreign eve,user 1007 3h0m", "\n used by process 4711 (python) of eve with 20 GiB\n", "mended by: reset the card", "sliced", "└ 4",
+		"\n a GPU cut into 2 slices\n", "2 of 5 devices free; readings up to 50s old",
+	} {
+		if !strings.Contains(oneSpace(narrow), want) {
+			t.Errorf("no %q in\n%s", want, narrow)
+		}
+	}
+	if strings.Contains(narrow, "runs job") {
+		t.Errorf("a column says so already:\n%s", narrow)
+	}
+	for line := range strings.Lines(narrow) {
+		if utf8.RuneCountInString(line) > 121 {
+			t.Errorf("too wide: %s", line)
+		}
+	}
+	for _, want := range []string{"65°C 302 W", "50s", "GPU-4f2c0a1b-2 used by process"} {
+		if !strings.Contains(oneSpace(wide), want) {
+			t.Errorf("no %q in\n%s", want, wide)
+		}
+	}
+	if n := strings.Count(wide, "\n"); n != 1+5+1+1 {
+		t.Errorf("%d lines:\n%s", n, wide)
+	}
+}
+
+// oneSpace has one space between words.
+func oneSpace(text string) string { return regexp.MustCompile(` +`).ReplaceAllString(text, " ") }
+
+func TestDriversInWords(t *testing.T) {
+	got := driversInWords([]api.Driver{{Host: "a", Driver: "580"}, {Host: "b", Problem: "mismatch: reboot", Warnings: []string{"no slices"}}})
+	if want := []string{"b: mismatch: reboot", "b: no slices"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestLinksTable(t *testing.T) {
+	text := printed(t, linksTable([]api.Host{{
+		Host: "gpu1", Devices: []api.Device{{UUID: "GPU-a", Index: 0}, {UUID: "GPU-b", Index: 3}},
+		Links: []api.AgentLink{{A: "GPU-a", B: "GPU-b", NVLinks: 18, Level: gpu.LevelNode}},
+	}}))
+	if want := "gpu1 0 3 18 NODE GPU-a GPU-b\n"; !strings.HasSuffix(oneSpace(text), want) {
+		t.Errorf("got %s", text)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
@@ -41,11 +42,23 @@ func (f *format) Type() string { return "format" }
 type table struct {
 	head  []string
 	rows  [][]string
-	empty string // what to say instead of a table without rows
-	foot  string // a line below the rows; "": none
+	empty string         // what to say instead of a table without rows
+	foot  string         // a line below the rows; "": none
+	notes map[int]string // by row: what stands below it, in lines of at most noteWidth
 }
 
 func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
+
+// note adds to the last row what is too long for a column; "": nothing.
+func (t *table) note(text string) {
+	if text == "" {
+		return
+	}
+	if t.notes == nil {
+		t.notes = map[int]string{}
+	}
+	t.notes[len(t.rows)-1] = text
+}
 
 // print writes the table in columns.
 func (t *table) print(w io.Writer) error {
@@ -53,7 +66,8 @@ func (t *table) print(w io.Writer) error {
 		_, err := fmt.Fprintln(w, t.empty)
 		return err
 	}
-	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var text strings.Builder
+	columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{t.head}, t.rows...) {
 		cells := make([]string, len(row))
 		for i, cell := range row {
@@ -61,11 +75,50 @@ func (t *table) print(w io.Writer) error {
 		}
 		fmt.Fprintln(columns, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
 	}
-	if err := columns.Flush(); err != nil || t.foot == "" {
+	if err := columns.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, t.foot)
+	_, err := io.WriteString(w, t.finish(text.String()))
 	return err
+}
+
+// finish adds the notes and the foot. Each row is one line.
+func (t *table) finish(text string) string {
+	var out strings.Builder
+	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+		out.WriteString(line + "\n")
+		if note := t.notes[i-1]; note != "" {
+			out.WriteString(indented(harmless(note)))
+		}
+	}
+	if t.foot != "" {
+		out.WriteString(t.foot + "\n")
+	}
+	return out.String()
+}
+
+// noteWidth is how wide a terminal is expected to be, and noteIndent how far in
+// a note stands.
+const (
+	noteWidth  = 120
+	noteIndent = "    "
+)
+
+// indented breaks a text between words.
+func indented(text string) string {
+	var out strings.Builder
+	line := noteIndent
+	for i, word := range strings.Fields(text) {
+		if i > 0 && utf8.RuneCountInString(line)+utf8.RuneCountInString(word)+1 > noteWidth {
+			out.WriteString(line + "\n")
+			line = noteIndent
+		}
+		if line != noteIndent {
+			line += " "
+		}
+		line += word
+	}
+	return out.String() + line + "\n"
 }
 
 // harmless keeps what others wrote from steering a terminal: names and
