@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,27 +24,54 @@ const waitDepth = 100
 // that an alert sees one go to 0.
 var deviceStates = []gpu.State{gpu.Free, gpu.Leased, gpu.Clearing, gpu.Drained, gpu.Foreign, gpu.Sick, gpu.Unknown}
 
-// collectDevices counts devices as GET /gpus shows them.
-func collectDevices(ch chan<- prometheus.Metric, hosts []scheduler.Host, leases []scheduler.Lease) {
+// collectDevices counts devices as GET /gpus shows them, and tells of each.
+func (q *queueCollector) collectDevices(ch chan<- prometheus.Metric, hosts []scheduler.Host, leases []scheduler.Lease) {
 	leased := map[string]bool{}
 	for i := range leases {
 		for _, uuid := range leases[i].Devices {
 			leased[uuid] = true
 		}
 	}
+	told := once{}
 	for i := range hosts {
-		counts, simulated := map[gpu.State]int{}, 0
-		for j := range hosts[i].Devices {
-			counts[deviceState(&hosts[i], &hosts[i].Devices[j], leased)]++
-			if hosts[i].Devices[j].Simulated() {
-				simulated++
+		h := &hosts[i]
+		collectCounts(ch, h, leased)
+		collectDriver(ch, h)
+		for j := range h.Devices[:min(len(h.Devices), maxDeviceSeries)] {
+			d := &h.Devices[j]
+			collectDevice(ch, told, h, d, deviceState(h, d, leased))
+			if !q.s.opts.NoDCGMNames {
+				collectReadings(ch, told, h, d, time.Now())
 			}
 		}
-		for _, state := range deviceStates {
-			ch <- prometheus.MustNewConstMetric(devicesDesc, prometheus.GaugeValue, float64(counts[state]), hosts[i].Host, string(state))
-		}
-		ch <- prometheus.MustNewConstMetric(simDesc, prometheus.GaugeValue, float64(simulated), hosts[i].Host)
 	}
+}
+
+// once keeps a scrape from telling one thing twice, for which all of it would be
+// refused: two agents may list one device for a moment.
+type once map[string]bool
+
+func (o once) first(what ...string) bool {
+	key := strings.Join(what, "\x00")
+	if o[key] {
+		return false
+	}
+	o[key] = true
+	return true
+}
+
+func collectCounts(ch chan<- prometheus.Metric, h *scheduler.Host, leased map[string]bool) {
+	counts, simulated := map[gpu.State]int{}, 0
+	for i := range h.Devices {
+		counts[deviceState(h, &h.Devices[i], leased)]++
+		if h.Devices[i].Simulated() {
+			simulated++
+		}
+	}
+	for _, state := range deviceStates {
+		ch <- prometheus.MustNewConstMetric(devicesDesc, prometheus.GaugeValue, float64(counts[state]), h.Host, string(state))
+	}
+	ch <- prometheus.MustNewConstMetric(simDesc, prometheus.GaugeValue, float64(simulated), h.Host)
 }
 
 // deviceState is what a device is, by who says so last: its agent, an admin,

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -99,9 +100,10 @@ type queueCollector struct{ s *Server }
 
 // Describe names the metrics.
 func (q *queueCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{
-		jobsDesc, leasesDesc, hostsDesc, devicesDesc, waitDesc, diskDesc, storeDesc, roundsDesc, errorsDesc, ageDesc, reapedDesc, promotedDesc, purgedDesc, repairsDesc,
-	} {
+	own := []*prometheus.Desc{
+		jobsDesc, leasesDesc, hostsDesc, devicesDesc, simDesc, waitDesc, diskDesc, storeDesc, roundsDesc, errorsDesc, ageDesc, reapedDesc, promotedDesc, purgedDesc, repairsDesc,
+	}
+	for _, d := range slices.Concat(own, deviceDescs, dcgmDescs()) {
 		ch <- d
 	}
 }
@@ -161,7 +163,7 @@ func (q *queueCollector) collectStore(ctx context.Context, ch chan<- prometheus.
 	}
 	tally(ch, leasesDesc, leases, func(l scheduler.Lease) string { return l.Host })
 	tally(ch, hostsDesc, hosts, func(h scheduler.Host) string { return hostState(&h) })
-	collectDevices(ch, hosts, leases)
+	q.collectDevices(ch, hosts, leases)
 	return collectWait(ctx, ch, q.s.scheduler)
 }
 

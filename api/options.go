@@ -28,6 +28,9 @@ type Options struct {
 	Client    ClientPackages // the Python packages to hand out
 	// Metrics is what /metrics shows; nil: a registry of the server's own.
 	Metrics *prometheus.Registry
+	// NoDCGMNames: /metrics has no readings of devices under the names of NVIDIA's
+	// dcgm-exporter, because that one runs too.
+	NoDCGMNames bool
 
 	// TLS: connections are under TLS, and may be of HTTP/2; nil: in the clear.
 	TLS *tls.Config

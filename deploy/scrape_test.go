@@ -15,6 +15,10 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metricsql"
+
+	"github.com/mlq-dev/mlq/api/agentclient"
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/scheduler"
 )
 
 // What dashboard and alerts name is in what a real server tells.
@@ -63,10 +67,11 @@ func scrape(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	reportGPU(ctx, t, url, strings.TrimSpace(string(token)))
 	for {
 		text := get(ctx, t, url+"/metrics", strings.TrimSpace(string(token)))
 		// The agent has joined, and a request was counted.
-		if strings.Contains(text, "\nmlq_devices{") && strings.Contains(text, "\nmlq_http_responses_total{") {
+		if strings.Contains(text, "\nmlq_devices{host=\"gpu9\"") && strings.Count(text, "\nmlq_simulated_devices{") == 2 && strings.Contains(text, "\nmlq_http_responses_total{") {
 			return text
 		}
 		select {
@@ -94,4 +99,21 @@ func get(ctx context.Context, t *testing.T, url, token string) string {
 		t.Fatalf("%s: %v\n%s", answer.Status, err, body)
 	}
 	return string(body)
+}
+
+// reportGPU joins as the agent of a host gpu9 with a GPU that tells all readings.
+func reportGPU(ctx context.Context, t *testing.T, url, admin string) {
+	t.Helper()
+	value := 50
+	agent := agentclient.New(agentclient.Options{Server: url, Token: admin, Host: "gpu9", HTTP: http.DefaultClient, Timing: scheduler.DefaultTiming()})
+	_, err := agent.Join(ctx, scheduler.Inventory{
+		Host: "gpu9", BootID: "b", Version: "test", GPU: gpu.Info{Driver: "580.82.07"},
+		Devices: []scheduler.DeviceReport{{
+			Device: gpu.Device{UUID: "GPU-9", Kind: gpu.KindGPU, Model: "NVIDIA H100", Memory: 80 << 30}, State: gpu.Free,
+			Readings: gpu.Readings{Utilization: &value, Temperature: &value, Power: &value, PowerLimit: &value, Clock: &value},
+		}},
+	}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 }

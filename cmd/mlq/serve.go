@@ -31,6 +31,7 @@ type serveFlags struct {
 	secretKey                          *string
 	origins                            *[]string
 	withAgent, private                 bool
+	gpuMetrics                         gpuMetrics
 	limits                             *timeLimits
 	tls                                *tlsFlags
 	log                                *logFlags
@@ -59,6 +60,7 @@ func newServe(io streams) *cobra.Command {
 	s.blobsFrom.bind(f)
 	f.StringVar(&s.publicURL, "public-url", "", "how users name this service: allowed host name, base of links")
 	f.BoolVar(&s.private, "private", false, "hide users' names from other users, but not from admins")
+	s.gpuMetrics.bind(f)
 	f.BoolVar(&s.withAgent, "with-agent", false, "also be the agent of this host")
 	variable(f, "blobs", "MLQ_BLOBS")
 	variable(f, "public-url", "MLQ_PUBLIC_URL")
@@ -106,7 +108,7 @@ func (s *serveFlags) run(ctx context.Context, io streams) (err error) {
 
 // config reads what needs no file.
 func (s *serveFlags) config(log zerolog.Logger) (c serverConfig, err error) {
-	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, secretKey: *s.secretKey, limits: *s.limits, private: s.private, origins: *s.origins, tls: s.tls, log: log}
+	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, secretKey: *s.secretKey, limits: *s.limits, private: s.private, noDCGMNames: s.gpuMetrics == gpuMetricsNone, origins: *s.origins, tls: s.tls, log: log}
 	if err := checkListen(c.listen); err != nil {
 		return c, err
 	}

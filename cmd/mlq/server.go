@@ -34,6 +34,7 @@ type serverConfig struct {
 	keepOrphans time.Duration
 	limits      timeLimits
 	private     bool
+	noDCGMNames bool // no readings of devices under the names of dcgm-exporter
 	listen      string
 	tls         *tlsFlags // nil: none
 	publicURL   *url.URL
@@ -157,7 +158,7 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 		Snapshots: s.snapshots,
 		Log:       c.log, Version: version, Client: client, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Origins: c.origins, BehindTLS: c.tls != nil && c.tls.behindProxy, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
 		DefaultTimeout: time.Duration(c.limits.byDefault), MaxTimeout: time.Duration(c.limits.most),
-		Private: c.private,
+		Private: c.private, NoDCGMNames: c.noDCGMNames,
 	})
 	return err
 }
