@@ -89,18 +89,24 @@ func drainDevice(on bool) handler {
 	}
 }
 
-// hostOf is the host that has a device.
+// hostOf is the host that has a device: of several that listed it, as after a
+// card or an agent's name has moved, the one that was heard of last.
 func (s *Server) hostOf(c *call, uuid string) (string, error) {
 	hosts, err := s.scheduler.Hosts(c.ctx())
 	if err != nil {
 		return "", err
 	}
-	for _, h := range hosts {
-		if slices.ContainsFunc(h.Devices, func(d scheduler.DeviceReport) bool { return d.UUID == uuid }) {
-			return h.Host, nil
+	var last *scheduler.Host
+	for i := range hosts {
+		has := slices.ContainsFunc(hosts[i].Devices, func(d scheduler.DeviceReport) bool { return d.UUID == uuid })
+		if has && (last == nil || hosts[i].Renewed.After(last.Renewed)) {
+			last = &hosts[i]
 		}
 	}
-	return "", scheduler.ErrUnknownDevice
+	if last == nil {
+		return "", scheduler.ErrUnknownDevice
+	}
+	return last.Host, nil
 }
 
 func (s *Server) drain(c *call, host, device string, on bool) error {

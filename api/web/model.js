@@ -6,7 +6,7 @@ import { follow } from "./stream.js";
 
 /** The sources: where from, how often at most, how often at least (ms), and whether it is wanted now. */
 const sources = {
-  gpus: { path: () => "/gpus", pick: (a) => a.gpus, least: 1000, poll: 10_000 },
+  gpus: { path: () => "/gpus", pick: (a) => a.gpus, also: (a) => ({ drivers: a.drivers }), least: 1000, poll: 10_000 },
   queue: { path: () => "/queue?limit=1000", pick: (a) => a.queue, least: 2000, poll: 15_000 },
   counts: { path: () => "/jobs/count?by=state", pick: (a) => a, least: 2000, poll: 15_000 },
   jobs: { path: jobsPath, pick: (a) => a, least: 1000, poll: 30_000 },
@@ -89,7 +89,7 @@ async function ask(name, source, s) {
   const me = model.me;
   try {
     const answer = await get(source.path());
-    if (model.me === me) found(name, source.pick(answer));
+    if (model.me === me) found(name, source.pick(answer), source.also?.(answer));
   } catch (err) {
     s.dirty = !(err.status >= 400 && err.status < 500); // a refusal stays one
     if (model.me === me) failed(name, err);
@@ -99,10 +99,11 @@ async function ask(name, source, s) {
   }
 }
 
-function found(name, value) {
+function found(name, value, more) {
   if (model.away) touch(...Object.keys(sources)); // it is back: everything may have changed
   Object.assign(model, { at: new Date(), away: "" });
   model.data[name] = value;
+  Object.assign(model.data, more);
 }
 
 /** failed keeps the picture. /readyz tells in its body what is wrong, with 503. */

@@ -26,7 +26,7 @@ function overview() {
   return {
     el: h("div", { class: "overview" }, h("h1", { class: "unseen" }, "Overview"), d.el, h("div", { class: "side" }, j.el, q.el)),
     update(m, filter) {
-      d.update(m.data.gpus, filter);
+      d.update(m.data, filter, m.me.role);
       q.update(m.data.queue, m.data.counts, filter);
       j.update(m.data.jobs, m, filter);
     },

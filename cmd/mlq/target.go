@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,28 +48,46 @@ func (t target) is(d *api.Device) bool {
 // findTargets says what a name means: a host with the agents NAME@… of its
 // devices, a device's UUID, the beginning of just one, or HOST:INDEX.
 func findTargets(hosts []api.Host, name string) ([]target, error) {
-	var named, started []target
+	var named []target
 	for i := range hosts {
 		if hosts[i].Host == name || strings.HasPrefix(hosts[i].Host, name+"@") {
 			named = append(named, target{host: hosts[i].Host})
 		}
-		for j := range hosts[i].Devices {
-			d := target{hosts[i].Host, hosts[i].Devices[j].UUID}
-			if d.device == name || hosts[i].Host+":"+strconv.Itoa(hosts[i].Devices[j].Index) == name {
-				return []target{d}, nil
-			}
-			if name != "" && strings.HasPrefix(d.device, name) {
-				started = append(started, d)
-			}
-		}
 	}
-	switch {
-	case len(named) > 0:
+	if len(named) > 0 {
 		return named, nil
+	}
+	exact, started := findDevices(hosts, name)
+	switch {
+	case exact != nil:
+		return []target{*exact}, nil
 	case len(started) == 1:
 		return started, nil
 	case len(started) > 1:
 		return nil, failed("%q begins the UUIDs of %s", name, count(len(started), "device")).with("%s and %s, for example", started[0].device, started[1].device)
 	}
 	return nil, failed("there is no host or device %q", name).with("mlq hosts and mlq gpus list them")
+}
+
+// findDevices gives the device that is named exactly, and those that begin so.
+// Of the hosts that listed a device, the one that was heard of last has it.
+func findDevices(hosts []api.Host, name string) (exact *target, started []target) {
+	hosts = slices.SortedStableFunc(slices.Values(hosts), func(a, b api.Host) int { return b.Renewed.Compare(a.Renewed) })
+	seen := map[string]bool{}
+	for i := range hosts {
+		for j := range hosts[i].Devices {
+			d := target{hosts[i].Host, hosts[i].Devices[j].UUID}
+			switch index := hosts[i].Host + ":" + strconv.Itoa(hosts[i].Devices[j].Index); {
+			case index == name:
+				return &d, nil
+			case name == "" || seen[d.device]:
+			case d.device == name:
+				exact = &d
+			case strings.HasPrefix(d.device, name):
+				started = append(started, d)
+			}
+			seen[d.device] = true
+		}
+	}
+	return exact, started
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mlq-dev/mlq/api"
 )
@@ -13,13 +14,15 @@ func TestFindTargets(t *testing.T) {
 		{Host: "gpu1", Devices: []api.Device{{UUID: "GPU-4f2c0"}, {UUID: "GPU-4f2c1", Index: 1}, {UUID: "GPU-9", Index: 10}}},
 		{Host: "gpu2@0", Devices: []api.Device{{UUID: "GPU-a"}}},
 		{Host: "gpu2@1", Devices: []api.Device{{UUID: "GPU-9a"}}},
-		{Host: "gpu20", Devices: []api.Device{{UUID: "GPU-b"}}},
+		{Host: "gpu20", Devices: []api.Device{{UUID: "GPU-b"}, {UUID: "GPU-moved", Index: 1}}},
+		{Host: "gpu21", Renewed: time.Now(), Devices: []api.Device{{UUID: "GPU-moved"}}},
 	}
 	for name, want := range map[string]string{
 		"gpu1": "/hosts/gpu1", "gpu2": "/hosts/gpu2@0 /hosts/gpu2@1", "gpu2@1": "/hosts/gpu2@1", "gpu20": "/hosts/gpu20",
 		"GPU-b": "/gpus/GPU-b", "GPU-4f2c1": "/gpus/GPU-4f2c1",
 		"GPU-9":  "/gpus/GPU-9", // whole, though another begins so
 		"GPU-a":  "/gpus/GPU-a",
+		"GPU-m":  "/gpus/GPU-moved", // though two hosts have listed it
 		"gpu1:1": "/gpus/GPU-4f2c1", "gpu2@0:0": "/gpus/GPU-a",
 		"gpu1:2": `there is no host or device "gpu1:2"`,
 		"GPU-4":  `"GPU-4" begins the UUIDs of 2 devices`,
@@ -37,6 +40,18 @@ func TestFindTargets(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%q: got %s, want %s", name, got, want)
+		}
+	}
+}
+
+// TestMovedCard: the host that was heard of last has it.
+func TestMovedCard(t *testing.T) {
+	hosts := []api.Host{
+		{Host: "old", Devices: []api.Device{{UUID: "GPU-1"}}}, {Host: "young", Renewed: time.Now(), Devices: []api.Device{{UUID: "GPU-1"}}},
+	}
+	for _, name := range []string{"GPU-1", "GPU-"} {
+		if got, err := findTargets(hosts, name); err != nil || len(got) != 1 || got[0].host != "young" {
+			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
 }
