@@ -40,23 +40,38 @@ func drainNote(by string, d *api.Deadline, now time.Time) string {
 	return by + "; closed at " + clock(d.At, now)
 }
 
-// noteOf is who closed a host, and what is wrong with its clock.
+// noteOf is who closed a host or took its driver away, and what is wrong with its
+// driver and its clock.
 func noteOf(h *api.Host, now time.Time) string {
-	note, ahead := drainNote(h.DrainedBy, h.DrainDeadline, now), time.Duration(h.ClockAhead)*time.Second
-	if ahead == 0 {
-		return note
+	var notes []string
+	for _, note := range []string{drainNote(h.DrainedBy, h.DrainDeadline, now), driverNote(h), clockNote(time.Duration(h.ClockAhead) * time.Second)} {
+		if note != "" {
+			notes = append(notes, note)
+		}
 	}
-	words := "its clock is " + short(ahead.Abs()) + " ahead of the server's"
-	if ahead < 0 {
-		words = "its clock is " + short(ahead.Abs()) + " behind the server's"
-	}
-	if note == "" {
-		return words
-	}
-	return note + "; " + words
+	return strings.Join(notes, "; ")
 }
 
-// freeOf says how many devices are free, and how many of all are simulated.
+func driverNote(h *api.Host) string {
+	switch {
+	case h.Detached != nil:
+		return "its GPU driver was taken away by " + h.Detached.By
+	case h.GPU == nil:
+		return ""
+	}
+	return h.GPU.Problem
+}
+
+func clockNote(ahead time.Duration) string {
+	switch {
+	case ahead > 0:
+		return "its clock is " + short(ahead) + " ahead of the server's"
+	case ahead < 0:
+		return "its clock is " + short(-ahead) + " behind the server's"
+	}
+	return ""
+}
+
 func freeOf(devices []api.Device) string {
 	free, simulated := 0, 0
 	for i := range devices {

@@ -20,3 +20,16 @@ func TestNoteOf(t *testing.T) {
 		}
 	}
 }
+
+func TestNoteOfADriver(t *testing.T) {
+	now := time.Now()
+	for want, h := range map[string]*api.Host{
+		"root; its GPU driver was taken away by root: new driver": {DrainedBy: "root", Detached: &api.Signed{By: "root: new driver"}, GPU: &api.Driver{Problem: "detached"}},
+		"no driver; its clock is 2s behind the server's":          {GPU: &api.Driver{Problem: "no driver"}, ClockAhead: -2},
+		"": {GPU: &api.Driver{Driver: "580"}},
+	} {
+		if got := noteOf(h, now); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -36,9 +36,30 @@ def cards(lab: Lab) -> Cards:
     made = Cards(lab, f"rack{next(HOSTS)}")
     made.driver["warnings"] = ["GPU 7 is in MIG mode and has no slices"]
     return made.join(
-        card(0, "free", used=31 * GIB, readings={"utilization": 97, "temperature": 65, "power": 301_500, "power_limit": 700_000}),
-        card(1, "foreign", reason="used by process 4711 (python) of eve with 20 GiB", used=20 * GIB, foreign=[eve]),
-        card(2, "sick", reason="it fell off the bus", health={"sick": "it fell off the bus", "cure": "reset", "xid": 79}),
+        card(
+            0,
+            "free",
+            used=31 * GIB,
+            readings={
+                "utilization": 97,
+                "temperature": 65,
+                "power": 301_500,
+                "power_limit": 700_000,
+            },
+        ),
+        card(
+            1,
+            "foreign",
+            reason="used by process 4711 (python) of eve with 20 GiB",
+            used=20 * GIB,
+            foreign=[eve],
+        ),
+        card(
+            2,
+            "sick",
+            reason="it fell off the bus",
+            health={"sick": "it fell off the bus", "cure": "reset", "xid": 79},
+        ),
         piece(3, "GPU-77777777-4"),
         piece(4, "GPU-77777777-4"),
     )
