@@ -46,7 +46,8 @@ func TestGPUsTellsWhy(t *testing.T) {
 		{Host: "gpu1", UUID: "GPU-4f2c0a1b-1", State: gpu.Leased, User: "ana", UserSince: now.Add(-2 * time.Hour), EndsBy: now.Add(80 * time.Hour), Job: 12345, Reason: "runs job 12345", Model: "NVIDIA H100 80GB HBM3", Memory: 80 << 30, Used: 31 << 30, Utilization: &percent, Power: &watts, Temperature: &degrees, Reported: now.Add(-50 * time.Second)},
 		{Host: "gpu1", UUID: "GPU-4f2c0a1b-2", Index: 1, State: gpu.Foreign, Since: now.Add(-3 * time.Hour), Reason: "used by process 4711 (python) of eve with 20 GiB", Model: "NVIDIA H100 80GB HBM3", Memory: 80 << 30, Foreign: []api.Foreigner{{User: "eve", PID: 4711}, {User: "eve", PID: 4712}, {UID: 1007, PID: 9}}},
 		{Host: "gpu1", UUID: "GPU-4f2c0a1b-3", Index: 2, State: gpu.Sick, Reason: "Xid 79", Health: &api.DeviceHealth{Sick: "Xid 79", Mend: "reset the card (mlq gpu detach, nvidia-smi --gpu-reset, mlq gpu attach), then mlq gpu reset-health"}},
-		{Host: "gpu1", UUID: "MIG-1", Parent: "GPU-77777777-4", Index: 3, State: gpu.Free}, {Host: "gpu1", UUID: "MIG-2", Parent: "GPU-77777777-4", Index: 4, State: gpu.Free},
+		{Host: "gpu1", UUID: "MIG-1", Parent: "GPU-77777777-4", Index: 3, State: gpu.Free},
+		{Host: "gpu1", UUID: "MIG-2", Parent: "GPU-77777777-4", Index: 4, State: gpu.Free},
 	}
 	narrow, wide := printed(t, gpusTable(devices, now)), printed(t, wideTable(devices, now))
 	for _, want := range []string{
