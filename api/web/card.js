@@ -13,12 +13,13 @@ export function card(d) {
   const why = h("p", { class: "reason" });
   const memory = bar("memory in use");
   const busy = bar("busy");
-  const values = h("p", { class: "amount" });
+  const values = h("span", { class: "amount" });
   const reset = h("button", { class: "quiet", hidden: true, "aria-label": `Reset the health of device ${d.index} of ${d.host}`, onclick: () => resetHealth(device) }, "It is well again");
   const allow = h("button", { class: "quiet", hidden: true, "aria-label": `Tolerate others on device ${d.index} of ${d.host}`, onclick: () => tolerate(device) }, "Tolerate…");
   const el = h("li", { class: "card", title: d.uuid },
-    h("p", { class: "model" }, h("b", {}, String(d.index)), h("bdi", {}, modelName(d)), d.simulated ? h("span", { class: "tag" }, "simulated") : null),
-    h("p", { class: "state" }, state.el, who), times, why, h("div", { class: "loads" }, memory.el, busy.el), values,
+    h("p", { class: "model" }, h("b", {}, String(d.index)), h("bdi", {}, modelName(d))),
+    h("p", { class: "state" }, state.el, who), times, why, h("div", { class: "loads" }, memory.el, busy.el),
+    h("p", { class: "foot" }, values, d.simulated ? h("span", { class: "tag" }, "simulated") : null),
     h("p", { class: "buttons" }, reset, allow));
   let drawn = "";
   return {
@@ -33,9 +34,10 @@ export function card(d) {
       fill(who, holder(next));
       fill(times, span(next));
       fill(why, [reason(next)].flat());
-      memory.update(next.used ?? 0, next.memory, `${bytes(next.used ?? 0)} of ${bytes(next.memory ?? 0)}`);
+      memory.update(next.used ?? 0, next.memory, `${bytes(next.used ?? 0)} of ${bytes(next.memory ?? 0)}`.replace(/ (\S+) of (\S+) \1$/, " of $2 $1"));
       busy.update(next.utilization ?? 0, typeof next.utilization === "number" ? 100 : 0, `${next.utilization} % busy`);
-      fill(values, readings(next));
+      text(values, readings(next));
+      values.title = next.power_limit ? `at most ${Math.round(next.power_limit)} W` : "";
       show(reset, next.admin && Boolean(next.health?.sick || next.health?.warning));
       show(allow, next.admin && Boolean(next.memory) && (next.state === "foreign" || Boolean(next.tolerate)));
     },
@@ -91,12 +93,11 @@ function reason(d) {
   return said || (d.health?.warning ? `doubtful: ${d.health.warning}` : null);
 }
 
-/** readings are temperature and power, what others may have, and how old all that is. */
+/** readings are temperature and power, and what others may have. */
 function readings(d) {
   const words = [];
   if (typeof d.temperature === "number") words.push(`${d.temperature} °C`);
-  if (typeof d.power === "number") words.push(`${Math.round(d.power)}${d.power_limit ? ` of ${Math.round(d.power_limit)}` : ""} W`);
+  if (typeof d.power === "number") words.push(`${Math.round(d.power)} W`);
   if (d.tolerate) words.push(`others may have ${bytes(d.tolerated ?? 0)}`);
-  const read = typeof d.utilization === "number" || words.length ? [words.length ? " · " : "", "read ", when(d.reported)] : [];
-  return [words.join(" · "), ...read];
+  return words.join(" · ");
 }

@@ -1,7 +1,7 @@
 // The devices, by host, and what is to be said of the host's driver.
 import { card } from "./card.js";
 import { fill, h, keyed, show, text } from "./dom.js";
-import { count } from "./format.js";
+import { count, when } from "./format.js";
 import { attach, detach } from "./orders.js";
 
 /** devices makes the view; update(data, filter, role) shows what /gpus answered. */
@@ -62,7 +62,7 @@ function group(first) {
     update(g) {
       const free = g.devices.filter((d) => d.state === "free").length;
       const away = g.devices.some((d) => d.detached);
-      text(sum, [count(g.devices.length, "device"), `${free} free`, ...simulated(g.devices), ...versions(g.driver)].join(", "));
+      fill(sum, [count(g.devices.length, "device"), `${free} free`, ...simulated(g.devices), ...versions(g.driver)].join(", "), read(g.devices));
       show(taken, g.admin && Boolean(g.driver) && !away);
       show(given, g.admin && away);
       fill(driver, troubles(g.driver).map(([kind, words]) => h("p", { class: kind }, words)));
@@ -71,6 +71,12 @@ function group(first) {
       show(cards, cards.childElementCount > 0);
     },
   };
+}
+
+/** read is how old the readings are: those of a host come together. */
+function read(list) {
+  const d = list.find((x) => typeof x.utilization === "number" || typeof x.temperature === "number");
+  return d ? [", read ", when(d.reported)] : null;
 }
 
 const versions = (driver) => [driver?.driver ? `driver ${driver.driver}` : null, driver?.cuda ? `CUDA ${driver.cuda}` : null].filter(Boolean);

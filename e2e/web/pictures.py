@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import shutil
@@ -47,7 +48,8 @@ def failing() -> None:
 @contextlib.contextmanager
 def full_lab(folder: Path) -> Iterator[tuple[Lab, str, int]]:
     """A lab in the middle of a working day, ana's token, and her running job."""
-    lab = Lab(folder, "sim:8xH100").start()
+    write_cards(folder / "cards.yaml", set())
+    lab = Lab(folder, f"sim:{folder / 'cards.yaml'}").start()
     gate = str(folder / "gate")
     tokens = {name: lab.token(name) for name in ("ana", "bob", "chen", "dora")}
     people = {name: mlq.Client(lab.url, token) for name, token in tokens.items()}
@@ -55,16 +57,19 @@ def full_lab(folder: Path) -> Iterator[tuple[Lab, str, int]]:
         done = people["ana"].submit(training(gate, 40, 0), name="baseline")
         failed = people["ana"].submit(failing, name="bigger batch")
         until("they have ended", lambda: done.done() and failed.done())
-        lab.admin("drain", last_device(lab, tokens["ana"]), "--reason", "fan is loud")
+        lab.admin("drain", "gpu1:8", "--reason", "fan is loud")
         running = [
             people["ana"].submit(training(gate, 90, 57), name="resnet50 fine-tune", timeout="4h"),
             people["bob"].submit(training(gate, 90, 10), timeout="8h"),
             people["bob"].submit(training(gate, 90, 12), timeout="8h"),
             people["chen"].submit(training(gate, 90, 30), gpus=2, timeout="24h"),
-            people["ana"].submit(training(gate, 20, 3), name="ablation: no warmup", timeout="1h"),
         ]
         until("they run", lambda: all(job.running() for job in running))
         waiting(people, gate)
+        write_cards(
+            folder / "cards.yaml", {gpu["index"] for gpu in devices(lab) if gpu.get("user")}
+        )
+        until("they are busy", lambda: any(gpu.get("utilization") == 97 for gpu in devices(lab)))
         yield lab, tokens["ana"], running[0].id
     finally:
         Path(gate).touch()
@@ -85,12 +90,37 @@ def waiting(people: dict[str, mlq.Client], gate: str) -> None:
         people[user].submit(training(gate, 90, 1), name=name, gpus=count, timeout="6h")
 
 
-def last_device(lab: Lab, token: str) -> str:
-    """The UUID of the device with the highest number."""
+FOREIGN, SICK, CARDS = 6, 7, 9  # the devices that are so, and how many there are
+
+
+def write_cards(path: Path, busy: set[int]) -> None:
+    """Describe H100s to the simulation: some compute, eve has one by hand, one is broken."""
+    cards = []
+    for i in range(CARDS):
+        card: dict[str, Any] = {"name": f"gpu{i}", "model": "H100", "power_limit": 700}
+        card |= {"temperature": 31 + i % 3, "power": 68 + i, "utilization": 0}
+        if i in busy:
+            card |= {"used": f"{52 - 7 * i}GiB", "utilization": 97 - 6 * i}
+            card |= {"temperature": 66 - 2 * i, "power": 641 - 40 * i}
+        if i == FOREIGN:
+            eve = {"pid": 41707, "uid": 1004, "user": "eve", "name": "python3", "memory": "21GiB"}
+            card |= {"processes": [eve], "utilization": 34, "temperature": 48, "power": 240}
+        if i == SICK:
+            card |= {"fault": "lost"}
+        cards.append(card)
+    driver = {"version": "580.65.06", "cuda": "13.0"}
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps({"driver": driver, "devices": cards}))
+    beside.rename(path)
+
+
+def devices(lab: Lab) -> list[dict[str, Any]]:
+    """The devices as an admin sees them."""
     from lab import Person
 
-    gpus = Person("ana", token, mlq.Client(lab.url, token)).ask("/gpus")["gpus"]
-    return str(max(gpus, key=lambda gpu: gpu["index"])["uuid"])
+    admin = Person("admin", lab.admin_token, mlq.Client(lab.url, lab.admin_token))
+    with contextlib.closing(admin.client):
+        return list(admin.ask("/gpus")["gpus"])
 
 
 def shoot(browser: Browser, lab: Lab, token: str, view: str, path: Path, **context: Any) -> None:
@@ -125,6 +155,7 @@ def main(folder: str) -> None:
         shoot(browser, lab, ana, "", out / "page-phone.png", color_scheme="light", **small)
         admin = lab.admin_token
         shoot(browser, lab, admin, "admin", out / "page-admin.png", color_scheme="dark", **wide)
+        shoot(browser, lab, admin, "", out / "page-orders.png", color_scheme="light", **wide)
         browser.close()
     shutil.rmtree(data, ignore_errors=True)
 
