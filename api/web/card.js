@@ -3,6 +3,7 @@ import { badge } from "./badge.js";
 import { fill, h, show, text } from "./dom.js";
 import { bytes, when } from "./format.js";
 import { resetHealth, tolerate } from "./orders.js";
+import { tag } from "./simulated.js";
 
 /** card shows a device and keeps its elements. */
 export function card(d) {
@@ -19,7 +20,7 @@ export function card(d) {
   const el = h("li", { class: "card", title: d.uuid },
     h("p", { class: "model" }, h("b", {}, String(d.index)), h("bdi", {}, modelName(d))),
     h("p", { class: "state" }, state.el, who), times, why, h("div", { class: "loads" }, memory.el, busy.el),
-    h("p", { class: "foot" }, values, d.simulated ? h("span", { class: "tag" }, "simulated") : null),
+    h("p", { class: "foot" }, values, tag(d)),
     h("p", { class: "buttons" }, reset, allow));
   let drawn = "";
   return {

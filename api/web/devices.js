@@ -3,6 +3,7 @@ import { card } from "./card.js";
 import { fill, h, keyed, show, text } from "./dom.js";
 import { count, when } from "./format.js";
 import { attach, detach } from "./orders.js";
+import { some } from "./simulated.js";
 
 /** devices makes the view; update(data, filter, role) shows what /gpus answered. */
 export function devices() {
@@ -30,13 +31,7 @@ export function summary(list) {
   const free = n.get("free") ?? 0;
   n.delete("free");
   const rest = [...n].sort((a, b) => b[1] - a[1]).map(([state, k]) => `${k} ${state}`);
-  return [`${free} of ${list.length} free`, ...rest, ...simulated(list)].join(" · ");
-}
-
-/** simulated says how many of the devices compute nothing, in no or one part of a line. */
-function simulated(list) {
-  const n = list.filter((d) => d.simulated).length;
-  return n ? [n === list.length ? "simulated" : `${n} simulated`] : [];
+  return [`${free} of ${list.length} free`, ...rest, ...some(list)].join(" · ");
 }
 
 function byHost(list, drivers = [], admin) {
@@ -62,7 +57,7 @@ function group(first) {
     update(g) {
       const free = g.devices.filter((d) => d.state === "free").length;
       const away = g.devices.some((d) => d.detached);
-      fill(sum, [count(g.devices.length, "device"), `${free} free`, ...simulated(g.devices), ...versions(g.driver)].join(", "), read(g.devices));
+      fill(sum, [count(g.devices.length, "device"), `${free} free`, ...some(g.devices), ...versions(g.driver)].join(", "), read(g.devices));
       show(taken, g.admin && Boolean(g.driver) && !away);
       show(given, g.admin && away);
       fill(driver, troubles(g.driver).map(([kind, words]) => h("p", { class: kind }, words)));
