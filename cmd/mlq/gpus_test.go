@@ -52,7 +52,7 @@ func TestGPUsTellsWhy(t *testing.T) {
 	narrow, wide := printed(t, gpusTable(devices, now)), printed(t, wideTable(devices, now))
 	for _, want := range []string{
 		"97%", "foreign eve,user 1007 3h0m", "\n used by process 4711 (python) of eve with 20 GiB\n", "mended by: reset the card", "sliced", "└ 4",
-		"\n a GPU cut into 2 slices\n", "2 of 5 devices free; readings up to 50s old",
+		"\n a GPU cut into 2 slices\n", "2 of 5 devices free\nreadings are up to 50s old\n",
 	} {
 		if !strings.Contains(oneSpace(narrow), want) {
 			t.Errorf("no %q in\n%s", want, narrow)
@@ -71,7 +71,7 @@ func TestGPUsTellsWhy(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, wide)
 		}
 	}
-	if n := strings.Count(wide, "\n"); n != 1+5+1+1 {
+	if n := strings.Count(wide, "\n"); n != 1+5+1+2 {
 		t.Errorf("%d lines:\n%s", n, wide)
 	}
 }

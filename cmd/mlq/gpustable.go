@@ -286,7 +286,7 @@ func summary(devices []api.Device, now time.Time) string {
 	}
 	text := fmt.Sprintf("%d of %s free", free, count(len(devices), "device")) + simulatedInWords(simulated, len(devices))
 	if now.Sub(oldest) > oldReadings {
-		text += "; readings up to " + ago(oldest, now) + " old"
+		text += "\nreadings are up to " + ago(oldest, now) + " old"
 	}
 	return text
 }
