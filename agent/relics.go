@@ -12,6 +12,7 @@ import (
 
 	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/internal/devicefile"
 )
 
 // relicPatience bounds how long a slot of a device that is not listed is asked.
@@ -28,7 +29,7 @@ func (a *Agent) findRelics(ctx context.Context) {
 		return
 	}
 	for _, folder := range folders {
-		uuid := folder.Name()
+		uuid := devicefile.UUID(folder.Name())
 		if a.lines.of(uuid) != nil {
 			continue
 		}

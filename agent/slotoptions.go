@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/agent/slot"
+	"github.com/mlq-dev/mlq/internal/devicefile"
 )
 
 // slotOptions are those of the slot of one device: the protocol's times as
@@ -27,4 +28,6 @@ func (a *Agent) slotOptions(uuid string) slot.Options {
 }
 
 // slotDir is the folder of a device's slot.
-func (a *Agent) slotDir(uuid string) string { return filepath.Join(a.opts.DataDir, "slots", uuid) }
+func (a *Agent) slotDir(uuid string) string {
+	return filepath.Join(a.opts.DataDir, "slots", devicefile.Name(uuid))
+}

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mlq-dev/mlq/internal/devicefile"
 )
 
 // ErrLocked: somebody else holds the lock.
@@ -102,5 +104,5 @@ func usable(dir string) bool {
 	return unix.Access(dir, unix.W_OK|unix.X_OK) == nil
 }
 
-// Path is the lock file of the device with this UUID in the folder dir.
-func Path(dir, uuid string) string { return filepath.Join(dir, uuid+".lock") }
+// Path is the lock file of the device with this UUID in the folder dir; a / in a UUID is a _ there.
+func Path(dir, uuid string) string { return filepath.Join(dir, devicefile.Name(uuid)+".lock") }
