@@ -26,6 +26,9 @@ func TestMend(t *testing.T) {
 		if got := h.Mend(&tt.device); !strings.Contains(got, tt.want) {
 			t.Errorf("%s: %q, want …%q…", tt.name, got, tt.want)
 		}
+		if got := h.Mend(&tt.device); tt.device.Kind == KindSim && got != tt.want {
+			t.Errorf("%s: %q", tt.name, got)
+		}
 	}
 	if got := (&Health{Warning: "x"}).Mend(&card); got != "" {
 		t.Errorf("a well one is mended by %q", got)
