@@ -69,39 +69,51 @@ func CheckForRoot(python string, more ...string) error {
 		return err
 	}
 	bin := filepath.Dir(python)
-	prefixes := map[string]bool{filepath.Dir(bin): true, filepath.Dir(filepath.Dir(real)): true}
+	starts := []string{bin, filepath.Dir(real)}
 	for _, dir := range []string{bin, filepath.Dir(bin)} {
 		home, err := i.venvHome(filepath.Join(dir, "pyvenv.cfg"))
 		if err != nil {
 			return err
 		}
 		if home != "" {
-			prefixes[filepath.Dir(home)] = true
+			starts = append(starts, home)
 		}
 	}
-	for prefix := range prefixes {
-		if err := i.libraries(prefix); err != nil {
+	for _, start := range starts {
+		if err := i.prefixAbove(start); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// libraries looks at what an interpreter of this prefix imports from; Debian's
-// also looks into PREFIX/local.
-func (i *inspection) libraries(prefix string) error {
-	for _, pattern := range []string{"lib*/python*", "lib*/libpython*", "local/lib*/python*"} {
-		found, err := filepath.Glob(filepath.Join(prefix, pattern))
-		if err != nil {
+// prefixAbove looks at the libraries of the interpreter in a folder: it takes the
+// nearest folder on the way up, itself included, that has some (getpath.py).
+func (i *inspection) prefixAbove(start string) error {
+	for dir := filepath.Clean(start); ; dir = filepath.Dir(dir) {
+		found, err := i.libraries(dir)
+		if err != nil || found || dir == filepath.Dir(dir) {
 			return err
 		}
-		for _, path := range found {
-			if err := i.tree(path); err != nil {
-				return err
+	}
+}
+
+// libraries looks at what an interpreter of this prefix imports from and links to,
+// and reports whether that is one; Debian's also looks into PREFIX/local.
+func (i *inspection) libraries(prefix string) (found bool, err error) {
+	for _, pattern := range []string{"lib*/python*", "local/lib*/python*", "lib*/*.so*"} {
+		paths, err := filepath.Glob(filepath.Join(prefix, pattern))
+		if err != nil {
+			return false, err
+		}
+		found = found || len(paths) > 0 && pattern == "lib*/python*"
+		for _, path := range paths {
+			if err := i.tree(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // a link to nothing
+				return false, err
 			}
 		}
 	}
-	return nil
+	return found, nil
 }
 
 // venvHome reads the folder of the interpreter that a virtual environment was
@@ -149,7 +161,8 @@ func (i *inspection) pthLine(path, line string) error {
 	case strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#"):
 		return nil
 	case strings.HasPrefix(line, "import ") || strings.HasPrefix(line, "import\t"):
-		if strings.Contains(line, "__editable__") {
+		// setuptools, meson-python, scikit-build-core: __editable___x_finder, _x_editable_loader, _x_editable
+		if strings.Contains(strings.ToLower(line), "editable") {
 			return fmt.Errorf("%s: an editable installation, whose files lie elsewhere", path)
 		}
 		return nil // code of root's own

@@ -1,11 +1,16 @@
 package slot
 
 import (
+	"encoding/binary"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // needRoot: only root owns files as root.
@@ -107,7 +112,7 @@ func environment(t *testing.T) (root, python string) {
 		do(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
 	}
 	for name, text := range map[string]string{
-		"base/bin/python3.11": "", "base/lib/libpython3.11.so": "", "base/lib/python3.11/os.py": "", "linked/sub/module.py": "",
+		"base/bin/python3.11": "", "base/lib/libpython3.11.so": "", "base/lib/libssl.so.3": "", "base/lib/python3.11/os.py": "", "linked/sub/module.py": "",
 		"base/local/lib/python3.11/dist-packages/module.py": "",
 		"venv/pyvenv.cfg": "home = " + root + "/base/bin\n",
 		"venv/lib/python3.11/site-packages/x.pth": "# some\n" + root + "/extra\nimportlib_x/../../../../../importlib_extra\nimport os\n" +
@@ -131,7 +136,7 @@ func TestRootLooksEverywhere(t *testing.T) {
 		t.Fatalf("a safe environment is refused: %v", err)
 	}
 	for _, name := range []string{
-		"base/bin/python3.11", "base/lib/python3.11/os.py", "base/lib/libpython3.11.so", "base/local/lib/python3.11/dist-packages/module.py",
+		"base/bin/python3.11", "base/lib/python3.11/os.py", "base/lib/libpython3.11.so", "base/lib/libssl.so.3", "base/local/lib/python3.11/dist-packages/module.py",
 		"venv/pyvenv.cfg", "venv/bin/python", "extra", "importlib_extra", "linked/sub/module.py", "linked", "venv/lib64",
 		"venv/lib/python3.11/site-packages/dangling",
 	} {
@@ -142,10 +147,64 @@ func TestRootLooksEverywhere(t *testing.T) {
 		}
 		do(t, os.Lchown(path, 0, 0))
 	}
+}
+
+// Installers of several tools leave code that imports from a folder of somebody's.
+func TestEditableInstallations(t *testing.T) {
+	needRoot(t)
+	root, python := environment(t)
 	pth := filepath.Join(root, "venv/lib/python3.11/site-packages/y.pth")
-	do(t, os.WriteFile(pth, []byte("import __editable___thing_finder; __editable___thing_finder.install()\n"), 0o644))
-	if err := CheckForRoot(python); err == nil || !strings.Contains(err.Error(), "editable") {
-		t.Errorf("an editable installation: %v", err)
+	for _, line := range []string{
+		"import __editable___thing_0_1_finder; __editable___thing_0_1_finder.install()\n",
+		"import _thing_editable_loader\n", "import\t_thing_editable\n", "import _Editable_impl_thing\n",
+	} {
+		do(t, os.WriteFile(pth, []byte(line), 0o644))
+		if err := CheckForRoot(python); err == nil || !strings.Contains(err.Error(), "editable") {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+}
+
+// The interpreter takes the nearest lib/python* above it, not only its bin's neighbour.
+func TestInterpreterWithoutBin(t *testing.T) {
+	needRoot(t)
+	root := t.TempDir()
+	for _, dir := range []string{"deep/below/lib/python3.11", "deep/lib/python3.11", "lib/python3.11"} {
+		do(t, os.MkdirAll(filepath.Join(root, dir), 0o755), os.WriteFile(filepath.Join(root, dir, "os.py"), nil, 0o644))
+	}
+	python := filepath.Join(root, "deep", "below", "python")
+	do(t, os.WriteFile(python, nil, 0o755), os.Symlink("nowhere", filepath.Join(root, "deep/below/lib/libgone.so")), CheckForRoot(python))
+	for dir, safe := range map[string]bool{"deep/below": false, "deep": true, ".": true} {
+		file := filepath.Join(root, dir, "lib/python3.11/os.py")
+		do(t, os.Chown(file, other, other))
+		if err := CheckForRoot(python); (err == nil) != safe {
+			t.Errorf("%s is another user's: %v, safe should be %v", file, err, safe)
+		}
+		do(t, os.Chown(file, 0, 0))
+	}
+}
+
+// An access list that lets somebody write shows in the mode as the group's bits.
+func TestAccessLists(t *testing.T) {
+	needRoot(t)
+	root, python := environment(t)
+	module := filepath.Join(root, "base/lib/python3.11/os.py")
+	do(t, os.Chmod(module, 0o644), CheckForRoot(python))
+	entry := func(tag, perm uint16, id uint32) []byte {
+		e := binary.LittleEndian.AppendUint16(nil, tag)
+		e = binary.LittleEndian.AppendUint16(e, perm)
+		return binary.LittleEndian.AppendUint32(e, id)
+	}
+	const nobody = ^uint32(0)
+	// acl(5), posix_acl_xattr.h: version 2, then user, user 65534, group, mask, other.
+	acl := slices.Concat([]byte{2, 0, 0, 0}, entry(1, 6, nobody), entry(2, 6, other), entry(4, 4, nobody), entry(16, 6, nobody), entry(32, 4, nobody))
+	if err := unix.Setxattr(module, "system.posix_acl_access", acl, 0); errors.Is(err, unix.EOPNOTSUPP) {
+		t.Skip("this file system has no access lists")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckForRoot(python); err == nil || !strings.Contains(err.Error(), module) {
+		t.Errorf("user %d may write a module: %v", other, err)
 	}
 }
 
