@@ -100,6 +100,10 @@ pictures: need-test build $(VENV)/.dev ## Make the pictures of the page anew, in
 notebooks: ## Execute the notebooks against a real server (not here yet)
 	@scripts/not-yet.sh notebooks "the worked notebooks"
 
+.PHONY: test-isolation
+test-isolation: build $(VENV)/.client ## Try on this host, as root, whether systemd holds jobs (LEVEL=cgroup: without systemd)
+	@scripts/test-isolation.sh $(VPY)
+
 .PHONY: test-gpu
 test-gpu: ## Tests that need a real GPU (not here yet)
 	@scripts/not-yet.sh test-gpu "the NVML provider and its tests"
