@@ -44,6 +44,8 @@ type Agent struct {
 	driver       driver
 	was          kept   // at the start
 	relist       token1 // ask for the devices now
+	ordered      token1 // ask for the orders of admins now
+	obeyed       atomic.Uint64
 	belief       *belief
 	pulse        pulse.Pulse
 	away         *away
@@ -56,6 +58,9 @@ type Agent struct {
 	// how long lines are kept and devices looked at.
 	crew     sync.WaitGroup
 	lineLife context.Context
+
+	// without: the driver was let go of. Owned by the loop of the orders.
+	without bool
 
 	// Owned by the claim loop.
 	idle      bool
@@ -101,7 +106,7 @@ func (a *Agent) Close() error {
 func build(ctx context.Context, o Options) (*Agent, error) {
 	a := &Agent{
 		opts: o, timing: o.Scheduler.Timing(), now: boottime.Now, lockDir: o.LockDir,
-		away: newAway(), wall: &wallClock{now: o.Clock}, renewAsked: make(chan struct{}, 1), relist: newToken(),
+		away: newAway(), wall: &wallClock{now: o.Clock}, renewAsked: make(chan struct{}, 1), relist: newToken(), ordered: newToken(),
 		known: map[scheduler.LeaseRef]*attempt{}, changed: make(chan struct{}),
 	}
 	a.belief = &belief{timing: a.timing}
@@ -128,6 +133,11 @@ func (a *Agent) findDevices(ctx context.Context) error {
 	var err error
 	if a.was, err = a.restore(); err != nil {
 		return err
+	}
+	if a.was.Detached != "" {
+		if err := a.letGo(a.was.Detached); err != nil {
+			return err
+		}
 	}
 	all, links, err := a.askForDevices(ctx)
 	a.driver.can(a.opts.Provider.Info(), links, a.opts.Log) // all health is compared below

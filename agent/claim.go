@@ -49,6 +49,7 @@ func (a *Agent) claimLoop(ctx context.Context) {
 				notices = a.notices(ctx)
 			}
 			a.renewSoon() // it may be about a lease
+			a.ordered.wake()
 		}
 		timer.Stop()
 	}

@@ -59,7 +59,7 @@ func due(last, now scheduler.Inventory, age time.Duration) bool {
 // differs: something that people or jobs wait for is another.
 func differs(a, b scheduler.Inventory) bool {
 	return !slices.EqualFunc(a.Devices, b.Devices, sameReport) || !slices.Equal(a.Accounts, b.Accounts) || !slices.Equal(a.Barred, b.Barred) ||
-		a.ClockAhead != b.ClockAhead || !reflect.DeepEqual(a.GPU, b.GPU) || !slices.Equal(a.Links, b.Links)
+		a.ClockAhead != b.ClockAhead || !reflect.DeepEqual(a.GPU, b.GPU) || !slices.Equal(a.Links, b.Links) || a.Obeyed != b.Obeyed
 }
 
 // sameReport compares what people and jobs wait for; readings are not.
@@ -83,7 +83,7 @@ func (a *Agent) inventory() scheduler.Inventory {
 		Devices: devices, Environments: a.environments, Labels: a.opts.Labels,
 		Isolation: a.isolation(), RunAs: a.accounts.runAs, Accounts: a.accounts.list(),
 		Barred: a.barred.list(time.Now()), ClockAhead: a.wall.difference(),
-		GPU: a.driver.info(a.opts.Provider.Info()), Links: a.linksOf(devices),
+		GPU: a.driver.info(a.opts.Provider.Info()), Links: a.linksOf(devices), Obeyed: a.obeyed.Load(),
 	}
 }
 

@@ -26,7 +26,8 @@ type scripted struct {
 	says     map[string]gpu.Sample // what a look finds; none: a clean device
 	silent   map[string]bool       // looks that never come back, whatever their context says
 	looks    map[string]int
-	last     map[string]gpu.Sample
+	last     map[string]time.Time // when a device was looked at
+	bad      map[string]time.Time // since when no look found it clean; none: the last did
 	info     gpu.Info
 	events   chan gpu.Event
 	released chan struct{} // closed at the end: what hangs comes back
@@ -35,7 +36,7 @@ type scripted struct {
 func newScripted(t testing.TB, uuids ...string) *scripted {
 	t.Helper()
 	p := &scripted{
-		says: map[string]gpu.Sample{}, silent: map[string]bool{}, looks: map[string]int{}, last: map[string]gpu.Sample{},
+		says: map[string]gpu.Sample{}, silent: map[string]bool{}, looks: map[string]int{}, last: map[string]time.Time{}, bad: map[string]time.Time{},
 		events: make(chan gpu.Event, 16), released: make(chan struct{}), info: gpu.Info{Driver: "580.1", Generation: 1},
 	}
 	p.list(uuids...)
@@ -93,13 +94,27 @@ func (p *scripted) Sample(_ context.Context, uuid string) (gpu.Sample, error) {
 	if p.down != nil {
 		s = gpu.Sample{Fault: gpu.FaultDown, Err: p.down.Error()}
 	}
+	if !slices.ContainsFunc(p.devices, func(d gpu.Device) bool { return d.UUID == uuid }) {
+		s = gpu.Sample{Fault: gpu.FaultGone, Err: "not listed"}
+	}
 	s.UUID, s.At = uuid, boottime.Now()
-	p.last[uuid] = s
+	p.note(&s)
 	p.mu.Unlock()
 	if hangs {
 		<-p.released
 	}
 	return s, nil
+}
+
+// note keeps what a look found, for who judges the agent.
+func (p *scripted) note(s *gpu.Sample) {
+	now := time.Now()
+	p.last[s.UUID] = now
+	if s.Fault == gpu.FaultNone && len(s.Processes) == 0 {
+		delete(p.bad, s.UUID)
+	} else if _, known := p.bad[s.UUID]; !known {
+		p.bad[s.UUID] = now
+	}
 }
 
 func (p *scripted) looked(uuid string) int {

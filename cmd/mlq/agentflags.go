@@ -24,6 +24,7 @@ type agentFlags struct {
 	isolation                string
 	jobMemory                byteSize
 	jobProcesses             int64
+	tolerate                 int64 // MiB
 	pythons, preload, labels []string
 	devices                  []string
 	keepWork                 *time.Duration
@@ -35,6 +36,7 @@ func bindAgent(cmd *cobra.Command) *agentFlags {
 	f.StringVar(&a.name, "name", "", "name of this host (default: the machine's)")
 	f.StringVar(&a.gpus, "gpus", "auto", "devices to offer: auto, nvml, cpu:N, sim:N, sim:NxMODEL or sim:FILE")
 	f.StringArrayVar(&a.devices, "device", nil, "offer this device only, by index, UUID or PCI address; repeatable")
+	f.Int64Var(&a.tolerate, "tolerate-foreign-mib", 0, "memory in MiB that processes of others may have on a device without keeping jobs from it")
 	f.StringArrayVar(&a.pythons, "python", nil, "Python environment to offer, NAME=PATH or PATH; repeatable")
 	f.StringVar(&a.runAs, "run-as", "", `whom jobs run as: self, submitter or an account (default self)`)
 	f.StringVar(&a.isolation, "isolation", string(isolation.Auto), "control group of each job: auto, none, cgroup or systemd")
@@ -44,7 +46,7 @@ func bindAgent(cmd *cobra.Command) *agentFlags {
 	f.StringArrayVar(&a.labels, "label", nil, "label of this host, KEY=VALUE; repeatable")
 	a.keepWork = durationFlag(f, "keep-work", agent.DefaultKeepWork, "how long a job's folder stays after its end")
 	for flag, name := range map[string]string{
-		"name": "MLQ_NAME", "device": "MLQ_DEVICE", "gpus": "MLQ_GPUS", "python": "MLQ_PYTHON", "run-as": "MLQ_RUN_AS",
+		"name": "MLQ_NAME", "device": "MLQ_DEVICE", "gpus": "MLQ_GPUS", "tolerate-foreign-mib": "MLQ_TOLERATE_FOREIGN_MIB", "python": "MLQ_PYTHON", "run-as": "MLQ_RUN_AS",
 		"isolation": "MLQ_ISOLATION", "job-memory": "MLQ_JOB_MEMORY", "job-processes": "MLQ_JOB_PROCESSES",
 		"preload": "MLQ_PRELOAD", "label": "MLQ_LABEL", "keep-work": "MLQ_KEEP_WORK",
 	} {
@@ -107,7 +109,7 @@ func (a *agentFlags) build(ctx context.Context, p hostParts, joined func(uint64)
 		p.log.Warn().Msg(warning)
 	}
 	made, err := agent.New(ctx, agent.Options{
-		Name: name, DataDir: a.folder(p.data), LockDir: locks, Provider: provider, Devices: a.devices, Pythons: pythons,
+		Name: name, DataDir: a.folder(p.data), LockDir: locks, Provider: provider, Devices: a.devices, Tolerate: a.tolerate << 20, Pythons: pythons,
 		Scheduler: p.schedulerOf(name), API: agentAPI{p.server}, URL: p.server.base, TLSFingerprint: p.server.fingerprint, RunAs: a.runAs,
 		Isolation: isolation.Level(a.isolation), JobLimits: isolation.Limits{Memory: int64(a.jobMemory), Processes: a.jobProcesses}, KeepWork: *a.keepWork,
 		Labels: labels, Preload: a.preload, Version: version, Log: p.log, Joined: joined,

@@ -1,0 +1,145 @@
+package agent
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+func TestNextLook(t *testing.T) {
+	const now = time.Hour
+	clean, busy := gpu.Sample{At: now}, gpu.Sample{At: now, Processes: []gpu.Process{{PID: 1}}}
+	for _, tt := range []struct {
+		name string
+		kind gpu.Kind
+		is   gpu.State
+		e    gpu.Evidence
+		want time.Duration
+	}{
+		{"free", gpu.KindGPU, gpu.Free, gpu.Evidence{Samples: []gpu.Sample{clean, clean}}, lookEvery},
+		{"clean once", gpu.KindGPU, gpu.Unknown, gpu.Evidence{Samples: []gpu.Sample{clean}}, settleEvery},
+		{"a CPU slot", gpu.KindCPU, gpu.Unknown, gpu.Evidence{Samples: []gpu.Sample{clean}}, clearEvery},
+		{"no answer", gpu.KindGPU, gpu.Unknown, gpu.Evidence{Samples: []gpu.Sample{{Fault: gpu.FaultDown}}}, lookEvery},
+		{"under a lease", gpu.KindGPU, gpu.Leased, gpu.Evidence{Samples: []gpu.Sample{busy}, Lease: &gpu.Holding{}}, lookEvery},
+		{"foreign", gpu.KindGPU, gpu.Foreign, gpu.Evidence{Samples: []gpu.Sample{clean, busy}}, lookEvery},
+		{"just left", gpu.KindGPU, gpu.Foreign, gpu.Evidence{Samples: []gpu.Sample{busy, clean}}, settleEvery},
+		{"memory of nobody", gpu.KindGPU, gpu.Foreign, gpu.Evidence{Samples: []gpu.Sample{clean, clean}}, lookEvery},
+		{"ended now", gpu.KindGPU, gpu.Clearing, gpu.Evidence{Samples: []gpu.Sample{busy}, Ended: now}, clearEvery},
+		{"ended a second ago", gpu.KindGPU, gpu.Clearing, gpu.Evidence{Samples: []gpu.Sample{busy}, Ended: now - time.Second}, time.Second / 2},
+		{"ended long ago", gpu.KindGPU, gpu.Foreign, gpu.Evidence{Samples: []gpu.Sample{busy}, Ended: now - time.Minute}, lookEvery},
+	} {
+		if got := nextLook(tt.kind, gpu.Verdict{State: tt.is}, tt.e, now); got != tt.want {
+			t.Errorf("%s: in %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestNews(t *testing.T) {
+	v := func(s gpu.State, why string) gpu.Verdict { return gpu.Verdict{State: s, Reason: why} }
+	for _, tt := range []struct {
+		before, after gpu.Verdict
+		want          bool
+	}{
+		{v(gpu.Free, ""), v(gpu.Leased, "runs job 1"), false},
+		{v(gpu.Leased, "runs job 1"), v(gpu.Clearing, "x"), false},
+		{v(gpu.Free, ""), v(gpu.Foreign, "used by 7"), true},
+		{v(gpu.Foreign, "used by 7"), v(gpu.Foreign, "used by 8"), true},
+		{v(gpu.Foreign, "used by 7"), v(gpu.Foreign, "used by 7"), false},
+		{v(gpu.Sick, "Xid 79"), v(gpu.Free, ""), true},
+	} {
+		if got := newsworthy(tt.before, tt.after); got != tt.want {
+			t.Errorf("%v → %v: news %v", tt.before, tt.after, got)
+		}
+	}
+}
+
+func TestDue(t *testing.T) {
+	inv := func(d scheduler.DeviceReport) scheduler.Inventory {
+		return scheduler.Inventory{Devices: []scheduler.DeviceReport{d}}
+	}
+	before := inv(scheduler.DeviceReport{State: gpu.Free})
+	hot := 80
+	for _, tt := range []struct {
+		name string
+		now  scheduler.Inventory
+		age  time.Duration
+		want bool
+	}{
+		{"nothing new", before, readingsEvery, false},
+		{"nothing new for long", before, reportLeast, true},
+		{"a state", inv(scheduler.DeviceReport{State: gpu.Foreign}), 0, true},
+		{"a reading, soon", inv(scheduler.DeviceReport{State: gpu.Free, Readings: gpu.Readings{Temperature: &hot}}), time.Second, false},
+		{"a reading, later", inv(scheduler.DeviceReport{State: gpu.Free, Readings: gpu.Readings{Temperature: &hot}}), readingsEvery, true},
+		{"memory", inv(scheduler.DeviceReport{State: gpu.Free, Used: 1}), time.Second, false},
+		{"somebody", inv(scheduler.DeviceReport{State: gpu.Free, Foreign: []gpu.Process{{PID: 7}}}), 0, true},
+	} {
+		if got := due(before, tt.now, tt.age); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
+
+func TestNotes(t *testing.T) {
+	if got := withNotes("", nil); got != "" {
+		t.Errorf("%q", got)
+	}
+	if got := withNotes("killed", []string{"Xid 79", "sick"}); got != "killed; Xid 79; sick" {
+		t.Errorf("%q", got)
+	}
+}
+
+// What is kept is there again; a damaged file is put aside, and told of.
+func TestDamagedFileIsPutAside(t *testing.T) {
+	dir := t.TempDir()
+	want := kept{Detached: "root", Devices: []keptDevice{{
+		Device: gpu.Device{UUID: "GPU-A", Memory: 1 << 30}, Health: gpu.Health{Sick: "Xid 79", Cure: gpu.CureBoot}, Reset: time.Unix(5, 0).UTC(),
+	}}}
+	if err := want.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	a := &Agent{opts: Options{DataDir: dir, Log: zerolog.Nop()}}
+	got, err := a.restore()
+	if err != nil || len(got.Devices) != 1 || got.Devices[0] != want.Devices[0] || got.Detached != want.Detached {
+		t.Fatalf("kept %+v, %v", got, err)
+	}
+	path := filepath.Join(dir, keptFile)
+	if err := os.WriteFile(path, []byte(`{"devices": [{"dev`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := a.restore(); err != nil || len(got.Devices) != 0 {
+		t.Fatalf("damaged: %+v, %v", got, err)
+	}
+	if !exists(path+".damaged") || exists(path) {
+		t.Error("it was not put aside")
+	}
+	if w := a.driver.info(gpu.Info{}).Warnings; len(w) != 1 || !strings.Contains(w[0], "damaged") {
+		t.Errorf("warnings %q", w)
+	}
+}
+
+func TestDataFolderIsOneMachines(t *testing.T) {
+	dir := t.TempDir()
+	here := machine{ID: "a1", Name: "here"}
+	for range 2 {
+		if err := claimDataDir(dir, here); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := claimDataDir(dir, machine{ID: "b2", Name: "there"}); !errors.Is(err, ErrOtherHost) || !strings.Contains(err.Error(), "here") {
+		t.Errorf("another machine: %v", err)
+	}
+	if err := claimDataDir(dir, machine{Name: "container"}); err != nil {
+		t.Errorf("a machine without an id: %v", err)
+	}
+	if err := claimDataDir(dir, machine{ID: "a1", Name: "renamed"}); err != nil {
+		t.Errorf("a new name: %v", err)
+	}
+}
