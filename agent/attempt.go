@@ -166,7 +166,7 @@ func (a *Agent) adopt(ctx context.Context, l *link, s slot.State, line int) (*at
 	if g.Timeout > 0 {
 		freeBy = time.Now().Add(g.Timeout)
 	}
-	a.fleet.take(devices, g.Job, freeBy, l.slotProcess())
+	a.fleet.take(devices, g.Job, freeBy, holder{l.slotProcess(), g.Hold})
 	if s.Ended == nil && !s.Running {
 		t.log.Info().Msg("releasing a job whose call had not been handed over")
 		t.verdict = verdict{kind: giveBack, cause: "the agent restarted before the call was handed over"}

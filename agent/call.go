@@ -95,6 +95,8 @@ func (t *attempt) callFile(ctx context.Context, p *submission.Parsed) (*os.File,
 	case submission.KindSource:
 		h.Kind, h.Function, h.Filename, h.NoMessage = slot.CallSource, c.Function, c.Filename, c.Msg == nil
 		return slot.CallFile(h, []byte(c.Source), c.Msg)
+	case submission.KindHold:
+		return holdFile(h, p.Request.Timeout)
 	case submission.KindCommand:
 		h.Kind, h.Cwd = slot.CallCommand, c.Cwd
 		words, err := json.Marshal(c.Command)

@@ -232,7 +232,7 @@ func (a *Agent) begin(won scheduler.Claimed, l *link, devices []string, locks []
 	if won.Job.Timeout > 0 {
 		freeBy = last.Claimed.Add(won.Job.Timeout)
 	}
-	a.fleet.take(devices, won.Job.ID, freeBy, l.slotProcess())
+	a.fleet.take(devices, won.Job.ID, freeBy, holder{slot: l.slotProcess()})
 	t.log.Info().Strs("devices", devices).Msg("claimed a job")
 	a.launch(t, open)
 }

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -39,8 +38,7 @@ type device struct {
 	verdict  gpu.Verdict
 	since    time.Time // of the verdict's state
 
-	// holder is the slot process whose lease has the device; zero: none has.
-	holder slot.Process
+	holder holder // whose lease has the device; zero: none has
 	// claiming: a claim is on its way, so that the device is not let go of.
 	claiming bool
 	// silent: a look before a claim was not answered in time, and none was since.
@@ -141,11 +139,11 @@ func (f *fleet) change(uuids []string, to func(*device)) {
 	}
 }
 
-// take marks devices as held by a job's lease in the slot of holder.
-func (f *fleet) take(uuids []string, job scheduler.JobID, freeBy time.Time, holder slot.Process) {
+// take marks devices as held by a job's lease.
+func (f *fleet) take(uuids []string, job scheduler.JobID, freeBy time.Time, by holder) {
 	f.change(uuids, func(d *device) {
 		d.evidence.Lease, d.evidence.Ended, d.claiming = &gpu.Holding{Job: int64(job)}, 0, false
-		d.freeBy, d.holder = freeBy, holder
+		d.freeBy, d.holder = freeBy, by
 	})
 }
 
@@ -171,7 +169,10 @@ func (f *fleet) ended(uuids []string) {
 // their processes are dead.
 func (f *fleet) give(uuids []string) {
 	f.change(uuids, func(d *device) {
-		d.evidence.Lease, d.evidence.Clearing, d.freeBy, d.holder = nil, false, time.Time{}, slot.Process{}
+		if d.holder.hold != nil {
+			f.news.wake() // somebody waits to hear what is still there
+		}
+		d.evidence.Lease, d.evidence.Clearing, d.freeBy, d.holder = nil, false, time.Time{}, holder{}
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/gpu"
 )
 
@@ -36,7 +35,7 @@ func TestFleet(t *testing.T) {
 	if free() != 2 || !woken(f) || woken(f) {
 		t.Fatal("two free devices: one wake for both")
 	}
-	f.take([]string{"A", "B"}, 53, time.Time{}, slot.Process{})
+	f.take([]string{"A", "B"}, 53, time.Time{}, holder{})
 	if free() != 0 || state("B") != gpu.Leased {
 		t.Fatal("a leased device is offered")
 	}
@@ -102,7 +101,7 @@ func TestACleanEndCostsOneLook(t *testing.T) {
 	if v := see(); v.State != gpu.Free {
 		t.Fatalf("before the job it is %+v", v)
 	}
-	f.take([]string{"A"}, 53, time.Time{}, slot.Process{})
+	f.take([]string{"A"}, 53, time.Time{}, holder{})
 	see(gpu.Process{PID: 7, Started: 1, Ours: true})
 	f.ended([]string{"A"})
 	if v := see(); v.State != gpu.Leased {

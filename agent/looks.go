@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/gpu"
 )
 
@@ -84,10 +83,10 @@ func (a *Agent) look(ctx context.Context, uuid string, within time.Duration) (gp
 	done := make(chan gpu.Verdict, 1)
 	go func() {
 		defer a.looks.end(uuid)
-		holder := a.fleet.holderOf(uuid)
+		by := a.fleet.holderOf(uuid)
 		s := a.ask(ctx, uuid)
 		if ctx.Err() == nil {
-			s.Processes = attributed(s.Processes, holder)
+			s.Processes = attributed(s.Processes, by)
 			done <- a.took(s)
 		}
 	}()
@@ -118,11 +117,11 @@ func (a *Agent) ask(ctx context.Context, uuid string) gpu.Sample {
 	return s
 }
 
-// attributed marks what descends from the slot that holds the device.
-func attributed(processes []gpu.Process, holder slot.Process) []gpu.Process {
+// attributed marks what belongs to the lease that has the device.
+func attributed(processes []gpu.Process, by holder) []gpu.Process {
 	marked := make([]gpu.Process, len(processes))
 	for i, p := range processes {
-		p.Ours = slot.Process{PID: p.PID, Start: p.Started}.DescendsFrom(holder)
+		p.Ours = by.owns(&p)
 		marked[i] = p
 	}
 	return marked

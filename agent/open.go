@@ -26,6 +26,7 @@ func open(ctx context.Context, t *attempt) step {
 	if err := t.renewReplay(t.opening); err != nil {
 		return t.refuse(ctx, err)
 	}
+	t.agent.fleet.setHold(t.devices, call.hold)
 	if t.line, err = t.link.grant(t.grant(call), files(t.locks)); err != nil {
 		t.granted = true // who knows: the line broke
 		return t.refuse(ctx, err)
@@ -111,7 +112,7 @@ func (t *attempt) grant(p *prepared) slot.Grant {
 		Python: p.environment.Path, Environment: p.environment.Name,
 		JobDir: p.jobDir, WorkDir: p.workDir, Home: p.home, Account: p.account, Shared: p.shared,
 		Vars: t.vars(p), URL: o.URL, Token: token.Attempt(int64(t.ref.Job), t.n, t.secret),
-		Timeout: t.job.Timeout, Grace: t.job.Grace, Deadline: t.agent.belief.deadline(),
+		Timeout: slotTimeout(&t.job), Hold: p.hold, Grace: t.job.Grace, Deadline: t.agent.belief.deadline(),
 		Keep: t.job.KeepOnPartition, Limits: o.Limits,
 		Isolation: t.agent.held.Spec(int64(t.ref.Job), t.n),
 	}

@@ -24,6 +24,7 @@ type prepared struct {
 	workDir     string
 	shared      bool
 	vars        map[string]string
+	hold        *slot.Hold // nil: it is a job like any other
 }
 
 // prepare gets ready what the job needs on this host: its call, its Python,
@@ -60,6 +61,9 @@ func (t *attempt) place(p *prepared) (err error) {
 		if p.shared, err = a.tenants.add(t.job.User); err != nil {
 			return err
 		}
+	}
+	if t.job.Hold {
+		p.hold = t.heldFor()
 	}
 	p.vars, p.workDir = p.request.EnvVars, p.request.WorkDir
 	p.jobDir, err = a.workdirs.make(t.job, p.account)

@@ -121,14 +121,14 @@ func (f *fleet) restarted(c gpu.Clock) {
 	}
 }
 
-// holderOf gives the slot process whose lease has the device; zero: none has.
-func (f *fleet) holderOf(uuid string) slot.Process {
+// holderOf says whose lease has the device; zero: none has.
+func (f *fleet) holderOf(uuid string) holder {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if d := f.devices[uuid]; d != nil {
 		return d.holder
 	}
-	return slot.Process{}
+	return holder{}
 }
 
 // nextLook gives the time until a device is to be looked at again.

@@ -114,7 +114,7 @@ func (v *AgentView) View() scheduler.View {
 func wireAgentJob(j *scheduler.Job) AgentJob {
 	w := AgentJob{
 		Job: j.ID, State: j.State, User: j.User, Unix: j.Unix, Class: j.Class, Submitted: j.Submitted, EndedAt: j.EndedAt,
-		Timeout: j.Timeout, Grace: j.Grace, KeepOnPartition: j.KeepOnPartition,
+		Timeout: j.Timeout, Grace: j.Grace, KeepOnPartition: j.KeepOnPartition, Hold: j.Hold,
 	}
 	if a := j.Attempt(); a != nil {
 		w.Attempt, w.Fence, w.Host, w.Epoch, w.Devices, w.Claimed = a.N, a.Fence, a.Host, a.Epoch, a.Devices, a.Claimed
@@ -126,7 +126,7 @@ func wireAgentJob(j *scheduler.Job) AgentJob {
 func (w *AgentJob) AsJob() scheduler.Job {
 	j := scheduler.Job{
 		ID: w.Job, State: w.State, User: w.User, Unix: w.Unix, Class: w.Class, Submitted: w.Submitted, EndedAt: w.EndedAt,
-		Timeout: w.Timeout, Grace: w.Grace, KeepOnPartition: w.KeepOnPartition,
+		Timeout: w.Timeout, Grace: w.Grace, KeepOnPartition: w.KeepOnPartition, Hold: w.Hold,
 	}
 	if w.Attempt > 0 {
 		j.Attempts = []scheduler.Attempt{{

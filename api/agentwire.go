@@ -198,6 +198,7 @@ type AgentJob struct {
 	Timeout         time.Duration   `json:"timeout_ns,omitempty"`
 	Grace           time.Duration   `json:"grace_ns,omitempty"`
 	KeepOnPartition bool            `json:"keep_on_partition,omitempty"`
+	Hold            bool            `json:"hold,omitempty"`
 	// Of the last attempt; N is 0 where there was none.
 	Attempt int       `json:"attempt,omitempty"`
 	Fence   uint64    `json:"fence,omitempty"`

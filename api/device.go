@@ -35,7 +35,8 @@ type Device struct {
 	User      string          `json:"user,omitempty"`
 	UserSince time.Time       `json:"user_since,omitzero"`
 	EndsBy    time.Time       `json:"ends_by,omitzero"`
-	Job       scheduler.JobID `json:"job,omitempty"` // of one's own
+	Hold      bool            `json:"hold,omitempty"` // the user works on it by hand
+	Job       scheduler.JobID `json:"job,omitempty"`  // of one's own
 
 	// Reported is when its agent told all this; the readings are as old.
 	Reported    time.Time `json:"reported,omitzero"`
@@ -142,6 +143,7 @@ func (s *Server) wireDevice(c *call, h *scheduler.Host, d *scheduler.DeviceRepor
 		return w
 	}
 	w.State, w.User, w.UserSince, w.EndsBy = gpu.Leased, s.nameFor(c, lease.User), lease.Since, lease.EndsBy
+	w.Hold = lease.Hold
 	if c.sees(lease.User) {
 		w.Job = lease.Job
 	}

@@ -49,7 +49,7 @@ func (s *Server) permits(c *call, r *scheduler.Request) error {
 	if r.Priority < -10 || r.Priority > top {
 		return refuseField(CodeForbidden, "/priority", fmt.Sprintf("priority: you may use -10 to %d", top))
 	}
-	return who.CheckTimeout(r.Timeout)
+	return who.CheckTimeout(r)
 }
 
 // moveOut keeps the body as a blob and leaves a reference in the spec.

@@ -42,7 +42,9 @@ type Job struct {
 
 	TimeoutSeconds float64 `json:"timeout_s,omitempty"`
 	// TimeoutFrom says whose limit that is: "request", "server-default", "server-max" or "user-max".
-	TimeoutFrom     string            `json:"timeout_from,omitempty"`
+	TimeoutFrom string `json:"timeout_from,omitempty"`
+	// Hold: nothing runs; its user works on the devices by hand, for the time limit.
+	Hold            bool              `json:"hold,omitempty"`
 	RetriesLeft     int               `json:"retries_left"`
 	Losses          int               `json:"losses,omitempty"`
 	Releases        int               `json:"releases,omitempty"`
@@ -106,6 +108,7 @@ type Lease struct {
 	Renewed    time.Time       `json:"renewed,omitzero"`
 	LeaseUntil time.Time       `json:"lease_until,omitzero"`
 	EndsBy     time.Time       `json:"ends_by,omitzero"` // start + time limit
+	Hold       bool            `json:"hold,omitempty"`   // its user works on the devices by hand
 	State      scheduler.State `json:"state"`
 	Attempt    int             `json:"attempt"`
 }
@@ -117,7 +120,7 @@ func wireJob(j *scheduler.Job) Job {
 		Functions: []string{}, Msg: json.RawMessage("null"),
 		State: j.State, Reason: j.Reason, Detail: j.Detail, User: j.User, Name: j.Name, Priority: j.Priority,
 		GPUs: j.Devices, Class: j.Class, Submitted: j.Submitted, QueuedAt: j.QueuedAt, NotBefore: j.NotBefore,
-		ExpiresAt: j.ExpiresAt, EndedAt: j.EndedAt, TimeoutSeconds: j.Timeout.Seconds(), TimeoutFrom: timeoutFrom(j), RetriesLeft: j.Retries,
+		ExpiresAt: j.ExpiresAt, EndedAt: j.EndedAt, TimeoutSeconds: j.Timeout.Seconds(), TimeoutFrom: timeoutFrom(j), Hold: j.Hold, RetriesLeft: j.Retries,
 		Losses: j.Losses, Releases: j.Releases, After: j.After, CancelRequested: j.CancelRequested, CancelBy: j.CancelBy, CancelThen: j.CancelThen,
 		RequeueOf: j.RequeueOf, RequeuedAs: j.RequeuedAs, LogBytes: j.LogBytes, Attempts: wireAttempts(j.Attempts),
 	}
@@ -159,7 +162,7 @@ func (w *Job) attempt(j *scheduler.Job, a *scheduler.Attempt) {
 		w.Closing = closingOf(j)
 		w.Lease = &Lease{
 			Job: j.ID, Name: j.Name, User: j.User, Host: a.Host, Devices: a.Devices, Simulated: gpu.AnySimulated(a.Devices), Since: a.Claimed,
-			EndsBy: a.EndsBy(j.Timeout), State: j.State, Attempt: a.N,
+			EndsBy: a.EndsBy(j.Timeout), Hold: j.Hold, State: j.State, Attempt: a.N,
 		}
 	}
 }
@@ -178,7 +181,7 @@ func wireAttempts(attempts []scheduler.Attempt) []Attempt {
 func wireLease(l scheduler.Lease) Lease {
 	return Lease{
 		Job: l.Job, Name: l.Name, User: l.User, Host: l.Host, Devices: l.Devices, Simulated: gpu.AnySimulated(l.Devices), Since: l.Since,
-		Renewed: l.Renewed, LeaseUntil: l.LeaseUntil, EndsBy: l.EndsBy, State: l.State, Attempt: l.Attempt,
+		Renewed: l.Renewed, LeaseUntil: l.LeaseUntil, EndsBy: l.EndsBy, Hold: l.Hold, State: l.State, Attempt: l.Attempt,
 	}
 }
 

@@ -105,7 +105,7 @@ func newItem(who Who, sub *Submission) item {
 		User: who.User, Unix: who.Unix, Name: r.Name, Class: need.String(), Priority: r.Priority,
 		Devices: need.Slots(),
 		Timeout: limit, TimeoutFrom: from, QueueTimeout: r.QueueTimeout, Grace: defaultGrace, Retries: r.Retries,
-		KeepOnPartition: r.OnPartition == "keep", ResultTTL: r.ResultTTL, After: unique(r.After),
+		KeepOnPartition: r.OnPartition == "keep", ResultTTL: r.ResultTTL, Hold: r.Hold, After: unique(r.After),
 	}
 	if j.Name == "" {
 		j.Name = sub.Function

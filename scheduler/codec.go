@@ -42,6 +42,7 @@ type jobRecord struct {
 	Releases  int              `json:"nr,omitempty"`
 	Keep      bool             `json:"kp,omitempty"`
 	ResultTTL int64            `json:"rt,omitempty"` // µs
+	Hold      bool             `json:"hd,omitempty"`
 	After     []JobID          `json:"af,omitempty"`
 	Pending   []JobID          `json:"ap,omitempty"`
 	Followed  bool             `json:"fd,omitempty"`
@@ -136,7 +137,7 @@ func encodeJob(j *Job) []byte {
 		NotBefore: stamp(j.NotBefore), ExpiresAt: stamp(j.ExpiresAt), EndedAt: stamp(j.EndedAt),
 		Timeout: packTimeout(j), InQueue: j.QueueTimeout.Microseconds(), Grace: packGrace(j.Grace), Retries: j.Retries,
 		Failures: j.Failures, Losses: j.Losses, Releases: j.Releases,
-		Keep: j.KeepOnPartition, ResultTTL: j.ResultTTL.Microseconds(),
+		Keep: j.KeepOnPartition, ResultTTL: j.ResultTTL.Microseconds(), Hold: j.Hold,
 		After: j.After, Pending: j.Pending, Followed: j.HasDependents,
 		Cancel: j.CancelRequested, CancelBy: j.CancelBy, CancelThen: j.CancelThen,
 		Progress: j.Progress, LogBytes: j.LogBytes, RequeueOf: j.RequeueOf, RequeuedAs: j.RequeuedAs,
@@ -175,7 +176,7 @@ func decodeJob(id JobID, version uint64, b []byte) (Job, error) {
 		NotBefore: unstamp(r.NotBefore), ExpiresAt: unstamp(r.ExpiresAt), EndedAt: unstamp(r.EndedAt),
 		Timeout: n.limit + micros(r.Timeout), TimeoutFrom: n.from, QueueTimeout: micros(r.InQueue), Grace: unpackGrace(r.Grace), Retries: r.Retries,
 		Failures: r.Failures, Losses: r.Losses, Releases: r.Releases,
-		KeepOnPartition: r.Keep, ResultTTL: micros(r.ResultTTL),
+		KeepOnPartition: r.Keep, ResultTTL: micros(r.ResultTTL), Hold: r.Hold,
 		After: r.After, Pending: r.Pending, HasDependents: r.Followed,
 		CancelRequested: r.Cancel, CancelBy: r.CancelBy, CancelThen: r.CancelThen,
 		Progress: r.Progress, LogBytes: r.LogBytes, RequeueOf: r.RequeueOf, RequeuedAs: r.RequeuedAs,

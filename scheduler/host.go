@@ -119,6 +119,7 @@ type Lease struct {
 	Renewed    time.Time
 	LeaseUntil time.Time
 	EndsBy     time.Time // start + time limit; zero: none
+	Hold       bool      // its user works on the devices by hand
 	State      State
 	Attempt    int
 }

@@ -137,6 +137,7 @@ type Job struct {
 	Releases        int           // attempts released unrun
 	KeepOnPartition bool          // on_partition=keep
 	ResultTTL       time.Duration // 0: for ever
+	Hold            bool          // nothing runs: its user works on the devices by hand, for Timeout
 	After           []JobID
 	Pending         []JobID // of After: those that have not succeeded yet
 	HasDependents   bool    // some job names it in after

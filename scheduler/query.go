@@ -284,7 +284,7 @@ func leaseOf(j *Job, beat beatRecord, t Timing) Lease {
 	a := j.Attempt()
 	l := Lease{
 		Job: j.ID, Name: j.Name, User: j.User, Host: a.Host, Devices: a.Devices, Since: a.Claimed,
-		Renewed: unstamp(beat.At), State: j.State, Attempt: a.N,
+		Renewed: unstamp(beat.At), State: j.State, Attempt: a.N, Hold: j.Hold,
 	}
 	if beat.At != 0 {
 		l.LeaseUntil = l.Renewed.Add(t.Expire)

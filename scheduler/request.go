@@ -17,10 +17,12 @@ type Request struct {
 
 	EnvVars map[string]string
 	// Secrets are the user's secrets that the job gets: variable to name of the secret.
-	Secrets      map[string]string
-	Name         string
-	Priority     int
-	Timeout      time.Duration
+	Secrets  map[string]string
+	Name     string
+	Priority int
+	Timeout  time.Duration
+	// Hold: nothing is run; somebody works on the devices by hand, for Timeout.
+	Hold         bool
 	QueueTimeout time.Duration
 	Retries      int
 	Grace        *time.Duration // nil: 10 s

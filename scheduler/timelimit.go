@@ -64,16 +64,21 @@ func (w Who) timeLimit(asked time.Duration) (time.Duration, LimitFrom) {
 }
 
 // CheckTimeout refuses a time limit above what this user may ask for.
-func (w Who) CheckTimeout(asked time.Duration) error {
+func (w Who) CheckTimeout(r *Request) error {
+	asked := r.Timeout
 	most, from := w.maxTimeout()
 	if most == 0 || asked <= most {
 		return nil
+	}
+	field := "timeout"
+	if r.Hold {
+		field = "hold"
 	}
 	whose := "the server's maximum"
 	if from == FromUserMax {
 		whose = "your maximum"
 	}
-	return &FieldError{"timeout", fmt.Sprintf("%s is above the limit of %s (%s)", Words(asked), Words(most), whose)}
+	return &FieldError{field, fmt.Sprintf("%s is above the limit of %s (%s)", Words(asked), Words(most), whose)}
 }
 
 // Words writes a duration as people say it, and as requests may: "90s", "2h",

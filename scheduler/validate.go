@@ -104,7 +104,7 @@ func (r *Request) checkTimes(who Who) error {
 			return &FieldError{f.name, fmt.Sprintf("%s is not between 0 and ten years", f.d)}
 		}
 	}
-	return who.CheckTimeout(r.Timeout)
+	return who.CheckTimeout(r)
 }
 
 func (r *Request) checkCounts(Who) error {

@@ -49,9 +49,19 @@ type Grant struct {
 	// Keep: on_partition=keep, the deadline is not enforced once the job has started.
 	Keep bool `json:"keep,omitempty"`
 
+	// Hold: the job runs nothing; its devices are for somebody at the host.
+	Hold *Hold `json:"hold,omitempty"`
+
 	Limits Limits `json:"limits"`
 	// Isolation is the control group that holds all of the job; nil: none does.
 	Isolation *isolation.Spec `json:"isolation,omitempty"`
+}
+
+// Hold says for whom devices are held. It is the agent's to know: it finds it here
+// again after a restart.
+type Hold struct {
+	// UID is the account whose processes on the devices are the holder's; nil: none is known.
+	UID *uint32 `json:"uid,omitempty"`
 }
 
 // Device is one device of a grant.

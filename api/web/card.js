@@ -89,9 +89,16 @@ function reason(d) {
   const said = d.state === "leased" && d.reason === `runs job ${d.job}` ? "" : d.reason;
   if (d.drain_deadline && d.state === "leased") return ["closed at ", when(d.drain_deadline.at, "clock"), d.drained_by ? ` by ${d.drained_by}` : ""];
   if (d.drained_by) return `drained by ${d.drained_by}`;
+  if (d.hold) return heldBy(d, said);
   if (d.detached) return `the driver was taken away by ${d.detached.by}`;
   if (d.health?.mend) return [said || d.health.sick, h("span", { class: "mend" }, `Mended by: ${d.health.mend}`)];
   return said || (d.health?.warning ? `doubtful: ${d.health.warning}` : null);
+}
+
+/** heldBy says of a device that its user works on it by hand, and who else is there. */
+function heldBy(d, said) {
+  const until = d.ends_by ? [" until ", when(d.ends_by, "clock")] : [];
+  return [`held by ${d.user || "somebody"}`, until, said ? `; ${said.replace(/^runs job \d+; /, "")}` : ""].flat();
 }
 
 /** readings are temperature and power, and what others may have. */

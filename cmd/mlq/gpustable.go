@@ -177,6 +177,15 @@ func takenUntil(d *api.Device, now time.Time) string {
 	return untilWords(d.EndsBy, now)
 }
 
+// heldBy says of a device that its user works on it by hand, and who else is there.
+func heldBy(d *api.Device, reason string, now time.Time) string {
+	text := "held by " + d.User + " until " + untilWords(d.EndsBy, now)
+	if also := strings.TrimPrefix(reason, "runs job "+jobOf(d)+"; "); also != "" {
+		text += "; " + also
+	}
+	return text
+}
+
 // untilWords is a moment to come, by the clock and from now.
 func untilWords(endsBy, now time.Time) string {
 	switch {
@@ -198,6 +207,8 @@ func reasonOf(d *api.Device, now time.Time) string {
 	switch {
 	case d.DrainedBy != "":
 		return "drained by " + drainNote(d.DrainedBy, d.DrainDeadline, now)
+	case d.Hold:
+		return heldBy(d, reason, now)
 	case d.Detached != nil:
 		return "detached by " + d.Detached.By
 	case d.Health == nil:

@@ -59,6 +59,9 @@ func describeJob(w io.Writer, j *api.Job, now time.Time) error {
 	add("not before", moment(j.NotBefore, now))
 	add("ended", moment(j.EndedAt, now))
 	add("needs", j.Class)
+	if j.Hold && j.Lease != nil {
+		add("held until", untilWords(j.Lease.EndsBy, now))
+	}
 	add("time limit", limitInWords(j))
 	add("progress", strings.Trim(string(j.Progress), `"`))
 	if j.RequeueOf != 0 {

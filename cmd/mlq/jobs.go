@@ -65,7 +65,7 @@ func jobsTable(jobs []api.Job, now time.Time) *table {
 	t := &table{head: []string{"ID", "STATE", "NAME", "USER", "WHERE", "AGE", "NOTE"}, empty: "no jobs"}
 	for i := range jobs {
 		j := &jobs[i]
-		t.row(idText(j.ID), string(j.State), cut(nameOf(j), 32), j.User, where(j), ago(j.Submitted, now), cut(note(j), 60))
+		t.row(idText(j.ID), string(j.State), cut(nameOf(j), 32), j.User, where(j), ago(j.Submitted, now), cut(note(j, now), 60))
 	}
 	return t
 }
@@ -87,13 +87,15 @@ func where(j *api.Job) string {
 }
 
 // note is what is worth a word: why it failed, or how far it is.
-func note(j *api.Job) string {
+func note(j *api.Job, now time.Time) string {
 	switch {
 	case j.Detail != "":
 		return j.Detail
 	case j.CancelRequested && !j.State.Final():
 		return "told to stop" + andWait(j.CancelThen) + " by " + j.CancelBy
-	case j.ShortResult != nil:
+	case j.Hold && j.Lease != nil:
+		return "held until " + untilWords(j.Lease.EndsBy, now)
+	case j.ShortResult != nil && !j.Hold:
 		return *j.ShortResult
 	}
 	return ""

@@ -23,6 +23,7 @@ var callFields = map[string]reader{
 	"command":   readCommand,
 	"cwd":       readCwd,
 	"call":      readCall,
+	"hold":      readHold,
 	"callback":  readCallback,
 }
 
@@ -93,16 +94,28 @@ func checkSize(fields []field) error {
 	return nil
 }
 
-// companions: which fields may stand beside the one that decides what runs.
-var companions = []struct {
+type companion struct {
 	decides string
 	kind    Kind
 	beside  []string
-}{
+}
+
+// companions: which fields may stand beside the one that decides what runs.
+var companions = []companion{
 	{"call", KindUploaded, nil},
 	{"command", KindCommand, []string{"cwd"}},
+	{"hold", KindHold, nil},
 	{"source", KindSource, []string{"function", "msg", "filename"}},
 	{"msg", KindMessage, []string{"functions"}},
+}
+
+// excludes reports whether a field cannot stand beside the one that decides.
+func (c *companion) excludes(name string) bool {
+	if c.kind == KindHold && slices.Contains(notOfHolds, name) {
+		return true
+	}
+	_, call := callFields[name]
+	return call && name != c.decides && name != "callback" && !slices.Contains(c.beside, name)
 }
 
 // settle decides what runs, and that nothing contradicts it.
@@ -116,14 +129,13 @@ func (p *Parsed) settle(fields []field) error {
 		}
 		p.Call.Kind = c.kind
 		for _, f := range fields {
-			_, call := callFields[f.Name]
-			if call && f.Name != c.decides && f.Name != "callback" && !slices.Contains(c.beside, f.Name) {
+			if c.excludes(f.Name) {
 				return &Error{Code: CodeInvalidField, Pointer: at(f.Name), Detail: "does not go together with " + c.decides}
 			}
 		}
 		return p.settleName()
 	}
-	return &Error{Code: CodeInvalidField, Detail: "want one of msg, source, command or call"}
+	return &Error{Code: CodeInvalidField, Detail: "want one of msg, source, command, hold or call"}
 }
 
 // settleName names what runs, for people.
@@ -134,6 +146,8 @@ func (p *Parsed) settleName() error {
 			return &Error{Code: CodeInvalidField, Pointer: "/function", Detail: "say which function of source to run"}
 		}
 		p.Function = p.Call.Function
+	case KindHold:
+		p.Function = "hold"
 	case KindCommand:
 		p.Function = commandName(p.Call.Command[0])
 	case KindMessage:

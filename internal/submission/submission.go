@@ -44,6 +44,7 @@ const (
 	KindMessage  Kind = "message"  // the named listener functions on Msg
 	KindSource   Kind = "source"   // the function of Source on Msg
 	KindCommand  Kind = "command"  // a program
+	KindHold     Kind = "hold"     // nothing: the devices are for somebody at the host, until Request.Timeout has passed
 	KindRef      Kind = "ref"      // the body is elsewhere: fetch Call.Ref and parse that
 )
 
