@@ -36,7 +36,7 @@
 // judges the facts whenever one changes, and whenever somebody asks.
 //
 //	every 2 s          each device on its own; a look has 3 s, at most two are under way
-//	every 250 ms       a device that needs a second clean look
+//	every 310 ms       a device that needs a second clean look
 //	at once, then at   what a lease left, from the moment at which its processes are
 //	half its age       dead: 10 ms … 2 s, until it is free or, after 30 s, an orphan's
 //	before a claim     under the lock, once more, for 1 s: a card that does not answer

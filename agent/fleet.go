@@ -100,16 +100,17 @@ func (f *fleet) decide(d *device) gpu.Verdict {
 	if newsworthy(before, after) {
 		f.news.wake()
 	}
-	if after.State == gpu.Free {
+	if after.State == gpu.Free && d.evidence.Ended != 0 {
 		d.forgetEnd(f.now())
 	}
 	return after
 }
 
-// forgetEnd drops the last lease's end once the device is free without it: from
-// then on it is judged like any other.
+// forgetEnd drops the last lease's end once the device is free without it, by
+// looks of its own: from then on it is judged like any other.
 func (d *device) forgetEnd(now time.Duration) {
 	without := d.evidence
+	without.Samples = slices.DeleteFunc(slices.Clone(without.Samples), func(s gpu.Sample) bool { return s.At <= without.Ended })
 	without.Ended = 0
 	if gpu.Decide(d.Device, without, now).State == gpu.Free {
 		d.evidence.Ended = 0
@@ -173,6 +174,9 @@ func (f *fleet) give(uuids []string) {
 			f.news.wake() // somebody waits to hear what is still there
 		}
 		d.evidence.Lease, d.evidence.Clearing, d.freeBy, d.holder = nil, false, time.Time{}, holder{}
+		if f.decide(d).State != gpu.Free {
+			d.look.wake()
+		}
 	})
 }
 

@@ -112,3 +112,30 @@ func TestACleanEndCostsOneLook(t *testing.T) {
 		t.Errorf("after the end it is %s: %s; want it free but for its slot", v.State, v.Reason)
 	}
 }
+
+// Many looks in a moment do not push out those that are apart, and one that found
+// somebody stays.
+func TestLooksOnDemandCrowdNothingOut(t *testing.T) {
+	now := time.Hour
+	f := newFleet([]gpu.Device{{UUID: "A", Kind: gpu.KindGPU}}, 0, func() time.Duration { return now })
+	look := func(s gpu.Sample) gpu.State {
+		now += 5 * time.Millisecond
+		s.UUID, s.At = "A", now
+		return f.saw(s, gpu.Clock{}).after.State
+	}
+	look(gpu.Sample{})
+	now += gpu.Apart
+	for i := range 3 * gpu.KeepSamples {
+		if got := look(gpu.Sample{}); got != gpu.Free {
+			t.Fatalf("look %d: %s", i, got)
+		}
+	}
+	if got := look(gpu.Sample{Processes: []gpu.Process{{PID: 7, Started: 1}}}); got != gpu.Foreign {
+		t.Fatalf("used, it is %s", got)
+	}
+	for range 3 {
+		if got := look(gpu.Sample{}); got == gpu.Free {
+			t.Fatal("free a moment after it was used")
+		}
+	}
+}

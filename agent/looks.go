@@ -20,7 +20,7 @@ const (
 	claimLook = time.Second
 	// settleEvery is the pause before the second of two clean looks, and
 	// clearEvery the shortest between two looks at what a lease left.
-	settleEvery = 250 * time.Millisecond
+	settleEvery = gpu.Apart + 10*time.Millisecond
 	clearEvery  = 10 * time.Millisecond
 	// mostOut is how many looks at a device may be under way: the one of its turn,
 	// and one of a claim.

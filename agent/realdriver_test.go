@@ -5,7 +5,9 @@ package agent_test
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/mlq-dev/mlq/agent"
 	"github.com/mlq-dev/mlq/gpu"
@@ -96,6 +98,28 @@ func TestNVMLLostGPU(t *testing.T) {
 		w.told(w.awaitState(one.id, scheduler.Failed).Detail, standin.UUID(lost), "bus")
 		w.told(w.awaitState(two.id, scheduler.Failed).Detail, standin.UUID(well), "Xid 13")
 		w.runsOn(standin.UUID(well))
+	})
+}
+
+// A card is handed from job to job in milliseconds, not after the next look in its turn.
+func TestNVMLHandedOnAtOnce(t *testing.T) {
+	throughNVML(t, 1, func(t *testing.T, w *world, _ *host, _ *standin.State) {
+		var ids []scheduler.JobID
+		for range 60 {
+			ids = append(ids, w.submit(call("def f(msg):\n    return msg", 1)))
+		}
+		var idle []time.Duration
+		last := w.awaitState(ids[0], scheduler.Succeeded)
+		for _, id := range ids[1:] {
+			job := w.awaitState(id, scheduler.Succeeded)
+			idle = append(idle, job.Attempt().Claimed.Sub(last.Attempt().Ended))
+			last = job
+		}
+		slices.Sort(idle)
+		t.Logf("idle between two jobs: median %v, most %v", idle[len(idle)/2], idle[len(idle)-1])
+		if most := idle[len(idle)-1]; most > time.Second {
+			t.Errorf("the card lay idle for %v", most)
+		}
 	})
 }
 

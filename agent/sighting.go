@@ -55,11 +55,21 @@ func (d *device) keep(s gpu.Sample) {
 	// A look after the end of the processes is not one under the lease, though the
 	// store may not know yet: it is the one that finds the device clean.
 	s.Leased = e.Lease != nil && (e.Ended == 0 || s.At <= e.Ended)
+	if n := len(e.Samples); n > 1 && s.At-e.Samples[n-2].At < gpu.Apart && quieter(&e.Samples[n-1], &s) {
+		e.Samples = e.Samples[:n-1]
+	}
 	e.Samples = append(e.Samples, s)
 	if n := len(e.Samples); n > gpu.KeepSamples {
 		e.Samples = append([]gpu.Sample(nil), e.Samples[n-gpu.KeepSamples:]...)
 	}
 	e.Baseline = gpu.Learn(e.Baseline, s)
+}
+
+// quieter: the earlier look says nothing that the later one does not say. Looks on
+// demand, many in a moment, would otherwise push those out that are apart.
+func quieter(earlier, later *gpu.Sample) bool {
+	return earlier.Fault == gpu.FaultNone && earlier.Err == "" && len(earlier.Processes) == 0 && !earlier.Prohibited &&
+		earlier.Used <= later.Used && earlier.Leased == later.Leased
 }
 
 // fold changes what is known of a device's health and decides anew. mu must be held.
