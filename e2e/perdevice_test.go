@@ -124,6 +124,10 @@ func TestAgentOfNoDevice(t *testing.T) {
 	for device, want := range map[string]string{
 		"2":             `device "2": want an index, a UUID or a PCI address; here are 0 \(SIM-\S+, 0000:00:00.0\), 1 \(SIM-\S+, 0000:01:00.0\)`,
 		`SIM\x2d0a`:     `write it as it is, with its dashes, not as systemd-escape does`,
+		"99":            `device "99": want an index, a UUID or a PCI address; here are 0`,
+		"GPU-*":         `device "GPU-\*": want an index, a UUID or a PCI address; here are 0`,
+		"SIM-unknown":   `device "SIM-unknown": want an index, a UUID or a PCI address; here are 0`,
+		"0000:99:00.0":  `device "0000:99:00.0": want an index, a UUID or a PCI address; here are 0`,
 		"0":             `the data folder \S+ is in use by process \d+`,
 		"../etc/passwd": `device "../etc/passwd": want an index`,
 	} {

@@ -66,12 +66,33 @@ func lock(f *os.File, path string) (*Lock, error) {
 
 // open never creates a file that is there: in a sticky folder that all may
 // write, the kernel refuses O_CREAT on somebody else's (fs.protected_regular).
+// One that it makes has that mode whatever the umask: who cannot read a lock file
+// cannot take part.
 func open(path string, mode fs.FileMode) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return f, err
+	for {
+		f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+		f, err = os.OpenFile(path, os.O_RDONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, mode)
+		if errors.Is(err, fs.ErrExist) {
+			continue // somebody else made it meanwhile
+		}
+		if err == nil {
+			err = f.Chmod(mode)
+		}
+		if err != nil {
+			return nil, errors.Join(err, closed(f))
+		}
+		return f, nil
 	}
-	return os.OpenFile(path, os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, mode)
+}
+
+func closed(f *os.File) error {
+	if f == nil {
+		return nil
+	}
+	return f.Close()
 }
 
 // File is the locked file, to be handed to another process. It stays the
