@@ -61,7 +61,7 @@ func (a *accounts) lookup(uid int) *lookup {
 	go func() {
 		defer close(l.done)
 		if u, err := a.find(strconv.Itoa(uid)); err == nil {
-			l.name = u.Username
+			l.name = printable(u.Username)
 		}
 		l.at = time.Now()
 	}()

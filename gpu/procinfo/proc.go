@@ -3,6 +3,7 @@ package procinfo
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -65,10 +66,19 @@ func realUID(status string) (int, bool) {
 	return -1, false
 }
 
+// longestProgram is how much of a command line is read: it may have megabytes,
+// and is read at each look.
+const longestProgram = 4096
+
 // program is the name of what was started, without its folder and arguments: the
 // name that the kernel has is cut, and PyTorch sets another one.
 func program(dir string) string {
-	line, err := os.ReadFile(dir + "/cmdline")
+	f, err := os.Open(dir + "/cmdline")
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	line, err := io.ReadAll(io.LimitReader(f, longestProgram))
 	if err != nil {
 		return ""
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/boottime"
@@ -65,10 +66,11 @@ func since(started uint64) time.Time {
 // longest a name is shown; whoever starts a process chooses it.
 const longest = 64
 
-// printable keeps a name from writing on a terminal what its owner wants.
+// printable keeps a name from writing on a terminal what its owner wants: control
+// characters, and those that turn the direction of what follows.
 func printable(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\uFFFD' {
+		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
 			return '?'
 		}
 		return r

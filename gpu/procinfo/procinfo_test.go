@@ -116,6 +116,31 @@ func TestFillReadsOddNames(t *testing.T) {
 	}
 }
 
+// What turns the direction of a line would have a reason read otherwise than it
+// is; a name of megabytes is cut.
+func TestFillShowsNamesThatHarmNobody(t *testing.T) {
+	for line, want := range map[string]string{
+		"/bin/a\u202eb\u2066c\u200bd": "a?b?c?d", "Größe_模型": "Größe_模型",
+		strings.Repeat("x", 3<<20) + "\x00": strings.Repeat("x", longest),
+	} {
+		proc := fakeProc(t, map[string]string{"stat": "42 (x)" + rest(4711), "status": "Uid:\t0\n", "cmdline": line})
+		if got := program(proc + "/42"); got != want {
+			t.Errorf("the name is %q, not %q", got, want)
+		}
+	}
+}
+
+// An account comes from a directory that others fill.
+func TestAnAccountOfOddName(t *testing.T) {
+	a := accounts{byUID: map[int]*lookup{}, find: func(string) (*user.User, error) {
+		return &user.User{Username: "ana\x1b[2J\u202e" + strings.Repeat("a", 500)}, nil
+	}}
+	<-a.lookup(1000).done
+	if name := a.name(1000); !strings.HasPrefix(name, "ana?[2J?a") || len(name) != longest {
+		t.Errorf("the name is %q", name)
+	}
+}
+
 func TestFillOfADamagedEntry(t *testing.T) {
 	for _, text := range []string{"", "42 sleep S", "42 (sleep) S 1", "42 (sleep)" + strings.Repeat(" x", 30)} {
 		p := gpu.Process{PID: 42}
