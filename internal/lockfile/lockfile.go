@@ -67,10 +67,11 @@ func lock(f *os.File, path string) (*Lock, error) {
 // open never creates a file that is there: in a sticky folder that all may
 // write, the kernel refuses O_CREAT on somebody else's (fs.protected_regular).
 // One that it makes has that mode whatever the umask: who cannot read a lock file
-// cannot take part.
+// cannot take part. It never waits: somebody may have made a pipe there, whose
+// opening has no end.
 func open(path string, mode fs.FileMode) (*os.File, error) {
 	for {
-		f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+		f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}

@@ -6,6 +6,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestSecondHolderIsRefused(t *testing.T) {
@@ -18,6 +21,30 @@ func TestSecondHolderIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	acquire(t, path)
+}
+
+// In a folder that all may write, somebody may make a pipe in place of a lock.
+func TestAPipeIsNotWaitedFor(t *testing.T) {
+	path := Path(t.TempDir(), "GPU-1")
+	if err := unix.Mkfifo(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		lock, err := Acquire(path)
+		if err == nil {
+			err = lock.Close()
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits for a writer")
+	}
 }
 
 // The agent's copy may be closed while the process it was handed to lives on.
