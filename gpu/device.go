@@ -34,7 +34,7 @@ type Device struct {
 
 	// Parent is the UUID of the GPU that this is a slice of, "" for what is no slice.
 	Parent string `json:",omitempty"`
-	// GI and CI are the GPU instance and compute instance of a slice.
+	// GI and CI are the GPU instance and compute instance of a slice; -1: not told.
 	GI int `json:",omitempty"`
 	CI int `json:",omitempty"`
 	// Minor is the N of /dev/nvidiaN, of a slice that of its parent. Only for

@@ -85,10 +85,11 @@ func (h Health) Event(e Event, c Clock) (Health, Blame) {
 // Concerns reports whether the event is about the device: about the GPU, or the
 // GPU that it is a slice of, and about all its slices or this one. An event whose
 // GPU could not be told concerns none: one sick GPU never takes its host along,
-// and the next looks find it.
+// and the next looks find it. A slice whose instances could not be told (-1) may be any.
 func (e Event) Concerns(d *Device) bool {
 	if e.UUID == "" || e.UUID != d.UUID && e.UUID != d.Parent {
 		return false
 	}
-	return !d.Slice() || (e.GI < 0 || e.GI == d.GI) && (e.CI < 0 || e.CI == d.CI)
+	meant := func(id, own int) bool { return id < 0 || own < 0 || id == own }
+	return !d.Slice() || meant(e.GI, d.GI) && meant(e.CI, d.CI)
 }

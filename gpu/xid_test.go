@@ -59,6 +59,7 @@ func TestEventConcerns(t *testing.T) {
 		{"this slice", Event{UUID: "GPU-1", GI: 3, CI: 0}, slice, true},
 		{"another instance", Event{UUID: "GPU-1", GI: 4, CI: 0}, slice, false},
 		{"another of the same instance", Event{UUID: "GPU-1", GI: 3, CI: 1}, slice, false},
+		{"a slice that may be this one", Event{UUID: "GPU-1", GI: 4, CI: 1}, Device{UUID: "MIG-2", Parent: "GPU-1", GI: -1, CI: -1}, true},
 		{"a slice of another GPU", Event{UUID: "GPU-2", GI: 3, CI: 0}, slice, false},
 	} {
 		if got := tt.event.Concerns(&tt.device); got != tt.want {
