@@ -103,3 +103,50 @@ func TestSlicesOfOldDrivers(t *testing.T) {
 	}
 	well(t, p, uuid)
 }
+
+// Of a slice that does not tell which instance it is, everybody on the GPU may
+// be a user.
+func TestASliceThatDoesNotTellItsInstance(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 1).Use()
+	s.Cut(0, half(1, "MIG-a", 1))
+	s.Set("ret.nvmlDeviceGetGpuInstanceId", "999")
+	s.AddProcess(0, standin.Process{PID: 2000001, MiB: 50, Sliced: true, GI: 1})
+	p := opened(t)
+	if d := list(t, p); len(d) != 1 || d[0].GI != -1 {
+		t.Fatalf("devices: %+v", d)
+	}
+	if got := well(t, p, "MIG-a"); len(got.Processes) != 1 {
+		t.Errorf("sample: %+v", got)
+	}
+}
+
+// Who makes the reading of a process's name wait keeps the look at one slice
+// waiting, not those at its neighbours or at what the GPU is.
+func TestAProcessWhoseNameCannotBeRead(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	held := make(chan struct{})
+	defer close(held)
+	fill = func(q *gpu.Process) {
+		if q.PID == 2000001 {
+			<-held
+		}
+	}
+	s := standin.New(t, 1).Use()
+	s.Cut(0, half(1, "MIG-a", 1), half(4, "MIG-b", 2))
+	s.AddProcess(0, standin.Process{PID: 2000001, MiB: 500, Sliced: true, GI: 1})
+	p := opened(t)
+	if got, err := p.Sample(soon(t), "MIG-a"); err != nil || got.Fault != gpu.FaultTimeout {
+		t.Errorf("sample %+v, %v", got, err)
+	}
+	if got, err := p.Sample(soon(t), "MIG-b"); err != nil || got.Fault != gpu.FaultNone {
+		t.Errorf("its neighbour: sample %+v, %v", got, err)
+	}
+	if d := list(t, p); len(d) != 2 || len(p.Info().Warnings) != 0 {
+		t.Errorf("devices %+v, %q", d, p.Info().Warnings)
+	}
+}

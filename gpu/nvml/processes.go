@@ -37,10 +37,20 @@ func (p *provider) processes(x *part, s *gpu.Sample) nvml.Return {
 		return r
 	}
 	s.Processes = merge(x, append(computing, clients...), drawing)
-	for i := range s.Processes {
-		procinfo.Fill(&s.Processes[i])
-	}
 	return nvml.SUCCESS
+}
+
+// fill is procinfo.Fill; another one in tests.
+var fill = procinfo.Fill
+
+// owners puts in whose the processes are. What a process is called stands in its
+// own memory, so that its owner can make the reading wait; therefore nothing of
+// the GPU is held meanwhile.
+func owners(s gpu.Sample) gpu.Sample {
+	for i := range s.Processes {
+		fill(&s.Processes[i])
+	}
+	return s
 }
 
 // list is nil where the driver has no such list, and not nil where it is empty.
@@ -77,8 +87,9 @@ func merge(x *part, computing, drawing []nvml.ProcessInfo) (all []gpu.Process) {
 	return all
 }
 
-// concerns: a driver may list a process of a neighbouring slice too.
+// concerns: a driver may list a process of a neighbouring slice too. Where it did
+// not tell which instance this one is, any may be meant.
 func (x *part) concerns(info nvml.ProcessInfo) bool {
-	return !x.Slice() || (info.GpuInstanceId == noSlice || int(info.GpuInstanceId) == x.GI) &&
-		(info.ComputeInstanceId == noSlice || int(info.ComputeInstanceId) == x.CI)
+	meant := func(id uint32, own int) bool { return id == noSlice || own < 0 || int(id) == own }
+	return !x.Slice() || meant(info.GpuInstanceId, x.GI) && meant(info.ComputeInstanceId, x.CI)
 }

@@ -28,6 +28,10 @@ func (p *provider) Sample(ctx context.Context, uuid string) (gpu.Sample, error) 
 		return s, nil
 	}
 	answer, ok := within(ctx, x.card.busy, func() gpu.Sample { return p.sample(x) })
+	if ok && len(answer.Processes) > 0 {
+		nobodys := answer
+		answer, ok = within(ctx, make(chan struct{}, 1), func() gpu.Sample { return owners(nobodys) })
+	}
 	if !ok {
 		s.Fault, s.Err = gpu.FaultTimeout, fmt.Sprintf("it has not answered for %v", (boottime.Now()-s.At).Round(1e8))
 		return s, nil
