@@ -88,7 +88,7 @@ func memoryParam(c *call) (int64, error) {
 	}
 	memory, err := units.ParseBytes(text)
 	if err != nil {
-		return 0, refuse(CodeBadRequest, "memory: "+units.WantBytes+", or 0")
+		return 0, refuse(CodeBadRequest, "memory: "+units.WantBytes+", or 0 for none")
 	}
 	return memory, nil
 }

@@ -85,7 +85,7 @@ func tolerance(args []string, undo bool) (name string, query url.Values, err err
 		return "", nil, usage("how much may others have?").with(`a size as 500MiB, 0 for none, or --undo`)
 	}
 	if _, err := units.ParseBytes(args[0]); err != nil && args[0] != "0" {
-		return "", nil, usage("%q is no size: %s, or 0", args[0], units.WantBytes)
+		return "", nil, usage("%q is no size: %s, or 0 for none", args[0], units.WantBytes)
 	}
 	return "tolerate", url.Values{"memory": {args[0]}}, nil
 }

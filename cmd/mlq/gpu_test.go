@@ -21,8 +21,8 @@ func TestTolerance(t *testing.T) {
 		{nil, true, "untolerate "},
 		{[]string{"1GiB"}, true, "--undo takes no size"},
 		{nil, false, "how much may others have?"},
-		{[]string{"lots"}, false, `"lots" is no size: want bytes, or a text as "40GB" or "16GiB", or 0`},
-		{[]string{"-1"}, false, `"-1" is no size: want bytes, or a text as "40GB" or "16GiB", or 0`},
+		{[]string{"lots"}, false, `"lots" is no size: want bytes above 0, or a text as "40GB", "24G" or "16GiB", or 0 for none`},
+		{[]string{"-1"}, false, `"-1" is no size: want bytes above 0, or a text as "40GB", "24G" or "16GiB", or 0 for none`},
 	} {
 		name, query, err := tolerance(c.args, c.undo)
 		got := name + " " + query.Encode()
