@@ -56,10 +56,14 @@ func (s *Scheduler) forgetHost(ctx context.Context, host string, silent time.Dur
 		case len(f.members(keyActive(host))) > 0:
 			return p, fmt.Errorf("%w: leases on %s have not ended", ErrHostBusy, host)
 		}
-		p.guard(store.At(keyBeat(host), beatVersion), store.At(keyAgent(host), f.record(keyAgent(host)).Version))
+		agent := f.record(keyAgent(host))
+		p.guard(store.At(keyBeat(host), beatVersion), store.At(keyAgent(host), agent.Version))
 		p.guardElse(store.Empty(keyActive(host)), ErrHostBusy)
 		p.effect(store.Unindex(keyHosts, []byte(host)), store.Unindex(keyReal, []byte(host)),
 			store.Unindex(keyIdle, idleMember(host)), store.Delete(keyInventory(host)), store.Delete(keyBeat(host)))
+		if agent.Version != 0 { // a claim or a report that is still on its way guards it as it was: it has to look again
+			p.effect(store.Put(keyAgent(host), agent.Value))
+		}
 		return p, nil
 	}
 	_, err := run(ctx, s, t)
