@@ -100,6 +100,36 @@ func TestForeignHoldersArePrivate(t *testing.T) {
 	}
 }
 
+// TestJobsOnSickDevicesArePrivate: which job runs on a device that is sick, or of
+// which nothing is known, is said to who may know that job.
+func TestJobsOnSickDevicesArePrivate(t *testing.T) {
+	t.Parallel()
+	w := cards(t)
+	id := w.submit(w.ana, `{"msg":1}`)
+	lease := gpu.Evidence{Lease: &gpu.Holding{Job: int64(id)}}
+	for i := range w.inv.Devices { // nobody looked; and of one that is sick
+		d := &w.inv.Devices[i]
+		lease.Health = d.Health
+		v := gpu.Decide(d.Device, lease, time.Hour)
+		d.State, d.Reason, d.Foreign = v.State, v.Reason, nil
+	}
+	w.report()
+	waits := w.submit(w.bob, `{"msg":1}`)
+	if got := w.seen(w.bob, "/gpus") + w.seen(w.bob, "/hosts") + w.seen(w.bob, "/jobs/"+idText(waits)+"/why"); strings.Contains(got, "runs job") {
+		t.Errorf("bob gets %s", got)
+	}
+	for _, d := range w.gpus(w.admin).GPUs {
+		if !strings.HasSuffix(d.Reason, "; runs job "+idText(id)) {
+			t.Errorf("the admin gets %+v", d)
+		}
+	}
+	for _, d := range w.gpus(w.bob).GPUs {
+		if d.Reason == "" {
+			t.Errorf("bob is not told why %s is %s", d.UUID, d.State)
+		}
+	}
+}
+
 // TestSilentHostsDevices: what was told too long ago is not told as true.
 func TestSilentHostsDevices(t *testing.T) {
 	t.Parallel()

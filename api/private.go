@@ -45,5 +45,5 @@ func (s *Server) reasonFor(c *call, d *scheduler.DeviceReport, lease *scheduler.
 	case d.State == gpu.Foreign && s.opts.Private:
 		return "used by a process that is not of MLQ"
 	}
-	return d.Reason
+	return gpu.WithoutJob(d.Reason)
 }

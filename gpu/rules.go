@@ -3,6 +3,7 @@ package gpu
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -46,7 +47,16 @@ func (s *scene) andRuns() string {
 	if s.Lease == nil {
 		return ""
 	}
-	return fmt.Sprintf("; runs job %d", s.Lease.Job)
+	return fmt.Sprintf("%s%d", runsToo, s.Lease.Job)
+}
+
+const runsToo = "; runs job "
+
+// WithoutJob is a reason of Decide's for those who may not know which job runs
+// on a device that is not told to be leased.
+func WithoutJob(reason string) string {
+	reason, _, _ = strings.Cut(reason, runsToo)
+	return reason
 }
 
 func leased(s *scene) (Verdict, bool) {

@@ -89,9 +89,9 @@ func (sc *scene) device(h *Host, d *DeviceReport, shown Shown) WhyDevice {
 	case gpu.Foreign:
 		w.Text = sc.foreignWords(d, shown)
 	case gpu.Sick:
-		w.Text = "sick: " + cmp.Or(d.Health.Sick, d.Reason)
+		w.Text = "sick: " + cmp.Or(d.Health.Sick, gpu.WithoutJob(d.Reason))
 	default:
-		w.Text = string(d.State) + ": " + d.Reason
+		w.Text = string(d.State) + ": " + gpu.WithoutJob(d.Reason)
 	}
 	return w
 }
