@@ -2,11 +2,13 @@ package probe
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -104,6 +106,76 @@ func TestDetach(t *testing.T) {
 	}
 	if got := len(w.pids()); got != 2 {
 		t.Errorf("%d children", got)
+	}
+}
+
+// TestDetachForAMoment: an Attach that comes before anybody has seen the Detach
+// has another child started, and asked.
+func TestDetachForAMoment(t *testing.T) {
+	opened, resume := make(chan struct{}), make(chan struct{})
+	log := &logged{on: func(line []byte) {
+		select {
+		case <-opened:
+		default:
+			if bytes.Contains(line, []byte("driver answers")) {
+				close(opened)
+				<-resume
+			}
+		}
+	}}
+	w := newLoggedWorld(t, twoGPUs, Options{}, log)
+	<-opened // and who keeps the child is held
+	done := make(chan error, 1)
+	go func() { done <- w.Detach() }()
+	eventually(t, "it is detached", func() bool { return w.Info().Detached })
+	if err := w.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	close(resume)
+	w.answers("GPU-1")
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMapsHang: what the child has mapped cannot be read, as of one that hangs
+// while it maps. It is kept, told and ended all the same. Here a pipe without a
+// writer stands for the kernel.
+func TestMapsHang(t *testing.T) {
+	proc := t.TempDir()
+	w := newWorld(t, twoGPUs, Options{Library: "libfake.so.1", proc: proc})
+	w.answers("GPU-1")
+	dir := filepath.Join(proc, strconv.Itoa(w.pids()[0]))
+	maps := filepath.Join(dir, "maps")
+	if err := os.Mkdir(dir+".new", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(filepath.Join(dir+".new", "maps"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(dir+".new", dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 200 { // while which it looks
+		w.sample("GPU-1")
+	}
+	s := twoGPUs
+	s.Info.Driver = "590.1"
+	w.write(s)
+	eventually(t, "the news", func() bool {
+		w.sample("GPU-2")
+		return w.Info().Driver == "590.1"
+	})
+	if err := w.Detach(); err != nil {
+		t.Error(err)
+	}
+	// Who looks waits for a writer still.
+	fd, err := unix.Open(maps, unix.O_WRONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal("nobody looked:", err)
+	}
+	if err := unix.Close(fd); err != nil {
+		t.Error(err)
 	}
 }
 

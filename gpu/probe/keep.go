@@ -3,6 +3,8 @@ package probe
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/mlq-dev/mlq/gpu"
@@ -47,9 +49,11 @@ func (p *Probe) rest(ctx context.Context, pause time.Duration) {
 // live has one child from its start until its process is gone.
 func (p *Probe) live(ctx context.Context) *life {
 	l := &life{probe: p}
-	if !p.now.starts() {
+	mark, ok := p.now.starts()
+	if !ok {
 		return l
 	}
+	l.mark = mark
 	defer p.now.ends()
 	c, err := startChild(p.opts)
 	if err != nil {
@@ -57,7 +61,7 @@ func (p *Probe) live(ctx context.Context) *life {
 		p.lost("cannot be started", l.why)
 		return l
 	}
-	l.child, l.library = c, libraryWatch{name: p.opts.Library, pid: c.cmd.Process.Pid}
+	l.child, l.library = c, libraryWatch{name: p.opts.Library, maps: filepath.Join(p.opts.proc, strconv.Itoa(c.cmd.Process.Pid), "maps")}
 	l.follow(ctx)
 	l.bury()
 	return l

@@ -10,7 +10,9 @@ import (
 type life struct {
 	probe   *Probe
 	child   *child
+	mark    int // of its start
 	library libraryWatch
+	looked  chan bool // whether the library is another one, of the look under way; nil: none is
 
 	opened  time.Time // zero: the driver was never open
 	refusal time.Time // since when the driver refuses; zero: it does not
@@ -41,8 +43,13 @@ func (l *life) follow(ctx context.Context) {
 		case now := <-look.C:
 			l.look(now)
 		case <-l.probe.now.wanted:
-			if l.probe.now.isDetached() {
+			if l.probe.now.unwanted(l.mark) {
 				l.quit()
+			}
+		case another := <-l.looked:
+			l.looked = nil
+			if another && !l.child.leaving() {
+				l.renew("the driver's library on the disk is another one")
 			}
 		case <-over:
 			l.quit()
@@ -97,16 +104,23 @@ func (l *life) look(now time.Time) {
 		l.renew("")
 		return
 	}
-	if l.library.name == "" {
-		return
+	if l.library.name != "" && l.looked == nil {
+		l.lookAtLibrary()
 	}
-	changed, err := l.library.changed()
-	if err != nil {
-		l.probe.opts.Log.Debug().Err(err).Msg("cannot look at the driver's library")
-	}
-	if changed {
-		l.renew("the driver's library on the disk is another one")
-	}
+}
+
+// lookAtLibrary has it looked at beside: what a process has mapped cannot be read
+// while it hangs inside the kernel in the middle of mapping.
+func (l *life) lookAtLibrary() {
+	looked := make(chan bool, 1)
+	l.looked = looked
+	go func() {
+		another, err := l.library.changed()
+		if err != nil {
+			l.probe.opts.Log.Debug().Err(err).Msg("cannot look at the driver's library")
+		}
+		looked <- another
+	}()
 }
 
 // renew ends the child so that the next one loads the library anew.

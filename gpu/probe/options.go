@@ -21,7 +21,9 @@ type Options struct {
 	// Times are the deadlines and pauses; each zero is that of DefaultTimes.
 	Times Times
 
-	kill func(*os.Process) error // another one in tests
+	// Others in tests.
+	kill func(*os.Process) error
+	proc string
 }
 
 func (o Options) withDefaults() Options {
@@ -31,6 +33,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.kill == nil {
 		o.kill = (*os.Process).Kill
+	}
+	if o.proc == "" {
+		o.proc = "/proc"
 	}
 	return o
 }

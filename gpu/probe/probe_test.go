@@ -50,11 +50,15 @@ type world struct {
 }
 
 type logged struct {
+	on func(line []byte) // before a line is written; nil: nothing
 	mu sync.Mutex
 	bytes.Buffer
 }
 
 func (l *logged) Write(b []byte) (int, error) {
+	if l.on != nil {
+		l.on(b)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.Buffer.Write(b)
@@ -79,7 +83,12 @@ var twoGPUs = script{Devices: []gpu.Device{{UUID: "GPU-1"}, {UUID: "GPU-2", Inde
 
 func newWorld(t *testing.T, s script, o Options) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), log: &logged{}}
+	return newLoggedWorld(t, s, o, &logged{})
+}
+
+func newLoggedWorld(t *testing.T, s script, o Options, log *logged) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), log: log}
 	w.write(s)
 	o.Command = []string{os.Args[0], serveFake, w.dir}
 	o.Log = zerolog.New(w.log)

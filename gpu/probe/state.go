@@ -20,6 +20,7 @@ type state struct {
 	links    []gpu.Link
 	told     gpu.Info // what a child last said
 	detached bool
+	lettings int // how often it was detached
 
 	first  chan struct{} // closed when the first opening has come to an end
 	wanted chan struct{} // has a token when an admin wants something else
@@ -84,15 +85,24 @@ func (s *state) info() gpu.Info {
 	return i
 }
 
-// starts notes that a process is started; false: an admin does not want it.
-func (s *state) starts() bool {
+// starts notes that a process is started, and gives a mark for unwanted; false: an
+// admin does not want it.
+func (s *state) starts() (mark int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.detached {
-		return false
+		return 0, false
 	}
 	s.vacant = make(chan struct{})
-	return true
+	return s.lettings, true
+}
+
+// unwanted reports whether an admin has taken the driver away since that start,
+// also where it was given back meanwhile: nobody asks that process any more.
+func (s *state) unwanted(mark int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lettings != mark
 }
 
 // says takes in what a child says of the driver. fresh: it has opened the driver
@@ -152,6 +162,7 @@ func (s *state) ends() {
 func (s *state) detach(within time.Duration) error {
 	s.mu.Lock()
 	s.detached, s.child = true, nil
+	s.lettings++
 	s.why = "the driver was let go for an admin; mlq gpu attach takes it back"
 	s.concluded()
 	vacant := s.vacant

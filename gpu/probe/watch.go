@@ -3,7 +3,6 @@ package probe
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +13,7 @@ import (
 // than a process has loaded.
 type libraryWatch struct {
 	name string // libnvidia-ml.so.1
-	pid  int
+	maps string // the file that tells what the process has mapped
 	// first is the file that the name meant when it was looked at first.
 	first fileID
 	// doubt: the last look found another one. A second one must too, because an
@@ -29,7 +28,7 @@ type fileID struct {
 
 // changed looks. An error is no change: the process may be gone.
 func (w *libraryWatch) changed() (bool, error) {
-	path, deleted, err := loaded(w.pid, w.name)
+	path, deleted, err := loaded(w.maps, w.name)
 	if err != nil || path == "" {
 		return false, err
 	}
@@ -64,8 +63,8 @@ func (w *libraryWatch) other(path string) (bool, error) {
 // loaded finds the file of a library that a process has mapped: by the part of
 // its name before the version, because libnvidia-ml.so.1 is a link to
 // libnvidia-ml.so.580.95.05. "": none.
-func loaded(pid int, name string) (path string, deleted bool, err error) {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid))
+func loaded(maps, name string) (path string, deleted bool, err error) {
+	f, err := os.Open(maps)
 	if err != nil {
 		return "", false, err
 	}
