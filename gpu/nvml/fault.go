@@ -25,6 +25,9 @@ var classes = map[nvml.Return]gpu.Fault{
 	nvml.ERROR_LIB_RM_VERSION_MISMATCH: gpu.FaultDown,
 	nvml.ERROR_OPERATING_SYSTEM:        gpu.FaultDown,
 	nvml.ERROR_NO_PERMISSION:           gpu.FaultDown,
+	nvml.ERROR_MEMORY:                  gpu.FaultDown,
+	nvml.ERROR_INSUFFICIENT_RESOURCES:  gpu.FaultDown,
+	nvml.ERROR_NOT_READY:               gpu.FaultDown,
 }
 
 // fault is the class of a code.
@@ -46,7 +49,7 @@ func grave(r nvml.Return) bool {
 	case gpu.FaultLost, gpu.FaultReset, gpu.FaultTimeout:
 		return true
 	case gpu.FaultDown:
-		return r != nvml.ERROR_NO_PERMISSION && r != nvml.ERROR_OPERATING_SYSTEM
+		return r == nvml.ERROR_UNINITIALIZED || r == nvml.ERROR_DRIVER_NOT_LOADED || r == nvml.ERROR_LIB_RM_VERSION_MISMATCH
 	case gpu.FaultNone, gpu.FaultGone, gpu.FaultOther:
 	}
 	return false
@@ -67,9 +70,12 @@ var reasons = map[nvml.Return]string{
 	nvml.ERROR_DRIVER_NOT_LOADED: "the NVIDIA driver is not loaded: load it (modprobe nvidia), or restart the machine",
 	nvml.ERROR_LIB_RM_VERSION_MISMATCH: "the NVIDIA driver in the kernel and its library are of different versions, " +
 		"as after an upgrade: load the driver anew, or restart the machine",
-	nvml.ERROR_NO_PERMISSION:    "this user may not use the GPUs: look at who may open /dev/nvidia*",
-	nvml.ERROR_OPERATING_SYSTEM: "the operating system keeps this process from the GPUs: look at the device rules of its container or cgroup",
-	nvml.ERROR_UNINITIALIZED:    "the NVIDIA driver was let go",
+	nvml.ERROR_NO_PERMISSION:          "this user may not use the GPUs: look at who may open /dev/nvidia*",
+	nvml.ERROR_OPERATING_SYSTEM:       "the operating system keeps this process from the GPUs: look at the device rules of its container or cgroup",
+	nvml.ERROR_UNINITIALIZED:          "the NVIDIA driver was let go",
+	nvml.ERROR_MEMORY:                 "the machine has no memory left for an answer of the NVIDIA driver",
+	nvml.ERROR_INSUFFICIENT_RESOURCES: "the NVIDIA driver has no resources left for an answer",
+	nvml.ERROR_NOT_READY:              "the NVIDIA driver is not ready yet",
 	nvml.ERROR_UNKNOWN: "the NVIDIA driver answers all questions with an unknown error: " +
 		"in a container, restart the container; else look for its words in dmesg",
 }

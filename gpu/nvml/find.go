@@ -25,6 +25,9 @@ func (p *provider) find(c *card, last found) found {
 	if r != nvml.SUCCESS {
 		return last.silent(c.index, "does not answer: "+words(r))
 	}
+	if uuid != last.uuid {
+		c.stale.Store(true) // what is known of its health is another GPU's
+	}
 	f := found{uuid: uuid, handle: h}
 	if f.identity = last.as(uuid); f.identity == nil {
 		if f.identity, r = p.identity(h, uuid); r != nvml.SUCCESS {
@@ -44,7 +47,7 @@ func (f found) silent(index int, why string) found {
 	if name == "" {
 		name = "number " + fmt.Sprint(index)
 	}
-	f.notes = []string{fmt.Sprintf("GPU %s %s", name, why)}
+	f.notes, f.quiet = []string{fmt.Sprintf("GPU %s %s", name, why)}, true
 	return f
 }
 

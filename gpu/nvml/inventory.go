@@ -41,6 +41,7 @@ type found struct {
 	identity *gpu.Device // as a whole
 	parts    []part
 	notes    []string // warnings
+	quiet    bool     // it did not answer, and is what it last was
 }
 
 // part is what a device is looked at with.
@@ -138,6 +139,7 @@ func (p *provider) keep(opening int, cards []*card, now []found) {
 		return // these handles are void
 	}
 	next := inventory{cards: cards, found: now, parts: map[string]part{}, changes: p.changes}
+	moved(now)
 	for _, f := range now {
 		for _, x := range f.parts {
 			x.Index = len(next.devices)
@@ -149,6 +151,22 @@ func (p *provider) keep(opening int, cards []*card, now []found) {
 		next.changes++
 	}
 	p.inventory = next
+}
+
+// moved forgets what a silent GPU was where another one says that it is that one:
+// indices move up when a GPU before them is gone.
+func moved(now []found) {
+	told := map[string]bool{}
+	for _, f := range now {
+		if !f.quiet {
+			told[f.uuid] = true
+		}
+	}
+	for i, f := range now {
+		if f.quiet && told[f.uuid] {
+			now[i] = found{notes: f.notes, quiet: true}
+		}
+	}
 }
 
 // warnings of all cards; mu is held.

@@ -167,6 +167,7 @@ func TestFaultsOfOneDevice(t *testing.T) {
 	for code, want := range map[string]gpu.Fault{
 		"15": gpu.FaultLost, "16": gpu.FaultReset, "10": gpu.FaultTimeout, "999": gpu.FaultOther, "14": gpu.FaultOther,
 		"6": gpu.FaultGone, "4": gpu.FaultDown, "17": gpu.FaultDown,
+		"20": gpu.FaultDown, "23": gpu.FaultDown, "27": gpu.FaultDown, // of the machine
 	} {
 		s.Set("0.ret.nvmlDeviceGetMemoryInfo_v2", code)
 		ill(t, p, standin.UUID(0), want)
@@ -187,7 +188,7 @@ func TestAReadingThatFails(t *testing.T) {
 	}
 	s := standin.New(t, 1).Use()
 	p := opened(t)
-	for _, code := range []string{"2", "3", "4", "6", "27", "999"} {
+	for _, code := range []string{"2", "3", "4", "6", "20", "27", "999"} {
 		s.Set("ret.nvmlDeviceGetPowerUsage", code)
 		if got := well(t, p, standin.UUID(0)); got.Readings.Power != nil || got.Readings.Temperature == nil {
 			t.Errorf("%s: %+v", code, got.Readings)

@@ -180,3 +180,28 @@ func TestAGPUComesAndGoes(t *testing.T) {
 	next(t, events, changed)
 	well(t, p, standin.UUID(1))
 }
+
+// Indices move up when a GPU before them is gone. Nothing is there twice, and
+// nobody is taken for sick for what another one said.
+func TestIndicesMoveUp(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 3).Use()
+	s.Set("1.field.230", "1")
+	p := opened(t)
+	list(t, p)
+	if got := well(t, p, standin.UUID(1)); got.Recovery != recovery(1) {
+		t.Errorf("sample: %+v", got)
+	}
+	s.Set("1.uuid", standin.UUID(2))
+	s.Set("1.field.230", "0")
+	s.Lose(2)
+	if got := uuids(list(t, p)); !slices.Equal(got, []string{standin.UUID(0), standin.UUID(2)}) {
+		t.Errorf("devices %q", got)
+	}
+	if got := well(t, p, standin.UUID(2)); got.Recovery != "" {
+		t.Errorf("it is sick for its neighbour: %+v", got)
+	}
+	ill(t, p, standin.UUID(1), gpu.FaultGone)
+}
