@@ -13,7 +13,7 @@ func (a *Agent) findIsolation(ctx context.Context) (err error) {
 		Level: a.opts.Isolation, Limits: a.opts.JobLimits, Owner: a.opts.DataDir,
 	})
 	if err == nil && a.held.Without != "" {
-		a.opts.Log.Info().Str("level", a.isolation()).Str("without", a.held.Without).Msg("isolation of jobs")
+		a.opts.Log.Info().Str("isolation", a.isolation()).Str("without", a.held.Without).Msg("isolation of jobs")
 	}
 	return err
 }

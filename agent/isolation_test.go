@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/agent"
 	"github.com/mlq-dev/mlq/agent/isolation"
@@ -136,5 +139,25 @@ func TestIsolationThatCannotBeHad(t *testing.T) {
 	o.JobLimits = isolation.Limits{Memory: 1 << 30}
 	if made, err := agent.New(w.ctx, o); err == nil || !strings.Contains(err.Error(), "nothing here can hold a job to a limit") {
 		t.Errorf("%v, %v", made, err)
+	}
+}
+
+// The log says how jobs are held in a field of its own: "level" is the log's.
+// On a host where nothing is missing it says nothing.
+func TestIsolationInTheLog(t *testing.T) {
+	w := newWorld(t, 1)
+	o, err := hostOptions("h1", t.TempDir(), "cpu:1", w.sched, w.shelf.http.URL, python)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	o.Log, o.Isolation = zerolog.New(&out), isolation.Auto
+	if _, err := agent.New(w.ctx, o); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if strings.Count(line, `"level":`) != 1 {
+			t.Errorf("not one level: %s", line)
+		}
 	}
 }

@@ -98,7 +98,7 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("agent: scheduler, API and provider must be given")
 	}
 	if o.Tolerate < 0 {
-		return o, fmt.Errorf("agent: %d bytes to tolerate on a device: want 0 or more", o.Tolerate)
+		return o, errors.New("what processes of others may have on a device is below 0, or beyond what can be counted")
 	}
 	if o.DataDir == "" {
 		return o, errors.New("agent: the data folder must be given")

@@ -176,7 +176,7 @@ func (sc *scene) replay(job *Job, ahead []Job, lasts map[JobID]time.Duration) (w
 	hosts = slices.DeleteFunc(hosts, func(l timeline) bool { return sc.shuns(l.host, job) })
 	start, take := earliest(hosts, sc.need, job.Devices)
 	if take == nil {
-		return 0, "no host that is up has the devices for it and takes it"
+		return 0, "it waits for more than the end of jobs"
 	}
 	return start, ""
 }

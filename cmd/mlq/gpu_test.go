@@ -51,6 +51,7 @@ func TestObeyedInWords(t *testing.T) {
 		"GPU-a is well again; it is free":                     resetInWords(a, host(func(*api.Host) {})),
 		"GPU-a is well again; it is foreign: used by eve":     resetInWords(a, host(func(h *api.Host) { h.Devices[0].State, h.Devices[0].Reason = gpu.Foreign, "used by eve" })),
 		"GPU-a is sick again: Xid 79":                         resetInWords(a, host(func(h *api.Host) { h.Devices[0].Health = &api.DeviceHealth{Sick: "Xid 79"} })),
+		"GPU-a is sick still: broken":                         resetInWords(a, host(func(h *api.Host) { h.Devices[0].State, h.Devices[0].Reason = gpu.Sick, "broken" })),
 		"GPU-a: others may have no memory of it":              toleratedInWords(a, host(func(*api.Host) {})),
 		"GPU-a: others may have 500 MiB of it":                toleratedInWords(a, host(func(h *api.Host) { h.Devices[0].Tolerated = 500 << 20 })),
 		"gpu1 has the driver again: 1 free, 1 leased, 1 sick": attachedInWords(all, host(func(*api.Host) {})),

@@ -47,6 +47,9 @@ func showGPUs(io streams, output string, answer *api.GPUs, wide bool) error {
 	if wide {
 		t = wideTable(answer.GPUs, time.Now())
 	}
+	if len(answer.Drivers) > 0 {
+		t.empty = "no devices: no host has any"
+	}
 	if err := t.print(io.out); err != nil {
 		return err
 	}

@@ -86,6 +86,19 @@ func TestDriversInWords(t *testing.T) {
 	}
 }
 
+// TestGPUsOfAHostWithoutAny: its agent has joined, and waits for the driver.
+func TestGPUsOfAHostWithoutAny(t *testing.T) {
+	for want, drivers := range map[string][]api.Driver{
+		"no devices: no agent has joined\n":               nil,
+		"no devices: no host has any\nb: is not loaded\n": {{Host: "b", Problem: "is not loaded"}},
+	} {
+		var out bytes.Buffer
+		if err := showGPUs(streams{out: &out}, "table", &api.GPUs{Drivers: drivers}, false); err != nil || out.String() != want {
+			t.Errorf("got %q, %v, want %q", out.String(), err, want)
+		}
+	}
+}
+
 func TestLinksTable(t *testing.T) {
 	text := printed(t, linksTable([]api.Host{{
 		Host: "gpu1", Devices: []api.Device{{UUID: "GPU-a", Index: 0}, {UUID: "GPU-b", Index: 3}},

@@ -92,6 +92,8 @@ func resetInWords(t target, h *api.Host) string {
 		return t.name() + " was told to be well; its host does not list it now"
 	case d.Health != nil && d.Health.Sick != "":
 		return t.name() + " is sick again: " + d.Health.Sick
+	case d.State == gpu.Sick: // by the last look, which the order does not undo
+		return t.name() + " is sick still: " + d.Reason
 	case d.Reason != "" && d.State != gpu.Free:
 		return fmt.Sprintf("%s is well again; it is %s: %s", t.name(), d.State, d.Reason)
 	}

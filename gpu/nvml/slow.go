@@ -11,7 +11,7 @@ import (
 	"github.com/mlq-dev/mlq/gpu"
 )
 
-// slow is what is asked once a minute of a GPU, for all its slices.
+// slow is what is asked once a minute of a GPU that is well, for all its slices.
 type slow struct {
 	at                        time.Time
 	uncorrected               *int64
@@ -19,10 +19,16 @@ type slow struct {
 	recovery                  *uint32
 }
 
+// ill: it keeps the card from use, so that each look asks whether it still holds.
+// Else a card that was mended stays sick for a minute against an admin's word.
+func (s *slow) ill() bool {
+	return s.remapFailed || s.recovery != nil && recovery(*s.recovery) != ""
+}
+
 // health puts in what is known of the GPU's health, and asks for it when that is old.
 func (p *provider) health(x *part, s *gpu.Sample) nvml.Return {
 	c := x.card
-	if c.stale.Swap(false) || time.Since(c.slow.at) >= p.times.slow {
+	if c.stale.Swap(false) || c.slow.ill() || time.Since(c.slow.at) >= p.times.slow {
 		next, r := p.slow(x.whole)
 		if r != nvml.SUCCESS {
 			return r

@@ -72,3 +72,31 @@ func TestHealthIsAskedAfterTrouble(t *testing.T) {
 		t.Errorf("after a fault: %+v", got)
 	}
 }
+
+// A card that was mended is well in the next look, not a minute later: an admin
+// who says so would be contradicted.
+func TestHealthIsAskedWhileIll(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 1).Use()
+	s.Set("0.field.230", "1")
+	s.Set("0.remap", "0,1,0,1")
+	p := opened(t)
+	if got := well(t, p, standin.UUID(0)); got.Recovery != recovery(1) || !got.RemapFailed {
+		t.Fatalf("health: %+v", got)
+	}
+	s.Set("0.field.230", "0")
+	if got := well(t, p, standin.UUID(0)); got.Recovery != "" || !got.RemapFailed {
+		t.Errorf("the driver asks for nothing any more: %+v", got)
+	}
+	s.Set("0.remap", "0,0,0,0")
+	if got := well(t, p, standin.UUID(0)); got.RemapFailed {
+		t.Errorf("the row was replaced: %+v", got)
+	}
+	n := s.Calls("nvmlDeviceGetFieldValues", 0)
+	well(t, p, standin.UUID(0))
+	if now := s.Calls("nvmlDeviceGetFieldValues", 0); now != n {
+		t.Error("a card that is well was asked again at once")
+	}
+}
