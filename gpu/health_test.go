@@ -237,3 +237,17 @@ func TestHealthSurvivesARestart(t *testing.T) {
 		t.Errorf("after a restart it is %+v", started)
 	}
 }
+
+// TestHealthSettles: a device that says the same at each look changes nothing that
+// would have to be kept or told again.
+func TestHealthSettles(t *testing.T) {
+	for _, f := range []Fault{FaultNone, FaultLost, FaultReset, FaultOther, FaultTimeout, FaultDown, FaultGone} {
+		s := Sample{UUID: "GPU-0", At: time.Minute, Fault: f}
+		h := Health{}.Look(s, testClock).Look(s, testClock)
+		later := testClock
+		later.Boottime, later.Wall = later.Boottime+time.Hour, later.Wall.Add(time.Hour)
+		if again := h.Look(s, later); again != h {
+			t.Errorf("fault %v: %+v became %+v", f, h, again)
+		}
+	}
+}

@@ -32,7 +32,8 @@ func (h Health) Look(s Sample, c Clock) Health {
 
 func (h Health) doubt(said string, c Clock) Health {
 	h.Well = 0
-	if h.Doubts++; h.Doubts < doubtsBeforeSick {
+	h.Doubts = min(h.Doubts+1, doubtsBeforeSick) // the same health again need not be written
+	if h.Doubts < doubtsBeforeSick {
 		return h
 	}
 	return h.sicken("the driver said twice in a row: "+said, CureReset, c)
