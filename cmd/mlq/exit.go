@@ -67,10 +67,10 @@ func report(io streams, err error) int {
 	}
 	e := classify(err)
 	if e.err != nil {
-		fmt.Fprintln(io.err, "mlq:", oneLine(e.err.Error()))
+		fmt.Fprintln(io.err, "mlq:", visible(oneLine(e.err.Error()))) // a server quotes names of models, reasons of admins
 	}
 	if e.hint != "" {
-		fmt.Fprintln(io.err, "hint:", e.hint)
+		fmt.Fprintln(io.err, "hint:", visible(e.hint))
 	}
 	return e.code
 }

@@ -127,12 +127,16 @@ func harmless(cell string) string {
 	if cell == "" {
 		return "-"
 	}
+	return visible(cell)
+}
+
+func visible(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return '·'
 		}
 		return r
-	}, cell)
+	}, text)
 }
 
 // printJSON writes a value of the API for programs.

@@ -38,6 +38,15 @@ func TestCellsCannotSteerTheTerminal(t *testing.T) {
 	}
 }
 
+// TestErrorsCannotSteerTheTerminal: a refusal names what is closest, in its agent's words.
+func TestErrorsCannotSteerTheTerminal(t *testing.T) {
+	var out strings.Builder
+	report(streams{err: &out}, failed("the closest is\n%s", "H100\x1b[2J\u202e").with("mlq drain %s", "gpu\x1b[1"))
+	if got, want := out.String(), "mlq: the closest is H100·[2J·\nhint: mlq drain gpu·[1\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestHumanUnits(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0ms", 1500 * time.Millisecond: "1s", 250 * time.Second: "4m10s",
