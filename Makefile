@@ -11,6 +11,7 @@ export CGO_CFLAGS ?= -O2 -g -Wno-deprecated-declarations
 MAKEFLAGS += --no-print-directory
 
 PORT    ?= 5001
+DRY     ?=
 ONCE    ?=
 PREFIX  ?= /usr/local
 SYSCONFDIR ?= /etc
@@ -32,7 +33,7 @@ CLIENT       := client/python
 TOOLWHEELS   := .tools/wheels
 WHEELS       ?= $(TOOLWHEELS)
 # Folders of Python code that ruff and mypy look at.
-PY_CODE      := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench e2e/web)
+PY_CODE      := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench e2e/web e2e/gpu)
 PY_TYPED     := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench)
 
 .PHONY: help
@@ -77,6 +78,7 @@ check: need-go need-cc $(LINT) $(VENV)/.dev ## Lint, format, types, links and Op
 	@echo "check: mypy --strict"
 	@$(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml $(PY_TYPED)
 	@MYPYPATH=e2e/web $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/web
+	@MYPYPATH=e2e/gpu $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/gpu
 	@echo "check: links"
 	@$(PYTHON) scripts/links.py
 	@echo "check: OpenAPI"
@@ -105,8 +107,8 @@ test-isolation: build $(VENV)/.client ## Try on this host, as root, whether syst
 	@scripts/test-isolation.sh $(VPY)
 
 .PHONY: test-gpu
-test-gpu: ## Tests that need a real GPU (not here yet)
-	@scripts/not-yet.sh test-gpu "the NVML provider and its tests"
+test-gpu: $(if $(shell command -v $(GO)),build) ## Try MLQ on this machine's NVIDIA GPU, with PYTHON's PyTorch, and write a report (DRY=1: on a stand-in)
+	@GO='$(GO)' DRY='$(DRY)' scripts/test-gpu.sh $(if $(filter file,$(origin PYTHON)),,'$(PYTHON)')
 
 .PHONY: install
 install: build ## Install under PREFIX (/usr/local): binary, systemd units, settings, completions
