@@ -42,6 +42,9 @@ func describeHosts(ctx context.Context, io streams, s *scheduler.Scheduler) erro
 
 // devicesInWords counts the devices by model, in the order of the first of each.
 func devicesInWords(devices []scheduler.DeviceReport) string {
+	if len(devices) == 0 {
+		return "none are known yet (mlq hosts says why)"
+	}
 	var order []string
 	count := map[string]int{}
 	for _, d := range devices {
