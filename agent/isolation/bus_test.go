@@ -134,12 +134,14 @@ func (m *initManager) StartTransientUnit(name, mode string, properties []struct 
 	Value dbus.Variant
 }, _ []auxiliary,
 ) (dbus.ObjectPath, *dbus.Error) {
-	if m.hangs != nil {
-		<-m.hangs
-		return "", dbus.MakeFailedError(errors.New("too late"))
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if hangs := m.hangs; hangs != nil {
+		m.mu.Unlock()
+		<-hangs
+		m.mu.Lock()
+		return "", dbus.MakeFailedError(errors.New("too late"))
+	}
 	asked := scopeAsked{name, mode, map[string]string{}}
 	for _, p := range properties {
 		asked.properties[p.Name] = p.Value.Signature().String() + " " + fmt.Sprint(p.Value.Value())
@@ -162,11 +164,12 @@ func (m *initManager) StartTransientUnit(name, mode string, properties []struct 
 			return "", dbus.MakeFailedError(err)
 		}
 	}
-	job := dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/systemd1/job/%d", len(m.asked)))
+	number := uint32(len(m.asked))
+	job := dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/systemd1/job/%d", number))
 	// Before the answer, as systemd may: the client must not miss it.
 	go func() {
 		_ = m.conn.Emit("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager.JobRemoved",
-			uint32(len(m.asked)), job, name, result)
+			number, job, name, result)
 	}()
 	return job, nil
 }

@@ -207,8 +207,11 @@ func TestScopesThatFail(t *testing.T) {
 // A systemd that does not answer keeps nobody waiting for ever.
 func TestSystemdThatHangs(t *testing.T) {
 	init := startInit(t)
-	init.hangs = make(chan struct{})
-	defer close(init.hangs)
+	hangs := make(chan struct{})
+	defer close(hangs)
+	init.mu.Lock() // its goroutines are at work
+	init.hangs = hangs
+	init.mu.Unlock()
 	m, err := dial()
 	if err != nil {
 		t.Fatal(err)
