@@ -192,9 +192,32 @@ func TestAListThatIsRefused(t *testing.T) {
 	if got := well(t, p, standin.UUID(0)); got.Unlisted {
 		t.Error("without a list of those that draw it is unlisted")
 	}
-	s.Set("ret.nvmlDeviceGetComputeRunningProcesses_v3", "4")
+	s.Set("ret.nvmlDeviceGetComputeRunningProcesses_v3", "3")
 	if got := well(t, p, standin.UUID(0)); !got.Unlisted {
 		t.Error("without a list of those that compute it is not unlisted")
+	}
+}
+
+// A card on which little memory is in use would be free without its processes.
+func TestAListThatFails(t *testing.T) {
+	if standin.RunInChild(t) {
+		return
+	}
+	s := standin.New(t, 2).Use()
+	s.AddProcess(0, standin.Process{PID: 2000001, MiB: 100})
+	p := opened(t)
+	for _, kind := range []string{"Compute", "MPSCompute"} {
+		call := "0.ret.nvmlDeviceGet" + kind + "RunningProcesses_v3"
+		for code, want := range map[string]gpu.Fault{"999": gpu.FaultOther, "1": gpu.FaultDown, "4": gpu.FaultDown} {
+			s.Set(call, code)
+			ill(t, p, standin.UUID(0), want)
+			well(t, p, standin.UUID(1))
+		}
+		s.Unset(call)
+	}
+	s.Set("0.ret.nvmlDeviceGetGraphicsRunningProcesses_v3", "999")
+	if got := well(t, p, standin.UUID(0)); len(got.Processes) != 1 {
+		t.Errorf("who draws decides nothing, and is not told: %+v", got)
 	}
 }
 

@@ -32,12 +32,12 @@ func (p *provider) processes(x *part, s *gpu.Sample) nvml.Return {
 	if r != nvml.SUCCESS {
 		return r
 	}
-	drawing, r := p.list(x.handle.GetGraphicsRunningProcesses, graphics)
-	if r != nvml.SUCCESS {
-		return r
+	var drawing []nvml.ProcessInfo // who draws decides nothing
+	if l := asked(&p.library, &r, x.handle.GetGraphicsRunningProcesses, graphics...); l != nil {
+		drawing = *l
 	}
 	s.Processes = merge(x, append(computing, clients...), drawing)
-	return nvml.SUCCESS
+	return r
 }
 
 // fill is procinfo.Fill; another one in tests.
@@ -54,12 +54,20 @@ func owners(s gpu.Sample) gpu.Sample {
 }
 
 // list is nil where the driver has no such list, and not nil where it is empty.
+// Any other code is the answer of the whole look: nobody knows then who computes
+// there, and a card must not look free for that.
 func (p *provider) list(call func() ([]nvml.ProcessInfo, nvml.Return), names []string) ([]nvml.ProcessInfo, nvml.Return) {
-	l, r := told(&p.library, call, names...)
-	if l == nil {
+	if !p.has(names...) {
+		return nil, nvml.SUCCESS
+	}
+	l, r := call()
+	switch {
+	case untold(r):
+		return nil, nvml.SUCCESS
+	case r != nvml.SUCCESS:
 		return nil, r
 	}
-	return append([]nvml.ProcessInfo{}, *l...), r
+	return append([]nvml.ProcessInfo{}, l...), r
 }
 
 // merge makes one list: a process that computes and draws computes, and one that
