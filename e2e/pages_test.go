@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -50,6 +53,10 @@ func TestReadme(t *testing.T) {
 	d := devHere(t, "--gpus", "cpu:2")
 	s := newShell(t, d)
 	for _, c := range commands[2:] {
+		if strings.Contains(c.command, "Ctrl-C") {
+			s.interrupt(c.command)
+			continue
+		}
 		if out := s.run(strings.ReplaceAll(c.command, "localhost:5001", d.address())); c.prints != "" && strings.TrimSpace(out) != strings.TrimSpace(c.prints) {
 			t.Errorf("$ %s\n%swant\n%s", c.command, out, c.prints)
 		}
@@ -170,8 +177,10 @@ func (s *shell) run(command string) string {
 	if name != nil {
 		command += "\nprintf %s \"$" + name[1] + "\""
 	}
-	cmd := exec.Command("bash", "-ec", s.set+command)
-	cmd.Dir, cmd.Env, cmd.WaitDelay = s.dir, s.env, time.Minute
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-ec", s.set+command)
+	cmd.Dir, cmd.Env, cmd.WaitDelay = s.dir, s.env, time.Second
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		s.t.Fatalf("$ %s\n%s%v", command, out, err)
@@ -180,4 +189,31 @@ func (s *shell) run(command string) string {
 		s.set += name[1] + "=" + string(out) + "\n"
 	}
 	return string(out)
+}
+
+// interrupt types a command that stays, as a comment behind it says, and Ctrl-C when it has printed a line.
+func (s *shell) interrupt(command string) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-ec", "exec "+command)
+	cmd.Dir, cmd.Env, cmd.WaitDelay = s.dir, s.env, time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		s.t.Errorf("$ %s\n%s%v", command, line, err)
+	}
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		s.t.Error(err)
+	}
+	if err := cmd.Wait(); ctx.Err() != nil {
+		s.t.Fatalf("$ %s\n%sit did not end at Ctrl-C: %v", command, line, err)
+	}
 }
