@@ -71,8 +71,8 @@ func prepareParent(tag string, l Limits) (string, error) {
 	if err := os.Mkdir(parent, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", fmt.Errorf("make a control group: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(parent, killFile)); err != nil {
-		return "", errors.Join(errors.New("control groups cannot be ended as a whole here: that needs Linux 5.14"), os.Remove(parent))
+	if err := killable(parent); err != nil {
+		return "", errors.Join(err, os.Remove(parent))
 	}
 	for _, dir := range []string{own, parent} {
 		if err := enable(dir, controllers(l)); err != nil {

@@ -55,9 +55,20 @@ func (g *Group) holds(pid int) (bool, error) {
 func (g *Group) Kill() error {
 	err := write(g.dir, killFile, "1")
 	if gone(err) {
-		return nil
+		return killable(g.dir)
 	}
 	return err
+}
+
+// killable says why a group cannot be ended as a whole; nil: it can, or is gone.
+func killable(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, killFile)); err == nil {
+		return nil
+	}
+	if _, err := os.Stat(dir); gone(err) {
+		return nil
+	}
+	return errors.New("control groups cannot be ended as a whole here: that needs Linux 5.14")
 }
 
 // Empty reports whether no process is alive in the group, or it is gone.

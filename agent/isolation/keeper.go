@@ -2,6 +2,7 @@ package isolation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -31,7 +32,8 @@ func (k *Keeper) Hold(ctx context.Context, s Spec, pid int, cards []Card) (*Grou
 		return nil, err
 	}
 	if in, err := g.holds(pid); err != nil || !in {
-		return nil, fmt.Errorf("process %d is not in its control group %s: %w", pid, g.dir, err)
+		err = errors.Join(fmt.Errorf("process %d is not in its control group %s", pid, g.dir), err)
+		return nil, errors.Join(err, g.Remove())
 	}
 	return g, nil
 }

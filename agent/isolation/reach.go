@@ -109,6 +109,9 @@ func reach(ctx context.Context, w Wish, level Level) (Place, error) {
 		p.Devices, p.Without = false, fmt.Sprintf("no limit of devices: %v", err)
 		err = try(ctx, p)
 	}
+	if err != nil {
+		p.Release()
+	}
 	return p, err
 }
 
@@ -139,6 +142,7 @@ func try(ctx context.Context, p Place) (err error) {
 		return errors.Join(err, in.Close(), ignoreExit(cmd.Wait()))
 	}
 	err = g.Clear(ctx, func() {})
+	_ = in.Close() // it ends even where the group could not end it
 	if e := ignoreExit(cmd.Wait()); err == nil {
 		err = e
 	}

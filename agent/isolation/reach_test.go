@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // rootHere: what makes groups of its own needs root and a cgroup2 tree.
@@ -150,5 +151,37 @@ func TestAdoptsNothingElse(t *testing.T) {
 	}
 	if g, err := Adopt(&Spec{Name: "others"}, "/c/others"); err == nil {
 		t.Errorf("a name that no attempt has: %+v", g)
+	}
+}
+
+// A kernel that cannot end a group as a whole (before 5.14) is no place for jobs:
+// that is said, and nobody waits for an end that does not come.
+func TestKernelThatCannotEndGroups(t *testing.T) {
+	g := &Group{dir: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(g.dir, eventsFile), []byte("populated 1\nfrozen 0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := g.Clear(ctx, func() {}); err == nil || !strings.Contains(err.Error(), "that needs Linux 5.14") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A trial that fails leaves no folder in the tree.
+func TestFailedTrialLeavesNothing(t *testing.T) {
+	rootHere(t)
+	owner := t.TempDir()
+	p, err := Reach(t.Context(), Wish{Level: Cgroup, Owner: owner})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Release()
+	t.Setenv("PATH", "") // there is nothing to try it with
+	if _, err := Reach(t.Context(), Wish{Level: Cgroup, Owner: owner}); err == nil {
+		t.Fatal("it was tried with nothing")
+	}
+	if _, err := os.Stat(p.parent); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the agent's folder stays: %v", err)
 	}
 }
