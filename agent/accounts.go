@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -23,6 +24,7 @@ type accounts struct {
 
 	mu     sync.Mutex
 	listed []string // of a host that runs jobs as their submitters
+	byName bool     // there may be more, which are found by name only
 	at     time.Time
 	known  map[string]known // by unix name
 }
@@ -107,18 +109,34 @@ func usable(home string) string {
 	return ""
 }
 
+// has reports whether the host has this account, for people, though it is not
+// listed. An error: nobody can tell now.
+func (a *accounts) has(unixName string) (bool, error) {
+	k := a.submitter(unixName)
+	switch {
+	case errors.Is(k.err, errDirectory):
+		return false, k.err
+	case k.err != nil:
+		return false, nil
+	}
+	return isPerson(k.account.Name, k.account.UID), nil
+}
+
 // list names the accounts that jobs may run as, for the inventory; nil: any
-// user's jobs run here.
-func (a *accounts) list() []string {
+// user's jobs run here. byName: there may be more, for who asks by name, because
+// a directory does not list all that it has.
+func (a *accounts) list() (listed []string, byName bool) {
 	if a.runAs != RunAsSubmitter {
-		return nil
+		return nil, false
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.listed == nil || time.Since(a.at) > listFor {
 		a.listed, a.at = readAccounts(), time.Now()
+		switched, err := os.ReadFile("/etc/nsswitch.conf")
+		a.byName = err == nil && asksDirectory(string(switched))
 	}
-	return a.listed
+	return a.listed, a.byName
 }
 
 func readAccounts() []string {

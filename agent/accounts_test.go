@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mlq-dev/mlq/scheduler"
 )
 
 // directory puts a getent and an id in front that know some accounts more, and
@@ -62,17 +64,52 @@ func TestAccountOfADirectory(t *testing.T) {
 // An account that was made after the agent's start is found, a little later.
 func TestListOfAccountsGrowsOld(t *testing.T) {
 	a := &accounts{runAs: RunAsSubmitter, listed: []string{"ana"}, at: time.Now()}
-	if got := a.list(); !slices.Equal(got, []string{"ana"}) {
+	if got, _ := a.list(); !slices.Equal(got, []string{"ana"}) {
 		t.Errorf("a fresh list was read anew: %v", got)
 	}
 	directory(t)
 	a.at = a.at.Add(-2 * listFor)
-	if got := a.list(); !slices.Equal(got, []string{"mlq-ldap"}) {
+	if got, _ := a.list(); !slices.Equal(got, []string{"mlq-ldap"}) {
 		t.Errorf("an old list is still used: %v", got)
 	}
 	self := &accounts{runAs: RunAsSelf}
-	if got := self.list(); got != nil {
+	if got, _ := self.list(); got != nil {
 		t.Errorf("where jobs run as the agent's user, accounts do not matter: %v", got)
+	}
+}
+
+// A directory that lists nobody (sssd as it is installed) has accounts all the
+// same: the host asks by name, and tells whom it asked for in vain.
+func TestDirectoryThatListsNobody(t *testing.T) {
+	directory(t)
+	a := &Agent{accounts: &accounts{runAs: RunAsSubmitter, listed: []string{}, at: time.Now(), byName: true}}
+	for name, want := range map[string]bool{
+		"mlq-ldap": true, "mlq-none": false, "mlq-evil": false, "mlq-old": false, "daemon": false, "nobody": false,
+	} {
+		if got := a.hasAccount(name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	told := a.barred.list(time.Now())
+	if len(told) != 5 || slices.Contains(told, scheduler.Barred{Unix: "mlq-ldap"}) || !slices.Contains(told, scheduler.Barred{Unix: "mlq-none"}) {
+		t.Errorf("told of %+v", told)
+	}
+	slow := known{err: errDirectory, at: time.Now()}
+	a.accounts.known["mlq-slow"] = slow
+	if a.hasAccount("mlq-slow") || len(a.barred.list(time.Now())) != 5 {
+		t.Error("a directory that does not answer has said that there is no such account")
+	}
+}
+
+func TestSourcesThatListNobody(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "passwd: files systemd\n": false, "passwd:\tfiles sss\n": true, "# passwd: sss\npasswd: compat # ldap\n": false,
+		"group: files sss\npasswd: files\n": false, "passwd: files [NOTFOUND=return SUCCESS=merge] systemd": false,
+		" passwd : sss [NOTFOUND=return] files": true, "passwd: files winbind": true,
+	} {
+		if got := asksDirectory(text); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ func due(last, now scheduler.Inventory, age time.Duration) bool {
 
 // differs: something that people or jobs wait for is another.
 func differs(a, b scheduler.Inventory) bool {
-	return !slices.EqualFunc(a.Devices, b.Devices, sameReport) || !slices.Equal(a.Accounts, b.Accounts) || !slices.Equal(a.Barred, b.Barred) ||
+	return !slices.EqualFunc(a.Devices, b.Devices, sameReport) || !slices.Equal(a.Accounts, b.Accounts) || a.AccountsByName != b.AccountsByName || !slices.Equal(a.Barred, b.Barred) ||
 		a.ClockAhead != b.ClockAhead || !reflect.DeepEqual(a.GPU, b.GPU) || !slices.Equal(a.Links, b.Links) || a.Obeyed != b.Obeyed
 }
 
@@ -78,10 +78,11 @@ func sameReport(a, b scheduler.DeviceReport) bool {
 // inventory is what this host has now.
 func (a *Agent) inventory() scheduler.Inventory {
 	devices := a.fleet.report()
+	listed, byName := a.accounts.list()
 	return scheduler.Inventory{
 		Host: a.opts.Name, Version: a.opts.Version, BootID: a.bootID,
 		Devices: devices, Environments: a.environments, Labels: a.opts.Labels,
-		Isolation: a.isolation(), RunAs: a.accounts.runAs, Accounts: a.accounts.list(),
+		Isolation: a.isolation(), RunAs: a.accounts.runAs, Accounts: listed, AccountsByName: byName,
 		Barred: a.barred.list(time.Now()), ClockAhead: a.wall.difference(),
 		GPU: a.driver.info(a.opts.Provider.Info()), Links: a.linksOf(devices), Obeyed: a.obeyed.Load(),
 	}
@@ -102,6 +103,16 @@ func (a *Agent) mayEnter(dir, unix string) bool {
 	return ok
 }
 
+// hasAccount asks for an account by its name. A directory that does not answer has
+// not said that it has none.
+func (a *Agent) hasAccount(unix string) bool {
+	ok, err := a.accounts.has(unix)
+	if err == nil {
+		a.barred.note("", unix, ok, time.Now())
+	}
+	return ok
+}
+
 // offer is what this host has for Pick.
 func (a *Agent) offer() scheduler.Offer {
 	devices, _ := a.fleet.offered()
@@ -109,8 +120,13 @@ func (a *Agent) offer() scheduler.Offer {
 	for i := range devices {
 		uuids[devices[i].UUID] = true
 	}
-	return scheduler.Offer{
+	o := scheduler.Offer{
 		Host: a.opts.Name, Devices: devices, Labels: a.opts.Labels, Links: a.driver.linksOf(uuids),
-		Environments: a.environments, Accounts: a.accounts.list(), WorkDirOK: a.mayEnter,
+		Environments: a.environments, WorkDirOK: a.mayEnter,
 	}
+	var byName bool
+	if o.Accounts, byName = a.accounts.list(); byName {
+		o.AccountOK = a.hasAccount
+	}
+	return o
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -141,11 +142,37 @@ func id32(s string) (uint32, error) {
 	return uint32(n), nil
 }
 
-// parsePasswd picks the accounts of people: those from 1000 on, less nobody.
+// isPerson: accounts from 1000 on, less nobody, are people's.
+func isPerson(name string, uid uint32) bool { return uid >= 1000 && name != "nobody" }
+
+// listsAll are the sources of nsswitch.conf(5) that list all that they have; sss,
+// ldap, winbind and others list nothing unless they are told to.
+var listsAll = []string{"files", "compat", "systemd", "altfiles", "cache"}
+
+// asksDirectory reports whether accounts come from a source that need not list them.
+func asksDirectory(switched string) bool {
+	for line := range strings.Lines(switched) {
+		line, _, _ = strings.Cut(line, "#")
+		database, sources, _ := strings.Cut(line, ":")
+		if strings.TrimSpace(database) != "passwd" {
+			continue
+		}
+		sources = reactions.ReplaceAllString(sources, " ")
+		if slices.ContainsFunc(strings.Fields(sources), func(s string) bool { return !slices.Contains(listsAll, s) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// reactions stand between sources, as [NOTFOUND=return].
+var reactions = regexp.MustCompile(`\[[^]]*\]`)
+
+// parsePasswd picks the accounts of people.
 func parsePasswd(text string) []string {
 	names := []string{}
 	for line := range strings.Lines(text) {
-		if p, err := parseLine(line); err == nil && p.uid >= 1000 && p.name != "nobody" {
+		if p, err := parseLine(line); err == nil && isPerson(p.name, p.uid) {
 			names = append(names, p.name)
 		}
 	}

@@ -31,11 +31,13 @@ type AgentInventory struct {
 	Isolation    string            `json:"isolation,omitempty"`
 	RunAs        string            `json:"run_as,omitempty"`
 	Accounts     *[]string         `json:"accounts,omitempty"` // absent: any
-	Barred       []AgentBarred     `json:"barred,omitempty"`
-	ClockAhead   time.Duration     `json:"clock_ahead_ns,omitempty"`
-	Links        []AgentLink       `json:"links,omitempty"`
-	GPU          AgentDriver       `json:"gpu,omitzero"`
-	Obeyed       uint64            `json:"obeyed,omitempty"` // the number of the orders that the agent obeyed last
+	// AccountsByName: the host has more accounts than are listed.
+	AccountsByName bool          `json:"accounts_by_name,omitempty"`
+	Barred         []AgentBarred `json:"barred,omitempty"`
+	ClockAhead     time.Duration `json:"clock_ahead_ns,omitempty"`
+	Links          []AgentLink   `json:"links,omitempty"`
+	GPU            AgentDriver   `json:"gpu,omitzero"`
+	Obeyed         uint64        `json:"obeyed,omitempty"` // the number of the orders that the agent obeyed last
 }
 
 // AgentState answers GET /agents/{host}.

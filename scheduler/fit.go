@@ -34,7 +34,7 @@ func fitHost(n Need, unix string, o *Offer) *misfit {
 		return &misfit{stepHost, fmt.Sprintf("%s is not the host %q", o.Host, n.Host)}
 	case !labelsMatch(n.Labels, o.Labels):
 		return &misfit{stepLabels, fmt.Sprintf("%s does not have the labels %s", o.Host, labelText(n.Labels))}
-	case !accountKnown(unix, o.Accounts):
+	case !accountKnown(unix, o):
 		return &misfit{stepAccount, accountText(unix, o.Host)}
 	case n.WorkDir != "" && o.WorkDirOK != nil && !o.WorkDirOK(n.WorkDir, unix):
 		return &misfit{stepDirectory, fmt.Sprintf("%s does not let the job enter %s", o.Host, n.WorkDir)}
@@ -79,8 +79,14 @@ func labelText(labels map[string]string) string {
 	return strings.Join(parts, ", ")
 }
 
-func accountKnown(unix string, accounts []string) bool {
-	return accounts == nil || unix != "" && slices.Contains(accounts, unix)
+func accountKnown(unix string, o *Offer) bool {
+	switch {
+	case o.Accounts == nil:
+		return true
+	case unix == "":
+		return false
+	}
+	return slices.Contains(o.Accounts, unix) || o.AccountOK != nil && o.AccountOK(unix)
 }
 
 func accountText(unix, host string) string {

@@ -110,6 +110,9 @@ func wholeOffer(h *Host, realElsewhere bool) Offer {
 		Host: h.Host, Labels: h.Labels, Environments: h.Environments, Accounts: h.Accounts,
 		RealElsewhere: realElsewhere, Links: h.Links,
 	}
+	if h.AccountsByName { // whether it has one, only the host can tell; until it has, it may
+		o.AccountOK = func(unix string) bool { return !slices.Contains(h.Barred, Barred{Unix: unix}) }
+	}
 	for _, d := range h.Devices {
 		o.Devices = append(o.Devices, OfferedDevice{Device: d.Device, Free: true})
 	}

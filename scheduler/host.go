@@ -30,7 +30,10 @@ type Inventory struct {
 	Isolation    string // the level reached, in words
 	RunAs        string // "self", "submitter" or an account
 	Accounts     []string
-	Barred       []Barred // working directories that were asked for here in vain, lately
+	// AccountsByName: a directory has more accounts than it lists, and says so when
+	// it is asked for one.
+	AccountsByName bool     `json:",omitempty"`
+	Barred         []Barred // what jobs asked for here in vain, lately
 	// ClockAhead is how far the host's clock is ahead of the store's, in whole
 	// seconds; 0 where they agree within what can be told.
 	ClockAhead time.Duration `json:",omitempty"`
@@ -43,7 +46,8 @@ type Inventory struct {
 	Reported time.Time
 }
 
-// Barred is a working directory that jobs of a unix account may not enter on a host.
+// Barred is a working directory that jobs of a unix account may not enter on a
+// host; without one, the host has no such account.
 type Barred struct {
 	Dir  string
 	Unix string `json:",omitempty"` // "" for a user without one

@@ -14,6 +14,9 @@ type Offer struct {
 	Labels       map[string]string
 	Environments []Environment
 	Accounts     []string // unix accounts that jobs may run as; nil: any
+	// AccountOK reports whether jobs may run as an account that Accounts does not
+	// list; nil: as none.
+	AccountOK func(unix string) bool
 	// RealElsewhere forbids stand-ins. It need not be set: a View has no jobs that
 	// are to be left to GPUs of other hosts.
 	RealElsewhere bool

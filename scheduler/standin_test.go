@@ -1,6 +1,8 @@
 package scheduler_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +102,52 @@ func TestStandInForOneUser(t *testing.T) {
 	if c := box.choose(nil); c.Job != ids[1] || len(c.Next) > 0 {
 		t.Errorf("box chooses %+v", c)
 	}
+}
+
+// TestAccountKnownByNameOnly: a host whose directory lists nobody may have any
+// account, until it says that it has not; there it is asked.
+func TestAccountKnownByNameOnly(t *testing.T) {
+	w := newWorld(t, scheduler.DefaultTiming())
+	h := w.host("gpu1", 1)
+	h.inv.Accounts, h.inv.AccountsByName = []string{}, true
+	w.must(w.s.Report(w.ctx, "gpu1", h.epoch, h.inv))
+	submit := func(unix string) (scheduler.JobID, error) {
+		sub := scheduler.Submission{Media: scheduler.MediaJSON, Body: []byte("{}"), Function: "f"}
+		out, err := w.s.Submit(w.ctx, scheduler.Who{User: "u" + unix, Unix: unix}, []scheduler.Submission{sub}, "")
+		if err != nil {
+			return 0, err
+		}
+		return out.IDs[0], nil
+	}
+	bob, err := submit("bob")
+	w.must(err)
+	ana, err := submit("ana")
+	w.must(err)
+	_, err = submit("")
+	w.wantErr(err, scheduler.ErrUnsatisfiable)
+	o := h.offer(nil)
+	o.Accounts = []string{}
+	choose := func() scheduler.Choice {
+		v, err := w.s.View(w.ctx, o, 0)
+		w.must(err)
+		return scheduler.Pick(v, o, v.Now, 0)
+	}
+	if c := choose(); c.Kind != scheduler.ChoiceNone {
+		t.Errorf("an agent that asks nobody chooses %+v", c)
+	}
+	o.AccountOK = func(unix string) bool { return unix == "ana" }
+	if c := choose(); c.Job != ana || len(c.Next) > 0 {
+		t.Errorf("it chooses %+v, want job %d", c, ana)
+	}
+	h.inv.Barred = []scheduler.Barred{{Unix: "bob"}, {Unix: "carl"}}
+	w.must(w.s.Report(w.ctx, "gpu1", h.epoch, h.inv))
+	why, err := w.s.Why(w.ctx, bob, scheduler.Shown{})
+	w.must(err)
+	if text := fmt.Sprint(why.Reasons); !strings.Contains(text, `gpu1 has no unix account "bob"`) {
+		t.Errorf("why: %s", text)
+	}
+	_, err = submit("carl")
+	w.wantErr(err, scheduler.ErrUnsatisfiable)
 }
 
 // TestForgottenAfterAWeek: what was not seen for a week does not count any more.

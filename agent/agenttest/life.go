@@ -145,7 +145,7 @@ func testReport(b *bench) {
 	h.inv.Devices[1].UUID = named
 	h.inv.Links, h.inv.GPU, h.inv.Obeyed = filled.With[[]gpu.Link](), filled.With[gpu.Info](), 17
 	h.inv.Accounts, h.inv.Barred = []string{"ana", "bob"}, []scheduler.Barred{{Dir: "/data", Unix: "bob"}}
-	h.inv.ClockAhead = 90 * time.Second
+	h.inv.ClockAhead, h.inv.AccountsByName = 90*time.Second, true
 	b.must(h.Report(b.ctx, "h1", h.epoch, h.inv))
 	hosts, err := b.Users.Hosts(b.ctx)
 	b.must(err)
