@@ -64,21 +64,23 @@ type Environment struct {
 
 // listHosts answers GET /hosts.
 func (s *Server) listHosts(c *call) error {
-	hosts, err := s.hosts(c)
+	hosts, _, err := s.hosts(c)
 	if err != nil {
 		return err
 	}
 	return s.write(c, http.StatusOK, map[string][]Host{"hosts": hosts})
 }
 
-func (s *Server) hosts(c *call) ([]Host, error) {
+// hosts are all, each with what its agent says, and whose word is taken of a
+// device that several list.
+func (s *Server) hosts(c *call) ([]Host, *scheduler.Views, error) {
 	hosts, err := s.scheduler.Hosts(c.ctx())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	leases, err := s.scheduler.Leases(c.ctx())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	holders := make(map[string]*scheduler.Lease)
 	for i := range leases {
@@ -86,11 +88,16 @@ func (s *Server) hosts(c *call) ([]Host, error) {
 			holders[uuid] = &leases[i]
 		}
 	}
+	views := scheduler.ViewsOf(hosts, leases, time.Now())
 	list := make([]Host, len(hosts))
 	for i := range hosts {
 		list[i] = s.wireHost(c, &hosts[i], holders)
+		for j := range list[i].Devices {
+			d := &list[i].Devices[j]
+			d.AlsoOn = views.Beside(d.Host, d.UUID)
+		}
 	}
-	return list, nil
+	return list, &views, nil
 }
 
 func (s *Server) wireHost(c *call, h *scheduler.Host, holders map[string]*scheduler.Lease) Host {

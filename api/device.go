@@ -54,6 +54,9 @@ type Device struct {
 
 	// Simulated: nothing is computed on it, and what is said of it was made up.
 	Simulated bool `json:"simulated,omitempty"`
+
+	// AlsoOn are the other agents that list the device.
+	AlsoOn []string `json:"also_on,omitempty"`
 }
 
 // Foreigner is a process on a device that MLQ did not start.
@@ -99,15 +102,19 @@ type GPUs struct {
 	Drivers []Driver `json:"drivers"` // of the hosts that have one
 }
 
-// listGPUs answers GET /gpus: the devices of all hosts.
+// listGPUs answers GET /gpus: the devices of all hosts, each once.
 func (s *Server) listGPUs(c *call) error {
-	hosts, err := s.hosts(c)
+	hosts, views, err := s.hosts(c)
 	if err != nil {
 		return err
 	}
 	answer := GPUs{GPUs: []Device{}, Drivers: []Driver{}}
 	for _, h := range hosts {
-		answer.GPUs = append(answer.GPUs, h.Devices...)
+		for i := range h.Devices {
+			if views.Shows(h.Host, h.Devices[i].UUID) {
+				answer.GPUs = append(answer.GPUs, h.Devices[i])
+			}
+		}
 		if h.GPU != nil {
 			answer.Drivers = append(answer.Drivers, *h.GPU)
 		}

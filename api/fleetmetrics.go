@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ const waitDepth = 100
 // that an alert sees one go to 0.
 var deviceStates = []gpu.State{gpu.Free, gpu.Leased, gpu.Clearing, gpu.Drained, gpu.Foreign, gpu.Sick, gpu.Unknown}
 
-// collectDevices counts devices as GET /gpus shows them, and tells of each.
+// collectDevices counts devices as GET /gpus shows them, and tells of each, once.
 func (q *queueCollector) collectDevices(ch chan<- prometheus.Metric, hosts []scheduler.Host, leases []scheduler.Lease) {
 	leased := map[string]bool{}
 	for i := range leases {
@@ -32,9 +33,10 @@ func (q *queueCollector) collectDevices(ch chan<- prometheus.Metric, hosts []sch
 			leased[uuid] = true
 		}
 	}
-	told := once{}
+	told, views := once{}, scheduler.ViewsOf(hosts, leases, time.Now())
 	for i := range hosts {
 		h := &hosts[i]
+		h.Devices = slices.DeleteFunc(h.Devices, func(d scheduler.DeviceReport) bool { return !views.Shows(h.Host, d.UUID) })
 		collectCounts(ch, h, leased)
 		collectDriver(ch, h)
 		for j := range h.Devices[:min(len(h.Devices), maxDeviceSeries)] {
@@ -48,7 +50,7 @@ func (q *queueCollector) collectDevices(ch chan<- prometheus.Metric, hosts []sch
 }
 
 // once keeps a scrape from telling one thing twice, for which all of it would be
-// refused: two agents may list one device for a moment.
+// refused: two machines may say that they have one device.
 type once map[string]bool
 
 func (o once) first(what ...string) bool {

@@ -199,12 +199,18 @@ func lacksNumber(n Need, offers []Offer, gpus []located) string {
 
 // splitHost names a machine that has enough devices, but in several agents.
 func splitHost(n int, devices []located) string {
-	count := make(map[string]int)
+	cards := make(map[string]map[string]bool) // several of its agents may list one
 	for _, d := range devices {
-		if machine := HostOf(d.host); machine != d.host {
-			if count[machine]++; count[machine] >= n {
-				return machine
-			}
+		machine := HostOf(d.host)
+		if machine == d.host {
+			continue
+		}
+		if cards[machine] == nil {
+			cards[machine] = make(map[string]bool)
+		}
+		cards[machine][d.UUID] = true
+		if len(cards[machine]) >= n {
+			return machine
 		}
 	}
 	return ""

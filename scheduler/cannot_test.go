@@ -63,6 +63,7 @@ func TestCannotRun(t *testing.T) {
 		{"stand-ins without memory", []string{"box ss"}, Need{GPUs: 1, MemGiB: 8}, "no host has a GPU; the CPU slots of box stand in for one, but have no memory"},
 		{"no device at all", []string{"box "}, Need{GPUs: 1}, "no host has a device"},
 		{"no such host", []string{"gpu1 a", "gpu2 a"}, Need{GPUs: 1, Host: "gpu9"}, `there is no host "gpu9"; hosts are gpu1, gpu2`},
+		{"a machine whose card two agents list", []string{"gpu1@0 a", "gpu1@b a"}, Need{GPUs: 2}, "the most are 1, on gpu1@0"},
 		{"the machine of several agents", []string{"gpu1@0 a"}, Need{GPUs: 1, Host: "gpu1"}, ""},
 		{"no such label", []string{"gpu1 a"}, Need{GPUs: 1, Labels: map[string]string{"disk": "ssd"}}, "no host has the labels disk=ssd; gpu1 has none"},
 		{"another Python", []string{"gpu1 a"}, Need{GPUs: 1, Python: "3.12"}, `gpu1 offers no Python "3.12"`},

@@ -115,6 +115,12 @@ func TestWhyDevices(t *testing.T) {
 			2, false,
 			"it needs 2 devices on one host; 1 of the 2 that fit are free on gpu2, which comes closest: gpu2 #1 is sick: Xid 79; gpu1 has enough by 16:00 UTC at the latest",
 		},
+		{
+			"a card that two agents list",
+			[]func(*DeviceReport){is(gpu.Sick, reason("Xid 79"))},
+			[]func(*DeviceReport){is(gpu.Clearing, func(d *DeviceReport) { d.UUID = "gpu1-0" })},
+			nil, 1, false, "1 device fits: gpu2 #0 is being cleared after a job",
+		},
 		{"enough are free on the other", []func(*DeviceReport){is(gpu.Sick)}, []func(*DeviceReport){free, free}, nil, 2, false, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

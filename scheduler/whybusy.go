@@ -29,6 +29,7 @@ func (sc *scene) devices(w *Why, hosts []*Host, shown Shown) {
 		w.Devices = append(w.Devices, looked[i].devices...)
 	}
 	slices.SortStableFunc(w.Devices, soonest)
+	w.Devices = eachOnce(w.Devices)
 	for i := range w.Devices {
 		w.FreeBy = sooner(w.FreeBy, w.Devices[i].EndsBy)
 	}
@@ -38,6 +39,16 @@ func (sc *scene) devices(w *Why, hosts []*Host, shown Shown) {
 	}
 	w.add("devices-busy", fit+grouped(w.Devices))
 	w.Devices = w.Devices[:min(len(w.Devices), whyDevices)]
+}
+
+// eachOnce keeps the first of what several agents say of one device.
+func eachOnce(devices []WhyDevice) []WhyDevice {
+	told := map[string]bool{}
+	return slices.DeleteFunc(devices, func(d WhyDevice) bool {
+		before := told[d.UUID]
+		told[d.UUID] = true
+		return before
+	})
 }
 
 // several: what counts is the host that comes closest.

@@ -34,7 +34,7 @@ export function card(d) {
       state.update(next.state);
       fill(who, holder(next));
       fill(times, span(next));
-      fill(why, [reason(next)].flat());
+      fill(why, [reason(next), beside(next)].flat());
       memory.update(next.used ?? 0, next.memory, `${bytes(next.used ?? 0)} of ${bytes(next.memory ?? 0)}`.replace(/ (\S+) of (\S+) \1$/, " of $2 $1"));
       busy.update(next.utilization ?? 0, typeof next.utilization === "number" ? 100 : 0, `${next.utilization} % busy`);
       text(values, readings(next));
@@ -94,6 +94,9 @@ function reason(d) {
   if (d.health?.mend) return [said || d.health.sick, h("span", { class: "mend" }, `Mended by: ${d.health.mend}`)];
   return said || (d.health?.warning ? `doubtful: ${d.health.warning}` : null);
 }
+
+/** beside names the other agents of the machine that offer the device too. */
+const beside = (d) => (d.also_on ? h("span", { class: "beside" }, `also offered by ${d.also_on.join(", ")}`) : null);
 
 /** heldBy says of a device that its user works on it by hand, and who else is there. */
 function heldBy(d, said) {

@@ -76,6 +76,20 @@ func TestGPUsTellsWhy(t *testing.T) {
 	}
 }
 
+// TestGPUsNamesTheOtherAgents: of a device that several list, below its row.
+func TestGPUsNamesTheOtherAgents(t *testing.T) {
+	for want, d := range map[string]api.Device{
+		"\n also offered by gpu1@0, gpu1@1\n": {State: gpu.Free, AlsoOn: []string{"gpu1@0", "gpu1@1"}},
+		"\n Xid 79; also offered by gpu1@0\n": {State: gpu.Sick, Reason: "Xid 79", AlsoOn: []string{"gpu1@0"}},
+		"1 of 1 device free\n":                {State: gpu.Free},
+	} {
+		text := oneSpace(printed(t, gpusTable([]api.Device{d}, time.Now())))
+		if !strings.Contains(text, want) || len(d.AlsoOn) == 0 && strings.Contains(text, "also") {
+			t.Errorf("no %q in %s", want, text)
+		}
+	}
+}
+
 // oneSpace has one space between words.
 func oneSpace(text string) string { return regexp.MustCompile(` +`).ReplaceAllString(text, " ") }
 

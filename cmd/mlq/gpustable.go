@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/mlq-dev/mlq/api"
@@ -77,7 +75,7 @@ func devicesTable(devices []api.Device, now time.Time, columns []column, explain
 			cells[j] = c.cell(d, now)
 		}
 		t.row(cells...)
-		explain(t, reasonOf(d, now))
+		explain(t, alsoOn(d, reasonOf(d, now)))
 	}
 	t.foot = summary(devices, now)
 	return t
@@ -106,175 +104,6 @@ func ofParent(slice *api.Device, columns []column) []string {
 		}
 	}
 	return cells
-}
-
-// numberOf marks a slice.
-func numberOf(d *api.Device) string {
-	if d.Parent != "" {
-		return "└ " + strconv.Itoa(d.Index)
-	}
-	return strconv.Itoa(d.Index)
-}
-
-// whoHas is the user of a device, or of the processes on it that are not of MLQ.
-func whoHas(d *api.Device) string {
-	if d.User != "" {
-		return d.User
-	}
-	if d.State != gpu.Foreign {
-		return ""
-	}
-	var users []string
-	for _, p := range d.Foreign {
-		if name := foreigner(p); !slices.Contains(users, name) {
-			users = append(users, name)
-		}
-	}
-	return strings.Join(users, ",")
-}
-
-// foreigner names whose a process is, as well as can be told.
-func foreigner(p api.Foreigner) string {
-	switch {
-	case p.User != "":
-		return p.User
-	case p.UID >= 0:
-		return "user " + strconv.Itoa(p.UID)
-	}
-	return "process " + strconv.Itoa(p.PID)
-}
-
-// sinceWhen: who has it counts from the lease, all else from the change of state.
-func sinceWhen(d *api.Device) time.Time {
-	if d.User != "" {
-		return d.UserSince
-	}
-	return d.Since
-}
-
-func jobOf(d *api.Device) string {
-	if d.Job == 0 {
-		return ""
-	}
-	return idText(d.Job)
-}
-
-// modelOf is the model without its maker. Of a simulated device it says that it
-// is one, whatever its agent calls it.
-func modelOf(d *api.Device) string {
-	model := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(d.Model, "NVIDIA "), "GeForce "), " (simulated)")
-	if d.Simulated || strings.HasSuffix(d.Model, " (simulated)") {
-		return model + " (simulated)"
-	}
-	return model
-}
-
-// takenUntil is when a device that is taken is free at the latest, as the clock says it.
-func takenUntil(d *api.Device, now time.Time) string {
-	if d.User == "" {
-		return ""
-	}
-	return untilWords(d.EndsBy, now)
-}
-
-// heldBy says of a device that its user works on it by hand, and who else is there.
-func heldBy(d *api.Device, reason string, now time.Time) string {
-	text := "held by " + d.User + " until " + untilWords(d.EndsBy, now)
-	if also := strings.TrimPrefix(reason, "runs job "+jobOf(d)+"; "); also != "" {
-		text += "; " + also
-	}
-	return text
-}
-
-// untilWords is a moment to come, by the clock and from now.
-func untilWords(endsBy, now time.Time) string {
-	switch {
-	case endsBy.IsZero():
-		return "no limit"
-	case endsBy.Sub(now) < 24*time.Hour:
-		return fmt.Sprintf("%s (%s)", endsBy.Local().Format("15:04"), in(endsBy, now))
-	}
-	return fmt.Sprintf("%s (%s)", endsBy.Local().Format("Jan 2 15:04"), in(endsBy, now))
-}
-
-// reasonOf is why a device is not to be had: it is closed or detached, or what its
-// agent says, with what mends it. That a job runs is in other columns.
-func reasonOf(d *api.Device, now time.Time) string {
-	reason := d.Reason
-	if d.State == gpu.Leased && reason == "runs job "+jobOf(d) {
-		reason = ""
-	}
-	switch {
-	case d.DrainedBy != "":
-		return "drained by " + drainNote(d.DrainedBy, d.DrainDeadline, now)
-	case d.Hold:
-		return heldBy(d, reason, now)
-	case d.Detached != nil:
-		return "detached by " + d.Detached.By
-	case d.Health == nil:
-		return reason
-	case d.Health.Mend != "":
-		return orElse(reason, d.Health.Sick) + "; mended by: " + d.Health.Mend
-	case d.Health.Warning != "" && reason == "":
-		return "doubtful: " + d.Health.Warning
-	}
-	return reason
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
-}
-
-// memory is a device's memory, and how much of it is in use.
-func memory(used, all int64) string {
-	switch {
-	case all == 0:
-		return ""
-	case used == 0:
-		return size(all)
-	}
-	return strings.TrimSuffix(size(used), sameUnit(used, all)) + " of " + size(all)
-}
-
-// sameUnit is the unit that need not be said twice.
-func sameUnit(a, b int64) string {
-	_, x, _ := strings.Cut(size(a), " ")
-	_, y, _ := strings.Cut(size(b), " ")
-	if x == y {
-		return " " + x
-	}
-	return ""
-}
-
-func unit(value *int, unit string) string {
-	if value == nil {
-		return ""
-	}
-	return strconv.Itoa(*value) + unit
-}
-
-func power(d *api.Device) string {
-	if d.Power == nil {
-		return ""
-	}
-	text := fmt.Sprintf("%.0f W", *d.Power)
-	if d.PowerLimit != nil {
-		text = fmt.Sprintf("%.0f of %.0f W", *d.Power, *d.PowerLimit)
-	}
-	return text
-}
-
-func tolerated(d *api.Device) string {
-	switch {
-	case d.Tolerated == 0 && d.Tolerate == nil:
-		return ""
-	case d.Tolerate == nil:
-		return size(d.Tolerated)
-	}
-	return size(d.Tolerated) + " (" + d.Tolerate.By + ")"
 }
 
 // oldReadings are old enough to be spoken of.

@@ -52,7 +52,7 @@ class Cards:
     def _inventory(self) -> dict[str, Any]:
         return {
             "version": "test",
-            "boot_id": "boot",
+            "boot_id": self.name,
             "devices": self.devices,
             "environments": [],
             "gpu": self.driver,
