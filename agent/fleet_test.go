@@ -139,3 +139,30 @@ func TestLooksOnDemandCrowdNothingOut(t *testing.T) {
 		}
 	}
 }
+
+// A sick card whose driver says for ten minutes that all is well is used again; a
+// machine that slept in between saw it for the rest of the time only.
+func TestASickDeviceIsWellAfterTenMinutesOfLooks(t *testing.T) {
+	now := time.Hour
+	f := newFleet([]gpu.Device{{UUID: "A", Kind: gpu.KindGPU}}, 0, func() time.Duration { return now })
+	look := func(s gpu.Sample) gpu.State {
+		now += 10 * time.Second
+		s.UUID, s.At, s.RecoveryKnown = "A", now, true
+		return f.saw(s, gpu.Clock{Boottime: now}).after.State
+	}
+	looks := func(d time.Duration) (last gpu.State) {
+		for range d / (10 * time.Second) {
+			last = look(gpu.Sample{})
+		}
+		return last
+	}
+	look(gpu.Sample{Recovery: "a reset of the GPU"})
+	looks(time.Minute)
+	now += gpu.WellFor
+	if got := looks(time.Minute); got != gpu.Sick {
+		t.Errorf("after a sleep of ten minutes it is %s", got)
+	}
+	if got := looks(gpu.WellFor); got != gpu.Free {
+		t.Errorf("after ten minutes of looks it is %s", got)
+	}
+}

@@ -66,7 +66,7 @@ func differs(a, b scheduler.Inventory) bool {
 func sameReport(a, b scheduler.DeviceReport) bool {
 	for _, r := range []*scheduler.DeviceReport{&a, &b} {
 		r.Readings, r.Used = gpu.Readings{}, 0
-		r.Health.Well, r.Health.Doubts, r.Health.Uncorrected = 0, 0, 0
+		r.Health.Well, r.Health.Doubted, r.Health.Uncorrected = 0, 0, 0
 		r.Foreign = slices.Clone(r.Foreign)
 		for i := range r.Foreign {
 			r.Foreign[i].Memory = 0

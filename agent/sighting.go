@@ -41,6 +41,7 @@ func (f *fleet) saw(s gpu.Sample, c gpu.Clock) (seen sighting) {
 	}
 	d.silent = false
 	d.keep(s)
+	c.Looked = last.At
 	seen = f.fold(d, func(h gpu.Health) gpu.Health { return h.Look(s, c) })
 	seen.strangers = newcomers(last, s, seen.leased)
 	if len(seen.strangers) > 0 || len(last.Processes) != len(s.Processes) {

@@ -68,7 +68,7 @@ type AgentHealth struct {
 	Boot        string        `json:"boot,omitempty"`
 	Generation  uint64        `json:"generation,omitempty"` // that of the driver
 	Well        time.Duration `json:"well_ns,omitempty"`    // CLOCK_BOOTTIME
-	Doubts      int           `json:"doubts,omitempty"`
+	Doubted     time.Duration `json:"doubted_ns,omitempty"` // CLOCK_BOOTTIME
 	Uncorrected int64         `json:"uncorrected,omitempty"`
 }
 

@@ -29,7 +29,7 @@ func cards(t *testing.T, change ...func(*api.Options)) *world {
 		{
 			Device: gpu.Device{UUID: "GPU-1", Index: 1, Kind: gpu.KindGPU, Model: "NVIDIA H100", Memory: 80 << 30},
 			State:  gpu.Sick, Reason: "Xid 79", Since: at,
-			Health: gpu.Health{Sick: "it fell off the bus", Since: at, Cure: gpu.CureReset, Xid: 79, Doubts: 3},
+			Health: gpu.Health{Sick: "it fell off the bus", Since: at, Cure: gpu.CureReset, Xid: 79, Doubted: 3},
 		},
 	}
 	w.inv.GPU = gpu.Info{Driver: "580.82.07", CUDA: "13.0", Warnings: []string{"GPU 2 is in MIG mode and has no slices"}}

@@ -207,6 +207,7 @@ func TestHealthFolds(t *testing.T) {
 			default:
 				s := drawSample(t, time.Duration(i)*4*time.Minute)
 				s.RecoveryKnown = rapid.Bool().Draw(t, "recovery known")
+				c.Looked = s.At - rapid.SampledFrom([]time.Duration{time.Second, time.Minute}).Draw(t, "looked before")
 				h = h.Look(s, c)
 			}
 			if sick := h.Sick != ""; sick != (h.Cure != CureNone) || sick == h.Since.IsZero() {

@@ -46,8 +46,9 @@ type Health struct {
 	Generation uint64 `json:",omitempty"`
 	// Well is the CLOCK_BOOTTIME since which the driver says that all is well; 0: it does not.
 	Well time.Duration `json:",omitempty"`
-	// Doubts counts unexplained errors in a row.
-	Doubts int `json:",omitempty"`
+	// Doubted is the CLOCK_BOOTTIME of the first of the unexplained errors that are
+	// in a row now; 0: there are none.
+	Doubted time.Duration `json:",omitempty"`
 	// Uncorrected is the count of memory errors at the last look.
 	Uncorrected int64 `json:",omitempty"`
 }
@@ -55,16 +56,20 @@ type Health struct {
 // Clock is the moment at which health is folded.
 type Clock struct {
 	Boottime time.Duration // CLOCK_BOOTTIME
-	Wall     time.Time     // for people
-	Boot     string        // id of this boot of the host
+	// Looked is the CLOCK_BOOTTIME of the look before at this device; 0: none is known.
+	Looked time.Duration
+	Wall   time.Time // for people
+	Boot   string    // id of this boot of the host
 	// Generation names this load of the kernel's driver (Info.Generation); 0: it
 	// cannot be told, and heals nothing.
 	Generation uint64
 }
 
-// WellFor is how long a driver has to say that all is well before a device that
-// it called sick is used again: an error that comes back does so within minutes
-// of the next work, and a card that is given out and taken back costs jobs.
+// WellFor is how long a driver has to say that all is well, in looks that are at
+// most FreshFor apart, before a device that it called sick is used again: an error
+// that comes back does so within minutes of the next work, and a card that is given
+// out and taken back costs jobs. CLOCK_BOOTTIME goes on while a machine sleeps, and
+// nobody saw the card then.
 const WellFor = 10 * time.Minute
 
 // Start compares what was found with this boot and this load of the driver: at an
@@ -76,7 +81,7 @@ func (h Health) Start(c Clock) Health {
 	if newBoot || newLoad && h.Cure != CureBoot {
 		return Health{} // the driver counts anew too
 	}
-	h.Well, h.Doubts = 0, 0 // nobody looked in between
+	h.Well, h.Doubted = 0, 0 // nobody looked in between
 	return h
 }
 

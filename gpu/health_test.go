@@ -90,11 +90,20 @@ func TestHealthHeals(t *testing.T) {
 		{"ten, asked for again in the fifth", asked, minutes(10, but(5, Sample{Recovery: "reset", RecoveryKnown: true})), false},
 		{"ten, with silence in the fifth, and ten more", asked, minutes(15, but(4, Sample{Fault: FaultTimeout})), true},
 		{"ten, with a start in between", asked, func(h Health) Health {
-			return h.Look(well(time.Minute), testClock).Start(testClock).Look(well(12*time.Minute), testClock)
+			return lookAt(lookAt(h, time.Minute, 6*time.Minute, well).Start(testClock), 6*time.Minute, 12*time.Minute, well)
 		}, false},
 		{"ten, with an Xid in between", asked, func(h Health) Health {
-			h, _ = h.Look(well(time.Minute), testClock).Event(Event{Xid: 154, GI: -1, CI: -1}, testClock)
-			return h.Look(well(12*time.Minute), testClock)
+			h, _ = lookAt(h, time.Minute, 6*time.Minute, well).Event(Event{Xid: 154, GI: -1, CI: -1}, testClock)
+			return lookAt(h, 6*time.Minute, 12*time.Minute, well)
+		}, false},
+		{"ten, of which the machine slept nine", asked, func(h Health) Health {
+			return lookAt(lookAt(h, time.Minute, 2*time.Minute, well), 11*time.Minute, 12*time.Minute, well)
+		}, false},
+		{"ten after a sleep", asked, func(h Health) Health {
+			return lookAt(lookAt(h, time.Minute, 2*time.Minute, well), 11*time.Minute, 22*time.Minute, well)
+		}, true},
+		{"ten, of looks that are known by nobody", asked, func(h Health) Health {
+			return h.Look(well(time.Minute), testClock).Look(well(12*time.Minute), testClock)
 		}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -112,14 +121,22 @@ func TestHealthHeals(t *testing.T) {
 	}
 }
 
-// minutes are looks every minute, from the first on, for so many.
+// minutes are looks for so many minutes, from the first on.
 func minutes(n int, look func(time.Duration) Sample) func(Health) Health {
 	return func(h Health) Health {
-		for i := 1; i <= n+1; i++ {
-			h = h.Look(look(time.Duration(i)*time.Minute), testClock)
-		}
-		return h
+		return lookAt(h, time.Minute, time.Duration(n+1)*time.Minute, look)
 	}
+}
+
+// lookAt looks every ten seconds; nobody has looked since a minute before.
+func lookAt(h Health, from, to time.Duration, look func(time.Duration) Sample) Health {
+	c := testClock
+	c.Looked = from - time.Minute
+	for at := from; at <= to; at += 10 * time.Second {
+		h = h.Look(look(at), c)
+		c.Looked = at
+	}
+	return h
 }
 
 // but is well at every minute but one.
@@ -210,8 +227,24 @@ func TestHealthStartsAnew(t *testing.T) {
 	if h = h.Look(well(time.Minute), testClock); h.Well != time.Minute {
 		t.Errorf("well since a time to come: %+v", h)
 	}
-	if h = h.Look(well(11*time.Minute), testClock); h.Sick != "" {
+	if h = lookAt(h, 2*time.Minute, 13*time.Minute, well); h.Sick != "" {
 		t.Errorf("ten minutes later: %+v", h)
+	}
+}
+
+// TestHealthDoubts: what is seen twice within a moment is seen once, whatever says so.
+func TestHealthDoubts(t *testing.T) {
+	for name, s := range map[string]Sample{"a fault": {Fault: FaultOther, Err: "x"}, "words only": {Err: "x"}} {
+		var h Health
+		for _, at := range []time.Duration{0, 0, Apart / 2, Apart - 1} {
+			s.At = time.Hour + at
+			if h = h.Look(s, testClock); h.Sick != "" {
+				t.Errorf("%s, twice within %v: %+v", name, at, h)
+			}
+		}
+		if s.At = time.Hour + Apart; h.Look(s, testClock).Sick == "" {
+			t.Errorf("%s, and again after %v: %+v", name, Apart, h)
+		}
 	}
 }
 

@@ -5,10 +5,6 @@ import (
 	"time"
 )
 
-// doubtsBeforeSick is how many unexplained errors in a row make a device sick:
-// one may be a moment's.
-const doubtsBeforeSick = 2
-
 const remapPending = "a row of its memory is replaced at its next reset: reset it when it is idle"
 
 // Look folds a sample in. What the driver did not answer because nothing of this
@@ -23,26 +19,31 @@ func (h Health) Look(s Sample, c Clock) Health {
 	case FaultReset:
 		return h.sicken("the driver says that it has to be reset", CureReset, c)
 	case FaultOther:
-		return h.doubt(s.Err, c)
+		return h.doubt(s, c)
 	case FaultTimeout, FaultDown, FaultGone:
 	}
 	h.Well = 0
 	return h
 }
 
-func (h Health) doubt(said string, c Clock) Health {
+// doubt is an unexplained error. One may be a moment's, and so may several looks
+// within a moment: a second one that is apart from the first makes a device sick.
+func (h Health) doubt(s Sample, c Clock) Health {
 	h.Well = 0
-	h.Doubts = min(h.Doubts+1, doubtsBeforeSick) // the same health again need not be written
-	if h.Doubts < doubtsBeforeSick {
+	switch {
+	case h.Doubted == 0:
+		h.Doubted = max(s.At, 1)
+		return h
+	case s.At-h.Doubted < Apart:
 		return h
 	}
-	return h.sicken("the driver said twice in a row: "+said, CureReset, c)
+	return h.sicken("the driver said twice in a row: "+s.Err, CureReset, c)
 }
 
 // answered takes the state that the driver tells as it is, and then asks whether
 // it has been well for long enough.
 func (h Health) answered(s Sample, c Clock) Health {
-	h.Doubts = 0
+	h.Doubted = 0
 	h = h.memory(s, c)
 	switch {
 	case s.RemapFailed:
@@ -52,18 +53,18 @@ func (h Health) answered(s Sample, c Clock) Health {
 	case h.Sick == "":
 		return h
 	}
-	return h.mend(s)
+	return h.mend(s, c)
 }
 
 // mend counts how long the driver has said that all is well. Only a driver that
 // tells what a device needs can say so. Then its word also ends what was found
 // before, except what needs a new boot.
-func (h Health) mend(s Sample) Health {
+func (h Health) mend(s Sample, c Clock) Health {
 	if !s.RecoveryKnown || h.Cure == CureBoot {
 		return h
 	}
 	h.Cure = CureClean
-	if h.Well == 0 || h.Well > s.At {
+	if h.Well == 0 || h.Well > s.At || c.Looked == 0 || s.At-c.Looked > FreshFor {
 		h.Well = max(s.At, 1)
 		return h
 	}
