@@ -59,8 +59,7 @@ type Agent struct {
 	crew     sync.WaitGroup
 	lineLife context.Context
 
-	// without: the driver was let go of. Owned by the loop of the orders.
-	without bool
+	grip grip // of the driver
 
 	// Owned by the claim loop.
 	idle      bool
@@ -136,7 +135,7 @@ func (a *Agent) findDevices(ctx context.Context) error {
 	}
 	if a.was.Detached != "" {
 		if err := a.letGo(a.was.Detached); err != nil {
-			return err
+			a.opts.Log.Warn().Err(err).Msg("starting all the same, and trying again")
 		}
 	}
 	all, links, err := a.askForDevices(ctx)

@@ -14,8 +14,13 @@ const ordersEvery = 5 * time.Second
 
 // orderLoop obeys what admins said of the devices here.
 func (a *Agent) orderLoop(ctx context.Context) {
+	said := "" // each trouble is told once
 	for ctx.Err() == nil {
-		if err := a.obeyAll(ctx); err != nil {
+		switch err := a.obeyAll(ctx); {
+		case err == nil:
+			said = ""
+		case err.Error() != said:
+			said = err.Error()
 			a.warn(ctx, err, "cannot obey the orders of admins, trying again")
 		}
 		timer := time.NewTimer(ordersEvery)
@@ -48,15 +53,17 @@ func (a *Agent) obeyAll(ctx context.Context) error {
 // obeyDetach lets go of the driver, or takes it again. The state is noted before
 // the driver is closed and after it was opened: in between nothing is believed.
 func (a *Agent) obeyDetach(by string) error {
-	switch {
-	case by != "":
-		a.fleet.setDetached(by)
-		return a.letGo(by)
-	case a.without:
-		if err := a.opts.Provider.Attach(); err != nil {
-			return fmt.Errorf("take the driver again: %w", err)
+	if by != "" {
+		if a.fleet.setDetached(by) {
+			a.grip.hurry()
 		}
-		a.without = false
+		return a.letGo(by)
+	}
+	again, err := a.grip.take(a.opts.Provider.Attach)
+	if err != nil {
+		return err
+	}
+	if again {
 		a.opts.Log.Info().Msg("has the driver again")
 	}
 	if a.fleet.setDetached("") {
@@ -65,17 +72,11 @@ func (a *Agent) obeyDetach(by string) error {
 	return nil
 }
 
-// letGo closes the driver, once.
 func (a *Agent) letGo(by string) error {
-	if a.without {
-		return nil
+	if !a.grip.loosened {
+		a.opts.Log.Warn().Str("by", by).Msg("letting go of the driver: no device gets jobs, what runs goes on")
 	}
-	a.opts.Log.Warn().Str("by", by).Msg("letting go of the driver: no device gets jobs, what runs goes on")
-	if err := a.opts.Provider.Detach(); err != nil {
-		return fmt.Errorf("let go of the driver: %w", err)
-	}
-	a.without = true
-	return nil
+	return a.grip.letGo(a.opts.Provider.Detach, a.now)
 }
 
 // obey takes over what is tolerated, and resets the health of the devices of

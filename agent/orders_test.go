@@ -1,9 +1,17 @@
 package agent_test
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/agent"
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -38,11 +46,16 @@ func TestHealthIsResetOnce(t *testing.T) {
 // again stops the agent and starts it anew on the same folder.
 func (h *host) again(p *scripted) {
 	h.w.t.Helper()
+	h.againWith(p.use)
+}
+
+func (h *host) againWith(change func(*agent.Options)) {
+	h.w.t.Helper()
 	if err := h.end(); err != nil {
 		h.w.t.Fatal(err)
 	}
 	h.ended = make(chan error, 1)
-	h.run(p.use)
+	h.run(change)
 }
 
 func (w *world) awaitObeyed(host string, number uint64) {
@@ -89,6 +102,65 @@ func testDetach(t *testing.T, w *world) {
 	}
 	w.awaitDevice("h1", "GPU-A", gpu.Free)
 	w.awaitDevice("h1", "GPU-B", gpu.Free)
+}
+
+// A driver that was let go of half way is taken again, and one that does not let
+// go is no reason to warn at each look at the orders, or not to start.
+func TestDetachThatFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	p := newScripted(t, "GPU-A")
+	p.held = errors.New("a call to the driver has not ended")
+	log := &said{}
+	use := func(o *agent.Options) { o.Provider, o.Log = p, zerolog.New(log) }
+	h := w.start("h1", "", use)
+	w.awaitDevice("h1", "GPU-A", gpu.Free)
+	if _, err := w.sched.Detach(w.ctx, scheduler.Order{Host: "h1", By: "root: new driver"}); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitReason("h1", "GPU-A", "root: new driver")
+	warned := func() int { return log.count("cannot obey the orders") }
+	w.until("a warning", func() bool { return warned() == 1 }, func() string { return fmt.Sprint(warned()) })
+	if _, err := w.sched.Tolerate(w.ctx, scheduler.Order{Host: "h1", Device: "GPU-A", By: "root"}, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the other order to be obeyed", func() bool {
+		all, _ := w.inventory("h1")
+		return all["GPU-A"].Tolerated == 1<<20
+	}, func() string { return "it is not" })
+	p.change(func() {
+		if warned() != 1 || p.detaches > 2 {
+			t.Errorf("%d warnings, %d tries", warned(), p.detaches)
+		}
+	})
+	if _, host := w.inventory("h1"); host.Obeyed != 0 {
+		t.Errorf("obeyed %d, and the driver is not let go of", host.Obeyed)
+	}
+	h.againWith(use)
+	w.awaitReason("h1", "GPU-A", "root: new driver")
+	if _, err := w.sched.Attach(w.ctx, scheduler.Order{Host: "h1", By: "root"}); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitDevice("h1", "GPU-A", gpu.Free)
+	w.runsOn("GPU-A")
+}
+
+// said is a log that a test reads. Safe for concurrent use.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(line []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(line)
+}
+
+func (s *said) count(words string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Count(s.text.String(), words)
 }
 
 // An admin tolerates what somebody has on a card, and takes it back.

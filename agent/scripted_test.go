@@ -29,6 +29,8 @@ type scripted struct {
 	last     map[string]time.Time // when a device was looked at
 	bad      map[string]time.Time // since when no look found it clean; none: the last did
 	info     gpu.Info
+	held     error // of Detach, which lets go half way all the same
+	detaches int
 	events   chan gpu.Event
 	released chan struct{} // closed at the end: what hangs comes back
 }
@@ -145,7 +147,13 @@ func (p *scripted) Info() gpu.Info {
 	return p.info
 }
 
-func (p *scripted) Detach() error { p.setDetached(true); return nil }
+func (p *scripted) Detach() error {
+	p.setDetached(true)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.detaches++
+	return p.held
+}
 func (p *scripted) Attach() error { p.setDetached(false); return nil }
 func (p *scripted) Close() error  { return nil }
 
