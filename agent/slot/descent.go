@@ -18,13 +18,14 @@ func FindProcess(pid int) (Process, error) {
 
 // DescendsFrom reports whether the process is top, or was started below it. A
 // slot is a subreaper: whatever its job starts has it among its ancestors for as
-// long as both live. What cannot be seen, or is not certain, does not descend.
+// long as both live. What cannot be seen, or is not certain, does not descend: a
+// pid without its start may be anybody's by now.
 func (p Process) DescendsFrom(top Process) bool {
-	if top.PID == 0 {
+	if top.PID == 0 || p.Start == 0 {
 		return false
 	}
 	at, err := readStat(p.PID)
-	if err != nil || p.Start != 0 && at.Start != p.Start {
+	if err != nil || at.Start != p.Start {
 		return false
 	}
 	for range deepest {
