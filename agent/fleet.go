@@ -18,6 +18,7 @@ type fleet struct {
 	mu      sync.Mutex
 	order   []string // UUIDs, as the provider lists them; then those that it does not list any more
 	devices map[string]*device
+	lives   uint64 // counts the devices that were ever added
 	// tolerate is what others may have on a device for which no admin has said
 	// otherwise; bytes.
 	tolerate int64
@@ -32,6 +33,8 @@ type fleet struct {
 // device is guarded by the fleet's mutex.
 type device struct {
 	gpu.Device
+	// life tells this device from one of the same UUID before it, which was let go of.
+	life     uint64
 	evidence gpu.Evidence
 	ready    bool      // its slot can be reached and is idle
 	freeBy   time.Time // of the job on it, zero: unknown
@@ -78,7 +81,8 @@ func newFleet(devices []gpu.Device, tolerate int64, now func() time.Duration) *f
 
 // add must be called with mu held, or before anybody else has the fleet.
 func (f *fleet) add(d gpu.Device) *device {
-	added := &device{Device: d, look: newToken(), since: time.Now()}
+	f.lives++
+	added := &device{Device: d, life: f.lives, look: newToken(), since: time.Now()}
 	added.evidence.Tolerate, added.evidence.Detached = f.tolerate, f.detached
 	f.devices[d.UUID] = added
 	f.order = append(f.order, d.UUID)
@@ -197,15 +201,29 @@ func (f *fleet) reserve(uuids []string) bool {
 // unreserve is the end of a claim, also of one that was won.
 func (f *fleet) unreserve(uuids []string) { f.change(uuids, func(d *device) { d.claiming = false }) }
 
-// setReady says whether the device's slot can take a job.
-func (f *fleet) setReady(uuid string, ready bool) {
+// lifeOf is which of the devices that ever had this UUID has it now; 0: none.
+func (f *fleet) lifeOf(uuid string) uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if d := f.devices[uuid]; d != nil {
+		return d.life
+	}
+	return 0
+}
+
+// setReady says whether the slot of that life's device can take a job. The line of
+// a device that was let go of may live longer than it, and says nothing of the next.
+func (f *fleet) setReady(uuid string, life uint64, ready bool) {
 	f.change([]string{uuid}, func(d *device) {
+		if d.life != life {
+			return
+		}
 		d.ready = ready
 		f.news.wake()
+		if ready {
+			f.freed.wake()
+		}
 	})
-	if ready {
-		f.freed.wake()
-	}
 }
 
 // setSilent notes that a look was not answered in time: the claim loop does not

@@ -30,8 +30,8 @@ func TestFleet(t *testing.T) {
 	if free() != 0 {
 		t.Fatal("offers devices without a slot")
 	}
-	f.setReady("A", true)
-	f.setReady("B", true)
+	f.setReady("A", f.lifeOf("A"), true)
+	f.setReady("B", f.lifeOf("B"), true)
 	if free() != 2 || !woken(f) || woken(f) {
 		t.Fatal("two free devices: one wake for both")
 	}
@@ -76,6 +76,35 @@ func TestReportOfADeviceWithoutSlot(t *testing.T) {
 	f.saw(gpu.Sample{UUID: "A", At: time.Hour}, gpu.Clock{})
 	if r := f.report()[0]; r.State != gpu.Unknown || !strings.Contains(r.Reason, "slot") {
 		t.Errorf("reported as %s: %s", r.State, r.Reason)
+	}
+}
+
+// The line of slices that were replaced ends late, when a slice of the same UUID
+// is there again: that one has a line of its own.
+func TestALateLineIsNoLongerTheOwner(t *testing.T) {
+	slice := gpu.Device{UUID: "MIG-1", Kind: gpu.KindMIG, Parent: "GPU-A"}
+	f := newFleet([]gpu.Device{slice}, 0, func() time.Duration { return time.Hour })
+	old := &link{uuid: slice.UUID, life: f.lifeOf(slice.UUID), fleet: f}
+	old.setReady(true)
+	ready := func() bool { return f.devices[slice.UUID].ready }
+	if !ready() {
+		t.Fatal("its own line does not make it ready")
+	}
+	cut := map[string]bool{"GPU-A": true}
+	for range goneAfter {
+		f.listed(nil, cut)
+	}
+	if f.lifeOf(slice.UUID) != 0 {
+		t.Fatal("not let go of")
+	}
+	f.listed([]gpu.Device{slice}, cut)
+	if old.setReady(true); ready() {
+		t.Error("made ready by a line to the slot of the former one")
+	}
+	now := &link{uuid: slice.UUID, life: f.lifeOf(slice.UUID), fleet: f}
+	now.setReady(true)
+	if old.setReady(false); !ready() {
+		t.Error("taken down by the end of the former one's line")
 	}
 }
 

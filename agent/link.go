@@ -22,6 +22,7 @@ var errNoSlot = errors.New("the device's slot process does not answer")
 // the attempt that the slot has.
 type link struct {
 	uuid  string
+	life  uint64 // of the device
 	start func(context.Context) (*slot.Client, error)
 	// found is told of an attempt in the slot that nobody here owns, and gives
 	// it an owner: after a restart of the agent, or a message that was lost.
@@ -62,6 +63,8 @@ func (l *link) slotProcess() slot.Process {
 	defer l.mu.Unlock()
 	return l.process
 }
+
+func (l *link) setReady(ready bool) { l.fleet.setReady(l.uuid, l.life, ready) }
 
 // takesJobs reports whether the slot may be given a job.
 func (l *link) takesJobs() bool {
@@ -119,11 +122,11 @@ func (l *link) serve(ctx context.Context, c *slot.Client) {
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() }) // the slot sees the end of the line either way
 	defer stop()
 	l.greet(c.State())
-	l.fleet.setReady(l.uuid, !c.Outdated())
+	l.setReady(!c.Outdated())
 	for e := range c.Events() {
 		l.route(e)
 	}
-	l.fleet.setReady(l.uuid, false)
+	l.setReady(false)
 	l.mu.Lock()
 	l.client = nil
 	leaving := l.leaving

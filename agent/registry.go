@@ -70,7 +70,7 @@ func (a *Agent) attemptOf(ref scheduler.LeaseRef) *attempt {
 // newLink makes the line to a device's slot.
 func (a *Agent) newLink(uuid string) *link {
 	return &link{
-		uuid: uuid, fleet: a.fleet, log: a.opts.Log, owners: map[scheduler.LeaseRef]*attempt{},
+		uuid: uuid, life: a.fleet.lifeOf(uuid), fleet: a.fleet, log: a.opts.Log, owners: map[scheduler.LeaseRef]*attempt{},
 		found: a.takeOver, left: make(chan struct{}), stop: func() {},
 		start: func(ctx context.Context) (*slot.Client, error) {
 			return slot.Start(ctx, a.opts.SlotCommand, a.slotOptions(uuid))

@@ -61,7 +61,7 @@ func (a *Agent) findAttempts(ctx context.Context) bool {
 				a.warn(ctx, fmt.Errorf("device %s: %w", l.uuid, err), "cannot start a slot")
 				return
 			}
-			a.fleet.setReady(l.uuid, l.takesJobs()) // so that the join tells the store of a free device
+			l.setReady(l.takesJobs()) // so that the join tells the store of a free device
 			if s.Attempt != nil {
 				a.takeOver(l, s, 1)
 			}
