@@ -275,6 +275,7 @@ func (a *Agent) lookFree(ctx context.Context, uuid string) error {
 	case err != nil:
 		return fmt.Errorf("device %s: %w", uuid, err)
 	case v.State != gpu.Free:
+		a.fleet.lookAgain(uuid) // its turn may be 2 s away, and what was found soon gone
 		return fmt.Errorf("device %s is %s: %s", uuid, v.State, v.Reason)
 	}
 	return nil

@@ -14,34 +14,6 @@ import (
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
-func TestNextLook(t *testing.T) {
-	const now = time.Hour
-	clean, busy := gpu.Sample{At: now}, gpu.Sample{At: now, Processes: []gpu.Process{{PID: 1}}}
-	for _, tt := range []struct {
-		name string
-		kind gpu.Kind
-		is   gpu.State
-		e    gpu.Evidence
-		want time.Duration
-	}{
-		{"free", gpu.KindGPU, gpu.Free, gpu.Evidence{Samples: []gpu.Sample{clean, clean}}, lookEvery},
-		{"clean once", gpu.KindGPU, gpu.Unknown, gpu.Evidence{Samples: []gpu.Sample{clean}}, settleEvery},
-		{"a CPU slot", gpu.KindCPU, gpu.Unknown, gpu.Evidence{Samples: []gpu.Sample{clean}}, clearEvery},
-		{"no answer", gpu.KindGPU, gpu.Unknown, gpu.Evidence{Samples: []gpu.Sample{{Fault: gpu.FaultDown}}}, lookEvery},
-		{"under a lease", gpu.KindGPU, gpu.Leased, gpu.Evidence{Samples: []gpu.Sample{busy}, Lease: &gpu.Holding{}}, lookEvery},
-		{"foreign", gpu.KindGPU, gpu.Foreign, gpu.Evidence{Samples: []gpu.Sample{clean, busy}}, lookEvery},
-		{"just left", gpu.KindGPU, gpu.Foreign, gpu.Evidence{Samples: []gpu.Sample{busy, clean}}, settleEvery},
-		{"memory of nobody", gpu.KindGPU, gpu.Foreign, gpu.Evidence{Samples: []gpu.Sample{clean, clean}}, lookEvery},
-		{"ended now", gpu.KindGPU, gpu.Clearing, gpu.Evidence{Samples: []gpu.Sample{busy}, Ended: now}, clearEvery},
-		{"ended a second ago", gpu.KindGPU, gpu.Clearing, gpu.Evidence{Samples: []gpu.Sample{busy}, Ended: now - time.Second}, time.Second / 2},
-		{"ended long ago", gpu.KindGPU, gpu.Foreign, gpu.Evidence{Samples: []gpu.Sample{busy}, Ended: now - time.Minute}, lookEvery},
-	} {
-		if got := nextLook(tt.kind, gpu.Verdict{State: tt.is}, tt.e, now); got != tt.want {
-			t.Errorf("%s: in %v, want %v", tt.name, got, tt.want)
-		}
-	}
-}
-
 func TestNews(t *testing.T) {
 	v := func(s gpu.State, why string) gpu.Verdict { return gpu.Verdict{State: s, Reason: why} }
 	for _, tt := range []struct {

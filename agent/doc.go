@@ -38,7 +38,7 @@
 //	every 2 s          each device on its own; a look has 3 s, at most two are under way
 //	every 310 ms       a device that needs a second clean look
 //	at once, then at   what a lease left, from the moment at which its processes are
-//	half its age       dead: 10 ms … 2 s, until it is free or, after 30 s, an orphan's
+//	¼ of its age       dead: 10 ms … 1 s, until it is free or, after 30 s, an orphan's
 //	before a claim     under the lock, once more, for 1 s: a card that does not answer
 //	                   is not claimed and holds up no other's jobs
 //	every 60 s         the list of devices; at once after an event that says so, every

@@ -232,6 +232,11 @@ func (f *fleet) setSilent(uuid string) {
 	f.change([]string{uuid}, func(d *device) { d.silent = true })
 }
 
+// lookAgain has a device looked at now.
+func (f *fleet) lookAgain(uuid string) {
+	f.change([]string{uuid}, func(d *device) { d.look.wake() })
+}
+
 // drain takes over what an admin closed: UUID → who and why; all is the host's.
 func (f *fleet) drain(all string, devices map[string]string) {
 	f.mu.Lock()

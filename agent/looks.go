@@ -9,19 +9,14 @@ import (
 	"github.com/mlq-dev/mlq/gpu"
 )
 
-// How often a device is looked at, and for how long an answer is waited for.
+// For how long the answer to a look is waited for.
 const (
-	lookEvery  = 2 * time.Second
 	lookWithin = 3 * time.Second
 	// lookOverdue is what a provider may take longer than its context.
 	lookOverdue = 250 * time.Millisecond
 	// claimLook is how long the claim loop waits: a card that does not answer must
 	// not keep the others from their jobs. NVML answers in milliseconds.
 	claimLook = time.Second
-	// settleEvery is the pause before the second of two clean looks, and
-	// clearEvery the shortest between two looks at what a lease left.
-	settleEvery = gpu.Apart + 10*time.Millisecond
-	clearEvery  = 10 * time.Millisecond
 	// mostOut is how many looks at a device may be under way: the one of its turn,
 	// and one of a claim.
 	mostOut = 2
@@ -125,35 +120,4 @@ func attributed(processes []gpu.Process, by holder) []gpu.Process {
 		marked[i] = p
 	}
 	return marked
-}
-
-// nextLook is pure: when a device is looked at again. What a lease left is looked
-// at as often as half the time that it has been there; a device that needs a
-// second clean look to be free gets it soon; all else has its turn.
-func nextLook(kind gpu.Kind, v gpu.Verdict, e gpu.Evidence, now time.Duration) time.Duration {
-	last, looked := latest(e.Samples)
-	switch {
-	case !looked || last.Fault != gpu.FaultNone || e.Lease != nil:
-		return lookEvery
-	case e.Ended != 0 && v.State != gpu.Free:
-		return clamp((now-e.Ended)/2, clearEvery, lookEvery)
-	case v.State == gpu.Unknown && kind == gpu.KindCPU:
-		return clearEvery // nobody else can use a CPU slot
-	case v.State == gpu.Unknown, v.State == gpu.Foreign && justLeft(e.Samples):
-		return settleEvery
-	}
-	return lookEvery
-}
-
-// justLeft: the last look is the first without the processes of others.
-func justLeft(samples []gpu.Sample) bool {
-	n := len(samples)
-	return n > 1 && len(samples[n-1].Processes) == 0 && len(samples[n-2].Processes) > 0
-}
-
-func latest(samples []gpu.Sample) (gpu.Sample, bool) {
-	if len(samples) == 0 {
-		return gpu.Sample{}, false
-	}
-	return samples[len(samples)-1], true
 }

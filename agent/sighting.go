@@ -150,6 +150,5 @@ func (f *fleet) nextLook(uuid string) (pause time.Duration, wake token1) {
 	if d == nil {
 		return lookEvery, nil
 	}
-	f.decide(d)
-	return nextLook(d.Kind, d.verdict, d.evidence, f.now()), d.look
+	return nextLook(d.Device, d.evidence, f.now()), d.look
 }
