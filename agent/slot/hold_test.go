@@ -50,6 +50,7 @@ func card(t *testing.T, minor int) string {
 	return path
 }
 
+// openFolder is a temporary folder that other users may pass through.
 func openFolder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -127,12 +128,7 @@ func TestHiddenDaemonOfADeadSlot(t *testing.T) {
 	g := b.grant(in(p))
 	b.begin(g, source(t, hides, b.dir))
 	pid := hiddenPID(t, b)
-	slotPID := b.client.State().PID
-	if err := syscall.Kill(slotPID, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	for range b.client.Events() { //nolint:revive // until the connection has ended
-	}
+	b.killSlot()
 	if !processLives(pid) {
 		t.Fatal("nothing outlived the slot: the test shows nothing")
 	}
