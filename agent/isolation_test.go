@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -127,6 +128,50 @@ def f(msg):
 	if !strings.Contains(group, fmt.Sprintf("/mlq-job-%d-1-", second)) || strings.Contains(group, "spare") || !gone {
 		t.Errorf("the job ran in %q; what the spare had left is gone: %v", group, gone)
 	}
+}
+
+// A job that goes on under the next agent leaves a spare that waits in a group, in
+// which no card opens: that is not for the jobs of an agent without groups.
+func TestSparesOfAnAgentThatHeldJobs(t *testing.T) {
+	a, p := newAccount(t, "q"), openPython(t)
+	giveTree(t, filepath.Dir(filepath.Dir(p.Path)), a)
+	w := newWorld(t, 1)
+	h := w.startHeld(t, a.name, p)
+	gate := filepath.Join(openDir(t), "gate")
+	first := w.submitFrom(scheduler.Who{User: "ana"}, call(`
+import os, time
+def f(msg):
+    while not os.path.exists(msg): time.sleep(0.01)`, gate))
+	w.awaitState(first, scheduler.Running)
+	if err := h.end(); err != nil {
+		t.Fatal(err)
+	}
+	h.ended = make(chan error, 1)
+	h.run(func(o *agent.Options) { o.RunAs, o.Pythons, o.Isolation = a.name, []pyenv.Candidate{p}, isolation.None })
+	if err := os.WriteFile(gate, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.value(first)
+	spare := []string{fmt.Sprintf("/mlq-job-%d-1-", first), "-spare"}
+	w.until("a spare in a group", func() bool { return inGroupOf(t, spare...) }, func() string { return "none" })
+	second := w.submitFrom(scheduler.Who{User: "ana"}, call("def f(msg): return open('/proc/self/cgroup').read()", nil))
+	if group := w.value(second); strings.Contains(group, "/mlq-job-") {
+		t.Errorf("without groups it ran in %q", group)
+	}
+	w.until("that spare to end", func() bool { return !inGroupOf(t, spare...) }, func() string { return "it lives" })
+}
+
+// inGroupOf reports whether a process is in a group with all of this in its name.
+func inGroupOf(t *testing.T, parts ...string) bool {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(path string) bool {
+		text, err := os.ReadFile(path)
+		return err == nil && !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(string(text), part) })
+	})
 }
 
 // What cannot be had is a refusal at the start.

@@ -152,7 +152,7 @@ func (s *stable) takeSpare(ctx context.Context, python string, m mode) (*child, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := keyOf(python, m.account)
-	if c := s.spares[key]; c == nil || !c.alive() || m.hold != nil && c.pen == nil {
+	if c := s.spares[key]; c == nil || !c.alive() || (m.hold == nil) != (c.pen == nil) {
 		if err := s.addSpare(ctx, key, m); err != nil {
 			return nil, err
 		}
