@@ -351,7 +351,7 @@ class TestWaiting:
         assert job.result(LONG) == "seen"
         out, err = capsys.readouterr()
         assert out == "waiting\n"
-        assert f"mlq job {job.id}: succeeded" in err
+        assert f"mlq job {job.id} wait_for: succeeded in " in err
 
 
 def forgotten(job: mlq.Job[Any]) -> bool:

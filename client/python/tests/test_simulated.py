@@ -16,7 +16,7 @@ def test_a_simulated_device_is_named_so(
     """Where the display says where a job runs, and in the job's details."""
     job = simulated.submit(len, "four")
     assert job.result(stream=True) == 4
-    where = [line for line in capsys.readouterr().err.splitlines() if "running: on " in line]
+    where = [line for line in capsys.readouterr().err.splitlines() if " running on " in line]
     assert len(where) == 1
-    assert where[0].endswith(" (simulated)")
+    assert " (simulated), queued for " in where[0]
     assert job.details()["attempts"][0]["simulated"] is True

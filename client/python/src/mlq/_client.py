@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from . import _binding, _config
+from ._deadline import Deadline
 from ._http import Transport
 from ._job import Job
 from ._jobs import JobList
@@ -141,8 +142,4 @@ Client.__module__ = "mlq"
 
 
 def _run(job: Job[R]) -> R:
-    try:
-        return job.result()
-    except KeyboardInterrupt:
-        job.cancel()
-        raise
+    return job._value(Deadline(None), None, owned=True)

@@ -1,88 +1,53 @@
-"""What a person sees while ``Job.result()`` waits.
+"""What a person sees while ``Job.result()`` waits: the protocol, and who shows it.
 
-A display is told what happens and shows it. This one writes plain lines: a
-line to stderr per change of state, the job's output to stdout as it comes.
-``for_job`` is the one place that chooses, so that a notebook can have its own.
+A display is told how a job is and what it prints, all in the thread that
+waits, and never in another one: in a notebook what a thread prints lands in
+whatever cell runs then.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from typing import TYPE_CHECKING, Protocol
-
-from ._follow import Notice, Output, Step
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from ._follow import Happening
-
-
-# Steps that say nothing beside the ones before or after them.
-_UNTOLD = frozenset({"submitted", "leased", "attempt_succeeded", "attempt_cancelled"})
+    from ._status import Status
 
 
 class Display(Protocol):
-    """Shows one job. Called in one thread, in the order in which things happened."""
+    """Shows one job. Used by one thread, in the order in which things happen."""
 
-    def limit(self, text: str) -> None:
-        """The job's time limit, and whose it is. Told before all else, where it has one."""
+    def status(self, status: Status) -> None:
+        """How the job is now. May be told more often than it is shown."""
 
-    def place(self, position: int, over: bool) -> None:
-        """The job waits at this place; ``over``: at least so far behind."""
+    def output(self, text: str) -> None:
+        """What the job printed, as it is."""
 
-    def waited(self, seconds: float | None) -> None:
-        """The job waits no more; it did for so long, where that is known."""
+    def tick(self) -> float:
+        """Paint what is due. Seconds until it wants to be called again; infinite for never."""
 
-    def show(self, happening: Happening) -> None:
-        """A step, a notice, progress or output."""
-
-    def interrupted(self) -> None:
-        """The user stopped waiting; the job goes on."""
+    def close(self) -> None:
+        """Show the last state, however short the time since the one before."""
 
 
-class PlainDisplay:
-    """Lines for a script, a log file or a terminal."""
-
-    def __init__(self, job: int) -> None:
-        self._job = job
-        self._limit = ""
-
-    def limit(self, text: str) -> None:
-        """Keep the limit for the first line."""
-        self._limit = f"; limit {text}"
-
-    def place(self, position: int, over: bool) -> None:
-        """Say the place in the queue."""
-        self._line(f"queued, place {'> ' if over else ''}{position}")
-
-    def waited(self, seconds: float | None) -> None:
-        """Say that the queue lies behind it."""
-        self._line("queued, and taken" if seconds is None else f"queued for {seconds:.2f} s")
-
-    def show(self, happening: Happening) -> None:
-        """Write output as it is, and a line for each step and notice."""
-        if isinstance(happening, Output):
-            sys.stdout.write(happening.text)
-            sys.stdout.flush()
-        elif isinstance(happening, Notice):
-            self._line(happening.text)
-        elif isinstance(happening, Step) and happening.kind not in _UNTOLD:
-            text = happening.kind.replace("_", " ")
-            self._line(f"{text}: {happening.text}" if happening.text else text)
-
-    def interrupted(self) -> None:
-        """Say how to come back."""
-        self._line(f"goes on; mlq.job({self._job}).result() waits again, .cancel() stops it")
-
-    def _line(self, text: str) -> None:
-        sys.stderr.write(f"mlq job {self._job}: {text}{self._limit}\n")
-        self._limit = ""
-        sys.stderr.flush()
+def notebook() -> Any | None:
+    """The shell of the IPython kernel that this runs in, or None. Imports nothing."""
+    get = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = get() if get is not None else None
+    return shell if getattr(shell, "kernel", None) is not None else None
 
 
-def for_job(job: int) -> Display:
+def for_job(job: int, server: str) -> Display:
     """The display that fits to where this program runs."""
-    return PlainDisplay(job)
+    shell = notebook()
+    if shell is None:
+        from ._plain import PlainDisplay
+
+        return PlainDisplay(job)
+    from ._cell import CellDisplay
+
+    return CellDisplay(shell, job, server)
 
 
 def is_wanted() -> bool:

@@ -24,19 +24,34 @@ from ._http import LONG_PATIENCE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from urllib3.response import BaseHTTPResponse
+
     from ._http import Transport
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 _BEAT_TIMEOUT = 30.0  # seconds without a sign of life, which comes every 5
+_PIECE = 1 << 20  # bytes of a log that are read at once
 _AGAIN = 0.5  # seconds before a broken stream is opened again
 
 
 class Step(NamedTuple):
-    """The job has gone a step; ``text`` says more in words."""
+    """The job has gone a step; ``text`` says more in words, ``at`` is Unix time, 0 if unknown."""
 
     kind: str
     state: str
     text: str
+    attempt: int = 0
+    at: float = 0.0
+
+
+class State(NamedTuple):
+    """The job is in this state now. Told with all that is new."""
+
+    state: str
+
+
+class Away(NamedTuple):
+    """The stream of events broke. Whatever comes next says that it is back."""
 
 
 class Notice(NamedTuple):
@@ -57,7 +72,7 @@ class Output(NamedTuple):
     text: str
 
 
-Happening = Union[Step, Notice, Progress, Output]
+Happening = Union[Step, State, Away, Notice, Progress, Output]
 
 
 def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happening]:
@@ -71,7 +86,11 @@ def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happe
     said = ""
     for event in job_events(transport, job, deadline):
         kind, attempt = str(event.get("kind")), int(event.get("attempt", 0))
+        if kind == _BROKE:
+            yield Away()
+            continue
         if kind == "update":
+            yield State(str(event.get("state", "")))
             notice = _notice(event)
             if notice not in ("", said):
                 yield Notice(notice)
@@ -88,7 +107,8 @@ def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happe
             said = ""
             yield from log.read(attempt)
             yield from log.end()
-        yield Step(kind, str(event.get("state", "")), str(event.get("text", "")))
+        at = _unix(str(event.get("at", "")))
+        yield Step(kind, str(event.get("state", "")), str(event.get("text", "")), attempt, at)
 
 
 _CLOSED = "; this job is stopped then"
@@ -108,24 +128,43 @@ def _notice(event: dict[str, Any]) -> str:
 def _local(at: str) -> str:
     """A time of the server's on this machine's clock, with the day where that is another one."""
     try:
-        when = datetime.fromisoformat(_FRACTION.sub("", at).replace("Z", "+00:00")).astimezone()
+        when = _moment(at).astimezone()
     except ValueError:
         return at
     today = datetime.now().astimezone().date()
     return when.strftime("%H:%M:%S" if when.date() == today else "%Y-%m-%d %H:%M")
 
 
+def _moment(at: str) -> datetime:
+    """A time of the server's. Raises ValueError where it is none."""
+    return datetime.fromisoformat(_FRACTION.sub("", at).replace("Z", "+00:00"))
+
+
+def _unix(at: str) -> float:
+    """The same in seconds since 1970, with its fraction; 0 where it is none."""
+    fraction = _FRACTION.search(at)
+    try:
+        return _moment(at).timestamp() + (float(fraction[0]) if fraction else 0.0)
+    except ValueError:
+        return 0.0
+
+
 _FRACTION = re.compile(r"\.\d+")  # Python before 3.11 takes no fraction of any length
+_BROKE = "stream broke"  # no kind of the server's
 
 
 def job_events(transport: Transport, job: int, deadline: Deadline) -> Iterator[dict[str, Any]]:
-    """The events of one job from its first to its last, over as many streams as it takes."""
+    """The events of one job from its first to its last, over as many streams as it takes.
+
+    One of kind _BROKE tells that a stream was cut and could not be opened again at once.
+    """
     place = ""
+    broken = 0
     away = Deadline(LONG_PATIENCE)
     while True:
         try:
             for event in stream(transport, f"/jobs/{job}/events", place, deadline):
-                away = Deadline(LONG_PATIENCE)
+                away, broken = Deadline(LONG_PATIENCE), 0
                 place = event.id or place
                 if event.data:
                     yield event.data
@@ -136,7 +175,11 @@ def job_events(transport: Transport, job: int, deadline: Deadline) -> Iterator[d
             deadline.check()
             if away.remaining() <= 0:
                 raise Unavailable(f"no answer from {transport.settings.url}") from err
+            broken += 1
+            if broken == 2:
+                yield {"kind": _BROKE}
         time.sleep(deadline.cut(_AGAIN))
+        deadline.check()
 
 
 def stream(
@@ -172,12 +215,27 @@ class LogReader:
         if attempt != self._attempt:
             self._attempt, self._offset = attempt, 0
             yield from self.end()
+        while True:
+            piece = self._piece(attempt)
+            self._offset += len(piece)
+            text = self._decoder.decode(piece)
+            if text:
+                yield Output(text)
+            if len(piece) < _PIECE:
+                return
+
+    def _piece(self, attempt: int) -> bytes:
+        """The next bytes of the log, however long it is."""
+
+        def read(response: BaseHTTPResponse) -> bytes:
+            if response.status >= 400:
+                raise problem_of(read_answer(response))
+            if media_type(response.headers) != "text/plain":
+                raise not_ours(response.status, response.headers)
+            return response.read(_PIECE)
+
         query = {"attempt": str(attempt), "offset": str(self._offset)}
-        answer = self._transport.request("GET", f"/jobs/{self._job}/logs", query=query)
-        self._offset += len(answer.body)
-        text = self._decoder.decode(answer.body)
-        if text:
-            yield Output(text)
+        return self._transport.call("GET", f"/jobs/{self._job}/logs", read, query=query)
 
     def end(self) -> Iterator[Output]:
         """What is left of a character that never got its rest."""

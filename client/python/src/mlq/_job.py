@@ -13,10 +13,10 @@ from ._deadline import Deadline
 from ._ending import NOT_YET, Outcome, fetch
 from ._errors import MlqError
 from ._files import File, download, list_files
-from ._limit import limit_in_words
+from ._show import Show
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterator
     from pathlib import Path
     from typing import Literal
 
@@ -85,11 +85,7 @@ class Job(Generic[R]):
         the JobError that tells how it ended; TimeoutError after ``timeout``
         seconds, and then the job goes on. So it does after KeyboardInterrupt.
         """
-        outcome = self._wait(Deadline(timeout), stream)
-        if outcome.error is not None:
-            raise outcome.error.with_traceback(None)
-        value: R = outcome.value
-        return value
+        return self._value(Deadline(timeout), stream, owned=False)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the job and return its exception, or None. Raises when it was cancelled."""
@@ -265,12 +261,33 @@ class Job(Generic[R]):
     def _path(self, rest: str = "") -> str:
         return f"/jobs/{self.id}{rest}"
 
-    def _wait(self, deadline: Deadline, stream: bool | None) -> Outcome:
+    def _value(self, deadline: Deadline, stream: bool | None, *, owned: bool) -> R:
+        """As ``result``. Whoever waits for an ``owned`` job cancels it by an interrupt."""
+        try:
+            outcome = self._wait(deadline, stream, owned=owned)
+        except (KeyboardInterrupt, TimeoutError) as stop:
+            raise stop.with_traceback(None) from None  # where exactly it waited helps nobody
+        if outcome.error is not None:
+            raise outcome.error.with_traceback(None)
+        value: R = outcome.value
+        return value
+
+    def _wait(self, deadline: Deadline, stream: bool | None, *, owned: bool = False) -> Outcome:
         """The outcome, asked for until it is there."""
         if self._outcome is None:
-            if stream or (stream is None and self._is_news() and _display.is_wanted()):
-                self._show(deadline)
-            self._outcome = self._poll(deadline)
+            shown = stream or (stream is None and self._is_news() and _display.is_wanted())
+            show = Show(self._client._transport, self.id, deadline) if shown else None
+            try:
+                if show is not None:
+                    show.run()
+                self._outcome = self._poll(deadline)
+            except (KeyboardInterrupt, TimeoutError) as stop:
+                cancels = owned and isinstance(stop, KeyboardInterrupt)
+                if cancels:
+                    self.cancel()
+                if show is not None:
+                    show.leave(cancelled=cancels)
+                raise
             self._last_state = self._outcome.state
         return self._outcome
 
@@ -282,16 +299,6 @@ class Job(Generic[R]):
     def _is_news(self) -> bool:
         """Whether nobody was told yet that it ended."""
         return self._last_state not in (*_follow.FINAL, "ended")
-
-    def _show(self, deadline: Deadline) -> None:
-        display = _display.for_job(self.id)
-        try:
-            _show_place(display, self.details())
-            for happening in _follow.follow(self._client._transport, self.id, deadline):
-                display.show(happening)
-        except KeyboardInterrupt:
-            display.interrupted()
-            raise
 
     def _poll(self, deadline: Deadline) -> Outcome:
         """Ask for the result; each question waits on the server, not here."""
@@ -309,20 +316,6 @@ class Job(Generic[R]):
 Job.__module__ = "mlq"
 Why.__module__ = "mlq"
 WhyReason.__module__ = "mlq"
-
-
-def _show_place(display: _display.Display, details: Mapping[str, Any]) -> None:
-    """Its limit, and where it stands in the queue, or that it has left it already."""
-    limit = limit_in_words(details)
-    if limit:
-        display.limit(limit)
-    started = details.get("processing_started")
-    if details.get("position"):
-        display.place(int(details["position"]), bool(details.get("position_over")))
-    elif started is not None:
-        display.waited(max(0.0, float(started) - float(details.get("timestamp") or started)))
-    elif details.get("state") in ("leased", "running"):
-        display.waited(None)
 
 
 def _attach(server: str, job_id: int) -> Job[Any]:
