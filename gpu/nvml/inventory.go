@@ -30,8 +30,18 @@ type card struct {
 	busy  chan struct{} // held by the one who asks about it
 	slow  slow          // of whoever holds busy
 	stale atomic.Bool   // slow has to be asked anew
-	said  atomic.Int32  // the code of its last answer
+	said  atomic.Int32  // the code of its last answer to a look, or unasked
 }
+
+func newCard(index int) *card {
+	c := &card{index: index, busy: make(chan struct{}, 1)}
+	c.said.Store(unasked)
+	return c
+}
+
+// unasked is no code of NVML: nobody has looked at this card. An agent may have
+// been given a few of the cards only.
+const unasked = -1
 
 // found is what one GPU is. Its parts are what can be leased: itself, or its slices.
 type found struct {
@@ -61,6 +71,14 @@ func (p *provider) Devices(ctx context.Context) ([]gpu.Device, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.devices), nil
+}
+
+// listed looks which devices there are, where nobody has yet.
+func (p *provider) listed(ctx context.Context) error {
+	if p.seen().changes > 0 {
+		return nil
+	}
+	return p.refresh(ctx)
 }
 
 // refresh looks which devices there are.
@@ -126,7 +144,7 @@ func (p *provider) count() (opening int, _ []*card, _ error) {
 	}
 	cards := slices.Clone(p.cards)
 	for i := len(cards); i < n; i++ {
-		cards = append(cards, &card{index: i, busy: make(chan struct{}, 1)})
+		cards = append(cards, newCard(i))
 	}
 	return opening, cards[:n], nil
 }

@@ -33,13 +33,8 @@ func (p *provider) Links(ctx context.Context) ([]gpu.Link, error) {
 
 // wholes are the GPUs that can be leased as a whole.
 func (p *provider) wholes(ctx context.Context) (all []found, err error) {
-	p.mu.Lock()
-	looked := p.changes > 0
-	p.mu.Unlock()
-	if !looked {
-		if err := p.refresh(ctx); err != nil {
-			return nil, err
-		}
+	if err := p.listed(ctx); err != nil {
+		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -45,13 +45,8 @@ func (p *provider) part(ctx context.Context, uuid string) (*part, error) {
 	if p.gate.isClosed() {
 		return nil, errDetached
 	}
-	p.mu.Lock()
-	looked := p.changes > 0
-	p.mu.Unlock()
-	if !looked {
-		if err := p.refresh(ctx); err != nil {
-			return nil, err
-		}
+	if err := p.listed(ctx); err != nil {
+		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -86,6 +81,9 @@ func (p *provider) sample(x *part) gpu.Sample {
 // failed is a sample that says what the driver said instead of an answer.
 func (p *provider) failed(x *part, s gpu.Sample, r nvml.Return) gpu.Sample {
 	x.card.stale.Store(true) // the answers from before mean nothing
+	if r == nvml.ERROR_UNKNOWN && barred() {
+		r = nvml.ERROR_OPERATING_SYSTEM
+	}
 	x.card.said.Store(int32(r))
 	f, text := fault(r), words(r)
 	if f == gpu.FaultOther && p.isDown() {

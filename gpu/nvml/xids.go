@@ -74,7 +74,7 @@ func (p *provider) register(ctx context.Context) (*watched, bool) {
 		p.silence("", "this driver does not tell Xids: a GPU that fails is noticed only when it does not answer")
 		return nil, false
 	}
-	if p.seen().changes == 0 && p.refresh(ctx) != nil {
+	if p.listed(ctx) != nil {
 		return nil, false
 	}
 	opening, ok := p.gate.enter()
