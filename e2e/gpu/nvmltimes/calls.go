@@ -21,8 +21,8 @@ const (
 func (r *report) opening() error {
 	for range 3 {
 		began := time.Now()
-		if err := said("nvmlInit", nvml.Init()); err != nil {
-			return err
+		if r := nvml.Init(); r != nvml.SUCCESS {
+			return whyNot(said("nvmlInit", r))
 		}
 		r.Init = append(r.Init, ms(time.Since(began)))
 		if err := said("nvmlShutdown", nvml.Shutdown()); err != nil {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -36,6 +37,16 @@ func (r *report) looks(uuid string) error {
 	defer there.Close() //nolint:errcheck // the process ends
 	r.Calls["a whole look, through the probe"], err = r.look(ctx, there, uuid)
 	return err
+}
+
+// whyNot says in words why the driver does not open, and what to do, of which a code
+// of NVML says nothing.
+func whyNot(code error) error {
+	here, err := nvml.Open()
+	if err != nil {
+		return err
+	}
+	return errors.Join(code, here.Close())
 }
 
 func (r *report) list(ctx context.Context, p gpu.Provider) error {
