@@ -169,17 +169,25 @@ func (h *held) look(ctx context.Context) (*api.Job, error) {
 // use tells what is held, and then does what the command line says.
 func (h *held) use(ctx context.Context, detach bool, command []string) error {
 	if detach {
-		_, err := fmt.Fprintf(h.io.out, "%d\n%s\n", h.id, h.export())
-		return err
+		return h.orGiveBack(ctx, fmt.Sprintf("%d\n%s\n", h.id, h.export()))
 	}
 	h.tell(fmt.Sprintf("holds %s of %s until %s", h.devices(), h.job.Lease.Host, untilWords(h.job.Lease.EndsBy, time.Now())))
 	if len(command) > 0 {
 		return h.run(ctx, command)
 	}
-	if _, err := fmt.Fprintln(h.io.out, h.export()); err != nil {
-		return errors.Join(err, h.giveBack(ctx))
+	if err := h.orGiveBack(ctx, h.export()+"\n"); err != nil {
+		return err
 	}
 	return h.keep(ctx)
+}
+
+// orGiveBack prints what its user needs; devices that nobody was told of are not held.
+func (h *held) orGiveBack(ctx context.Context, text string) error {
+	_, err := fmt.Fprint(h.io.out, text)
+	if err != nil {
+		return errors.Join(err, h.giveBack(ctx))
+	}
+	return nil
 }
 
 func (h *held) tell(text string) { fmt.Fprintf(h.io.err, "mlq: job %d %s\n", h.id, harmless(text)) }

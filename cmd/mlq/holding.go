@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
@@ -47,6 +49,8 @@ func (h *held) passOn(job *api.Job) error {
 
 // run runs the command here, with the devices, and gives them back at its end.
 // Ctrl-C is the command's: a terminal sends it there by itself.
+//
+// From Notify on a signal is the command's; one that came before gives the hold up.
 func (h *held) run(ctx context.Context, command []string) error {
 	cmd := exec.Command(command[0], command[1:]...) //nolint:gosec,noctx // it is the caller's own
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = h.io.in, h.io.out, h.io.err
@@ -54,6 +58,9 @@ func (h *held) run(ctx context.Context, command []string) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
+	if s, ok := errors.AsType[signalled](context.Cause(ctx)); ok {
+		return cancelRun(ctx, h.io, h.r, h.id, s)
+	}
 	if err := cmd.Start(); err != nil {
 		return errors.Join(failed("%w", err), h.giveBack(ctx))
 	}
@@ -61,11 +68,10 @@ func (h *held) run(ctx context.Context, command []string) error {
 	go func() { ended <- cmd.Wait() }()
 	over, end := h.watch(context.WithoutCancel(ctx))
 	defer end()
-	typed := isTerminal(h.io.in)
 	for {
 		select {
 		case s := <-signals:
-			if !typed || s == syscall.SIGTERM || s == syscall.SIGHUP {
+			if s == syscall.SIGTERM || s == syscall.SIGHUP || !inForeground() {
 				h.signal(cmd, s)
 			}
 		case job := <-over:
@@ -76,6 +82,18 @@ func (h *held) run(ctx context.Context, command []string) error {
 			return h.ended(ctx, command[0], err, over == nil)
 		}
 	}
+}
+
+// inForeground reports whether keys that interrupt reach all that runs here, as they
+// do where our process group is the terminal's, whatever standard input is.
+func inForeground() bool {
+	tty, err := os.Open("/dev/tty")
+	if err != nil {
+		return false // there is no terminal
+	}
+	defer tty.Close()
+	group, err := unix.IoctlGetUint32(int(tty.Fd()), unix.TIOCGPGRP)
+	return err == nil && int(group) == unix.Getpgrp()
 }
 
 func (h *held) signal(cmd *exec.Cmd, s os.Signal) {
