@@ -1,9 +1,9 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -58,7 +58,7 @@ func (t *attempt) readElsewhere(ctx context.Context, ref submission.Ref) (call, 
 	if err != nil {
 		return call{}, badCall("the call cannot be read: %v", err)
 	}
-	f, err := t.envelopeFile(body)
+	f, err := t.envelopeFile(ctx, body, parsed, h.Size)
 	return call{file: f, request: parsed.Request}, err
 }
 
@@ -82,14 +82,12 @@ func (t *attempt) callFile(ctx context.Context, p *submission.Parsed) (*os.File,
 	switch c.Kind {
 	case submission.KindEnvelope:
 		h.Kind = slot.CallEnvelope
+		if c.Modules != nil {
+			return t.withModules(ctx, p, bytes.NewReader(p.Body), int64(len(p.Body)))
+		}
 		return slot.CallFile(h, p.Body)
 	case submission.KindUploaded:
-		body, err := t.agent.fetch(ctx, c.Ref.SHA256)
-		if err != nil {
-			return nil, err
-		}
-		defer closeFile(body)
-		return t.envelopeFile(body)
+		return t.uploadedFile(ctx, p)
 	case submission.KindMessage:
 		return t.messageFile(ctx, h, c)
 	case submission.KindSource:
@@ -150,41 +148,6 @@ func chooseFunctions(known []Function, names []string) ([]Function, error) {
 		chosen = append(chosen, known[i])
 	}
 	return chosen, nil
-}
-
-// envelopeFile streams a large envelope behind the header into a file without
-// a name in the spool, so that it is gone with its last user.
-func (t *attempt) envelopeFile(body *os.File) (*os.File, error) {
-	info, err := body.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("spool the call: %w", err)
-	}
-	prefix, err := slot.CallPrefix(slot.CallHeader{Kind: slot.CallEnvelope, Parts: []int64{info.Size()}, FullMessage: t.fullMessage(nil)})
-	if err != nil {
-		return nil, err
-	}
-	f, err := unnamed(t.agent.spool)
-	if err != nil {
-		return nil, fmt.Errorf("spool the call: %w", err)
-	}
-	if err := writeCall(f, prefix, body); err != nil {
-		return nil, errors.Join(fmt.Errorf("spool the call: %w", err), f.Close())
-	}
-	return f, nil
-}
-
-func writeCall(f *os.File, prefix []byte, body *os.File) error {
-	if _, err := f.Write(prefix); err != nil {
-		return err
-	}
-	if _, err := body.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	if _, err := io.Copy(f, body); err != nil {
-		return err
-	}
-	_, err := f.Seek(0, io.SeekStart)
-	return err
 }
 
 // fullMessage is what a function finds as full_message, under the names that

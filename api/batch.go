@@ -52,6 +52,9 @@ func (s *Server) submitBatch(c *call) error {
 	if i, err := s.haveSecrets(c, parsed...); err != nil {
 		return memberError(i, err)
 	}
+	if i, err := s.haveModules(c, parsed...); err != nil {
+		return memberError(i, err)
+	}
 	subs, err := s.settleAll(c, parsed)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store/localstore"
 )
@@ -88,10 +89,21 @@ func (w *world) named() map[string]string {
 	w.ok(w.do(w.ana, "POST", "/consumer?name=f", "a pickle", header{"Content-Type", "application/octet-stream"}), 201, nil)
 	done, err := w.sched.Job(w.Context(), id)
 	must(w, err)
+	for i, size := range []int{10, 9_000, 20_000} {
+		w.orphaned(fmt.Sprint("modules ", i))
+		env := shipped(w, fmt.Sprint("modules ", i), 9, size)
+		if i == 2 {
+			w.submit(w.ana, call(env, ""))
+		} else {
+			w.submit(w.ana, string(env), header{"Content-Type", envelope.Media})
+		}
+	}
 	return map[string]string{
 		"a large body": blob.Sum([]byte(`{"msg":"` + strings.Repeat("m", 10_000) + `"}`)), "an uploaded call": blob.Sum(large),
 		"a call in a large body": blob.Sum(other), "that body": blob.Sum([]byte(body)), "a result": done.Result.SHA256,
 		"a manifest": blob.Sum([]byte(manifest)), "a file": blob.Sum([]byte(file)), "a function": blob.Sum([]byte("a pickle")),
+		"modules of a small call": blob.Sum([]byte("modules 0")), "modules of a large call": blob.Sum([]byte("modules 1")),
+		"modules of an uploaded call": blob.Sum([]byte("modules 2")),
 	}
 }
 

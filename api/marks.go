@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"time"
 
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/internal/submission"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -18,7 +20,7 @@ import (
 
 // What names blobs:
 //
-//	spec of a job       a body above 8 KiB, and the envelope that a call names
+//	spec of a job       a body above 8 KiB, the envelope that a call names, and the modules that an envelope names
 //	result of a job     its envelope above 8 KiB, the manifest of out/, the files in that
 //	functions of a user each one's pickle
 //
@@ -70,15 +72,39 @@ func (m *marker) one(sum string) error {
 	return err
 }
 
-// spec marks what a body names. Call envelopes, the most by far, name nothing.
+// spec marks what a body names. Of call envelopes, the most by far, few name any.
 func (m *marker) spec(media string, body []byte) error {
 	switch media {
 	case submission.MediaRef:
 		return m.ref(body)
 	case scheduler.MediaJSON:
 		return m.json(body)
+	case scheduler.MediaEnvelope:
+		return m.envelope(bytes.NewReader(body))
 	}
 	return nil
+}
+
+// envelope marks the archive of modules that a call's header names.
+func (m *marker) envelope(r io.Reader) error {
+	h, err := envelope.ReadHeader(r)
+	if err != nil || h.Modules == nil {
+		return nil //nolint:nilerr // of what is no envelope, no job can need modules
+	}
+	return m.one(h.Modules.SHA256)
+}
+
+// uploaded marks an envelope that is a blob, and what that names.
+func (m *marker) uploaded(sum string) error {
+	if err := m.one(sum); err != nil {
+		return err
+	}
+	body, err := m.folder.Open(m.ctx, sum)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	defer body.Close() //nolint:errcheck // only read
+	return m.envelope(io.NewSectionReader(body, 0, body.Size))
 }
 
 // ref marks a body that is a blob, and what that names in turn, however lately
@@ -87,6 +113,9 @@ func (m *marker) ref(body []byte) error {
 	p, err := submission.Parse(submission.MediaRef, body)
 	if err != nil {
 		return m.unread(body)
+	}
+	if p.Call.Ref.Media == scheduler.MediaEnvelope {
+		return m.uploaded(p.Call.Ref.SHA256)
 	}
 	if err := m.one(p.Call.Ref.SHA256); err != nil || p.Call.Ref.Media != scheduler.MediaJSON {
 		return err
@@ -113,7 +142,7 @@ func (m *marker) json(body []byte) error {
 	if p.Call.Kind != submission.KindUploaded {
 		return nil
 	}
-	return m.one(p.Call.Ref.SHA256)
+	return m.uploaded(p.Call.Ref.SHA256)
 }
 
 var anyDigest = regexp.MustCompile(`[0-9a-f]{64}`)

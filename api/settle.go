@@ -96,5 +96,6 @@ func (s *Server) checkUploaded(c *call, p *submission.Parsed) error {
 	case inside.PythonVersion != p.PythonVersion:
 		return refuseField(CodeInvalidField, "/call/python", "the uploaded envelope names another Python")
 	}
-	return nil
+	_, err = s.haveModules(c, inside)
+	return err
 }

@@ -37,6 +37,9 @@ func (s *Server) submit(c *call) error {
 	if _, err := s.haveSecrets(c, p); err != nil {
 		return err
 	}
+	if _, err := s.haveModules(c, p); err != nil {
+		return err
+	}
 	if err := s.settle(c, p); err != nil {
 		return err
 	}

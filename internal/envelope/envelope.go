@@ -60,9 +60,16 @@ type Header struct {
 	Traceback   string          `json:"traceback,omitempty"`
 	Reason      string          `json:"reason,omitempty"`
 	Module      string          `json:"module,omitempty"`
+	Modules     *Blob           `json:"modules,omitempty"`
 
 	Frames []Frame `json:"-"`
 	Size   int64   `json:"-"` // of the whole envelope, in bytes
+}
+
+// Blob names bytes that are kept beside the envelope.
+type Blob struct {
+	SHA256 string `json:"sha256"` // hex
+	Size   int64  `json:"size"`   // bytes
 }
 
 // Frame is one piece of an envelope.

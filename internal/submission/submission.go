@@ -32,6 +32,7 @@ const (
 	MaxText    = 128 // bytes of a name, a label, a pattern
 	MaxPath    = 4096
 	MaxKey     = 255
+	MaxModules = 32 << 20 // bytes of an archive of modules; _ship.py packs at most 16 MiB of files
 )
 
 // Kind says what a submission runs.
@@ -59,6 +60,7 @@ type Call struct {
 	Command   []string
 	Cwd       string
 	Ref       Ref
+	Modules   *envelope.Blob // of an envelope: the archive of its local modules, where that is a blob
 }
 
 // Ref names a body or an envelope that is kept as a blob.
@@ -117,6 +119,9 @@ func FromHeader(h *envelope.Header) (*Parsed, error) {
 	if err := p.describe(h.Function, h.Python); err != nil {
 		return nil, err
 	}
+	if err := p.readModules(h.Modules); err != nil {
+		return nil, below("/modules", err)
+	}
 	if len(h.Request) == 0 {
 		return p, nil
 	}
@@ -128,6 +133,20 @@ func FromHeader(h *envelope.Header) (*Parsed, error) {
 		return nil, below("/request", err)
 	}
 	return p, nil
+}
+
+// readModules checks the reference to an archive of modules.
+func (p *Parsed) readModules(ref *envelope.Blob) error {
+	switch {
+	case ref == nil:
+		return nil
+	case !IsSHA256(ref.SHA256):
+		return below("/sha256", invalid("want 64 hexadecimal digits in lower case"))
+	case ref.Size < 1 || ref.Size > MaxModules:
+		return below("/size", invalid("want the size of the archive in bytes, at most 32 MiB"))
+	}
+	p.Call.Modules = ref
+	return nil
 }
 
 // requestOnly reads fields that must all be request fields, or callback.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 import mlq
+from mlq import _local
 from scripted import Scripted
 
 if TYPE_CHECKING:
@@ -32,6 +33,15 @@ def _no_settings_of_the_user(
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setattr("mlq._default._client", None)
+
+
+@pytest.fixture(autouse=True)
+def _tests_are_no_local_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions of the tests do not bring the tests along; test_ship.py has modules of its own."""
+    is_local, here = _local.is_local, str(Path(__file__).parent)
+    monkeypatch.setattr(
+        _local, "is_local", lambda path: path[: len(here)] != here and is_local(path)
+    )
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ def test_examples(
 ) -> None:
     monkeypatch.setenv("MLQ_URL", server.url)
     (tmp_path / "labels.txt").write_text("cat\ndog\n")  # what docs/data.md works on
+    (tmp_path / "model.py").write_text("def predict(x):\n    return 2 * x\n")
+    monkeypatch.syspath_prepend(str(tmp_path))  # as the notebook's folder is
     text = (REPOSITORY / page).read_text().replace("/mnt/imagenet", str(tmp_path))
     examples = [
         (text.count("\n", 0, match.start(1)), match[1])

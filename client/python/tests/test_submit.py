@@ -73,7 +73,7 @@ def test_a_call_is_one_request(accepting: Scripted, client: mlq.Client) -> None:
 
 
 def test_every_request_field_has_a_value_here() -> None:
-    assert FIELD_VALUES.keys() == FIELDS.keys()
+    assert FIELD_VALUES.keys() == FIELDS.keys() - {"modules"}, "which is not for the server"
 
 
 @pytest.mark.parametrize(("field", "value"), FIELD_VALUES.items())

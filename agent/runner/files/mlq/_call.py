@@ -191,6 +191,7 @@ def _run_envelope(call: Call, channel: Channel) -> Value:
     except _envelope.EnvelopeError as err:
         raise Refused(f"the call is not an envelope: {err}") from err
     _same_python(envelope.header)
+    _bring_modules([*call.parts[1:], *_frame(envelope, "modules")])
     _remember_source(envelope.frames.get("source"))
     function = _loads(envelope.frames["code"])
     args, kwargs = _loads(envelope.frames["args"], envelope.buffers())
@@ -198,6 +199,23 @@ def _run_envelope(call: Call, channel: Channel) -> Value:
     if len(args) == 1 and not kwargs and _wants_context(function):
         args = (args[0], context)
     return Value(function(*args, **kwargs))
+
+
+def _frame(envelope: _envelope.Envelope, name: str) -> list[memoryview]:
+    return [envelope.frames[name]] if name in envelope.frames else []
+
+
+def _bring_modules(archives: Sequence[memoryview]) -> None:
+    """The modules that lay beside the notebook: a frame, or the blob that the header names."""
+    if not archives:
+        return
+    from . import _unship  # with zipfile: milliseconds, for those who need it
+
+    for archive in archives:
+        try:
+            _unship.unpack(archive)
+        except _unship.Refused as err:
+            raise Refused(f"the call's modules cannot be unpacked: {err}") from None
 
 
 def _same_python(header: Mapping[str, Any]) -> None:

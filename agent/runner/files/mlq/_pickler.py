@@ -9,6 +9,7 @@ where neither the notebook nor its cells are.
 from __future__ import annotations
 
 import linecache
+import sys
 import types
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -25,7 +26,9 @@ _NOWHERE = "<dynamic-code>"
 
 
 class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
-    """A CloudPickler. ``codes`` are the code objects that it pickled by value."""
+    """A CloudPickler. ``codes`` are the code objects that it pickled by value, ``modules`` the
+    names of modules to which it only refers.
+    """
 
     def __init__(
         self,
@@ -34,16 +37,38 @@ class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
     ) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
         self.codes: list[types.CodeType] = []
+        self.modules: set[str] = set()
 
     def reducer_override(self, obj: Any) -> Any:
         """As cloudpickle does; code keeps its file."""
         if type(obj) is not types.CodeType:
-            return super().reducer_override(obj)
+            reduced = super().reducer_override(obj)
+            if reduced is NotImplemented:
+                self._note(obj)
+            return reduced
         self.codes.append(obj)
         make, args = self.dispatch_table[types.CodeType](obj)
         return make, tuple(
             obj.co_filename if type(arg) is str and arg == _NOWHERE else arg for arg in args
         )
+
+    def references(self) -> set[str]:
+        """The modules that the pickle needs: those it names, and those its code imports."""
+        from ._imports import of_codes
+
+        main = sys.modules.get("__main__")
+        return self.modules | of_codes(self.codes, getattr(main, "__package__", None) or "")
+
+    def _note(self, obj: Any) -> None:
+        """Whoever loads what is pickled as a name imports the module that has it."""
+        if isinstance(obj, (type, types.FunctionType)):
+            name = obj.__module__
+        elif type(obj) is types.ModuleType:
+            name = obj.__name__
+        else:
+            return
+        if isinstance(name, str):
+            self.modules.add(name)
 
 
 def sources(codes: Iterable[types.CodeType]) -> dict[str, str]:

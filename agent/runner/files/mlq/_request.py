@@ -119,6 +119,15 @@ def _path(name: str, value: object) -> str:
     raise TypeError(f"{name} must be a str or a path, not {_kind(value)}")
 
 
+def _modules(name: str, value: object) -> bool | list[str]:
+    """Which local modules are sent: the client's own affair, no field of the server."""
+    if isinstance(value, (bool, list)):
+        return value if isinstance(value, bool) else [_text(f"each of {name}", v) for v in value]
+    if isinstance(value, str):
+        return [value]
+    raise TypeError(f"{name} must be a bool or a list of names, not {_kind(value)}")
+
+
 def _kind(value: object) -> str:
     return type(value).__name__
 
@@ -145,6 +154,7 @@ FIELDS: dict[str, Callable[[str, object], Any]] = {
     "on_partition": _text,
     "result_ttl": _duration,
     "key": _text,
+    "modules": _modules,
 }
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ._answers import Answer
     from ._envelope import Buffer
-    from ._http import Transport
+    from ._http import Body, Transport
 
 INLINE = 1 << 20  # bytes: a larger call is uploaded as a blob
 BATCH_JOBS = 10_000
@@ -32,10 +32,16 @@ class Sender:
     """Sends the calls of one function with the same request fields."""
 
     def __init__(
-        self, transport: Transport, fn: Callable[..., Any], request: dict[str, Any]
+        self,
+        transport: Transport,
+        fn: Callable[..., Any],
+        request: dict[str, Any],
+        *,
+        many: bool = False,
     ) -> None:
-        self._transport, self._request = transport, request
-        self._writer = CallWriter(fn, request)
+        self._transport = transport
+        self._request = {name: value for name, value in request.items() if name != "modules"}
+        self._writer = CallWriter(fn, request, many=many)
         self.name = str(request.get("name") or self._writer.function)
 
     def one(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
@@ -46,7 +52,7 @@ class Sender:
         key = _idempotency_key(self._request)
         if size_of(parts) <= INLINE:
             headers = {"Content-Type": MEDIA_TYPE, **key}
-            answer = self._transport.request("POST", "/jobs", body=parts, headers=headers)
+            answer = self._post("/jobs", parts, headers)
         else:
             answer = self._as_blob(parts, key)
         return _job_id(answer.json())
@@ -56,24 +62,34 @@ class Sender:
         for part in parts:
             digest.update(part)
         sha256 = digest.hexdigest()
-        self._transport.request(
-            "PUT",
-            f"/blobs/{sha256}",
-            body=parts,
-            headers={"Content-Type": "application/octet-stream"},
-            patience=LONG_PATIENCE,
-        )
+        self._upload(sha256, parts)
         reference = {
             "sha256": sha256,
             "size": size_of(parts),
             "function": self._writer.function,
             "python": PYTHON,
         }
-        return self._transport.request(
-            "POST",
-            "/jobs",
-            body=json.dumps({**self._request, "call": reference}).encode(),
-            headers={"Content-Type": "application/json", **key},
+        body = json.dumps({**self._request, "call": reference}).encode()
+        return self._post("/jobs", body, {"Content-Type": "application/json", **key})
+
+    def _post(self, path: str, body: Body, headers: dict[str, str]) -> Answer:
+        """Submit. A server that has the calls' modules gets no more than their hash."""
+        try:
+            return self._transport.request("POST", path, body=body, headers=headers)
+        except MlqError as err:
+            if err.code != "blob-missing" or not self._writer.archives:
+                raise
+        for sha256, archive in self._writer.archives.items():
+            self._upload(sha256, [archive])
+        return self._transport.request("POST", path, body=body, headers=headers)
+
+    def _upload(self, sha256: str, parts: list[Buffer]) -> None:
+        self._transport.request(
+            "PUT",
+            f"/blobs/{sha256}",
+            body=parts,
+            headers={"Content-Type": "application/octet-stream"},
+            patience=LONG_PATIENCE,
         )
 
     def many(self, calls: list[tuple[Any, ...]], kwargs: dict[str, Any]) -> list[int]:
@@ -106,9 +122,7 @@ class Sender:
         if not batch.count:
             return []
         headers = {"Content-Type": BATCH_MEDIA_TYPE, "Idempotency-Key": str(uuid.uuid4())}
-        ids = self._transport.request(
-            "POST", "/jobs/batch", body=b"".join(batch.parts), headers=headers
-        ).json()
+        ids = self._post("/jobs/batch", b"".join(batch.parts), headers).json()
         if not isinstance(ids, list) or len(ids) != batch.count:
             raise MlqError("the server did not answer with one id for each job")
         return [_job_id(job) for job in ids]

@@ -46,8 +46,11 @@ def encode(value: Any) -> Encoded:
     return {"value": "pickle"}, frames
 
 
-def dumps(value: Any) -> tuple[bytes, list[memoryview]]:
-    """Pickle 5 of anything, and the large buffers that stay where they are."""
+def dumps(value: Any, modules: set[str] | None = None) -> tuple[bytes, list[memoryview]]:
+    """Pickle 5 of anything, and the large buffers that stay where they are.
+
+    ``modules`` gets the names of those that the pickle refers to.
+    """
     buffers: list[memoryview] = []
 
     def keep(buffer: pickle.PickleBuffer) -> bool:
@@ -59,7 +62,10 @@ def dumps(value: Any) -> tuple[bytes, list[memoryview]]:
         return False
 
     file = io.BytesIO()
-    Pickler(file, keep).dump(value)
+    pickler = Pickler(file, keep)
+    pickler.dump(value)
+    if modules is not None:
+        modules |= pickler.references()
     return file.getvalue(), buffers
 
 

@@ -134,7 +134,7 @@ class Client:
         calls = list(zip(*iterables))
         if calls:
             _binding.check(fn, calls[0], kwargs)
-        sender = Sender(self._transport, fn, request)
+        sender = Sender(self._transport, fn, request, many=True)
         return JobList(Job(self, i, name=sender.name) for i in sender.many(calls, kwargs))
 
 

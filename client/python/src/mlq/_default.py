@@ -105,6 +105,7 @@ def options(
     on_partition: str | None = None,
     result_ttl: Duration | None = None,
     key: str | None = None,
+    modules: bool | str | list[str] | None = None,
 ) -> Submitter:
     """Request fields for what is submitted through the result.
 

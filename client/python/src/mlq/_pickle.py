@@ -12,7 +12,6 @@ import io
 import json
 import pickle
 import platform
-import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -21,9 +20,11 @@ import cloudpickle
 from . import _large
 from ._binding import name_of
 from ._blame import largest_captured, path_to_unpicklable
+from ._caller import caller
 from ._envelope import ALIGNED_FROM, pack
 from ._errors import NotSerializable, TooLarge
 from ._pickler import Pickler, sources
+from ._ship import shipment
 from ._values import dumps
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 PYTHON = platform.python_version()
 WARN_CODE = 256 << 10  # bytes
 MAX_CODE = 16 << 20  # bytes
+MODULES_INLINE = 4 << 10  # bytes: a larger archive of modules is a blob of its own
 
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 
@@ -61,11 +63,11 @@ def dump_code(fn: Callable[..., Any]) -> bytes:
     Raises NotSerializable naming the path to what cannot be pickled, and
     TooLarge naming the variables that make it large; warns before that.
     """
-    return _code_frames(fn)[0][1]
+    return _code_frames(fn, set())[0][1]
 
 
-def _code_frames(fn: Callable[..., Any]) -> list[tuple[str, bytes]]:
-    """The frames ``code`` and, where there are any, ``source``."""
+def _code_frames(fn: Callable[..., Any], modules: set[str]) -> list[tuple[str, bytes]]:
+    """The frames ``code`` and, where there are any, ``source``; ``modules`` gets what they need."""
     buffer = _Capped(MAX_CODE)
     pickler = Pickler(buffer)
     try:
@@ -77,13 +79,14 @@ def _code_frames(fn: Callable[..., Any]) -> list[tuple[str, bytes]]:
         ) from None
     except Exception as err:
         raise _refusal(fn, name_of(fn), err) from err
+    modules |= pickler.references()
     code = buffer.getvalue()
     if len(code) > WARN_CODE:
         warnings.warn(
             f"{name_of(fn)} captures {_mib(len(code))}, sent with each call: "
             f"{largest_captured(fn)}. Pass it as an argument instead",
             UserWarning,
-            stacklevel=_caller(),
+            stacklevel=caller(),
         )
     source = sources(pickler.codes)
     if not source:
@@ -91,15 +94,17 @@ def _code_frames(fn: Callable[..., Any]) -> list[tuple[str, bytes]]:
     return [("code", code), ("source", json.dumps(source).encode())]
 
 
-def dump_args(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Buffer]]:
-    """The frames ``args``, ``b0``, ``b1``, … of a call.
+def dump_args(
+    args: tuple[Any, ...], kwargs: dict[str, Any], modules: set[str]
+) -> list[tuple[str, Buffer]]:
+    """The frames ``args``, ``b0``, ``b1``, … of a call; ``modules`` gets what they need.
 
     Raises NotSerializable naming the path to what cannot be pickled.
     """
     if _plain(args, kwargs):
         return [("args", pickle.dumps((args, kwargs), protocol=5))]
     try:
-        data, buffers = dumps((args, kwargs))
+        data, buffers = dumps((args, kwargs), modules)
     except Exception as err:
         raise _refusal({"args": args, "kwargs": kwargs}, "", err) from err
     return [("args", data), *((f"b{i}", buffer) for i, buffer in enumerate(buffers))]
@@ -123,22 +128,33 @@ class CallWriter:
     ``map`` spends its time on the arguments alone.
     """
 
-    def __init__(self, fn: Callable[..., Any], request: Mapping[str, Any]) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], request: Mapping[str, Any], *, many: bool = False
+    ) -> None:
         self.function = name_of(fn)
-        self._code = _code_frames(fn)
+        self.archives: dict[str, bytes] = {}  # of modules, by SHA-256: to be uploaded where missing
+        self._many = many
+        modules: set[str] = set()
+        self._code = _code_frames(fn, modules)
         self._header: dict[str, Any] = {
             "kind": "call",
             "function": self.function[-128:],
             "python": PYTHON,
             "cloudpickle": cloudpickle.__version__,
         }
-        if request:
-            self._header["request"] = dict(request)
+        wanted = {**request}
+        self._shipment = shipment(wanted.pop("modules", True))
+        if wanted:
+            self._header["request"] = wanted
         self._start, self._start_for = b"", -1
+        self._modules: list[tuple[str, Buffer]] = []
+        self._ship(modules)
 
     def write(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Buffer]:
         """The envelope of one call, as parts to be sent one after the other."""
-        frames = dump_args(args, kwargs)
+        modules: set[str] = set()
+        frames = dump_args(args, kwargs, modules)
+        self._ship(modules)
         self._warn_of_size(frames, args, kwargs)
         if len(frames) == 1 and len(frames[0][1]) < ALIGNED_FROM:
             return [self._before(frames), frames[0][1]]
@@ -150,7 +166,7 @@ class CallWriter:
         size = size_of([body for _, body in frames])
         if size > _large.WARN_ARGUMENTS:
             text = _large.advice(self.function, size, args, kwargs)
-            warnings.warn(text, UserWarning, stacklevel=_caller())
+            warnings.warn(text, UserWarning, stacklevel=caller())
 
     def _before(self, frames: list[tuple[str, Buffer]]) -> bytes:
         """What stands before a small last frame: it follows from its size alone."""
@@ -160,7 +176,20 @@ class CallWriter:
         return self._start
 
     def _pack(self, frames: list[tuple[str, Buffer]]) -> list[Buffer]:
-        return pack(self._header, [*self._code, *frames])
+        return pack(self._header, [*self._code, *self._modules, *frames])
+
+    def _ship(self, names: set[str]) -> None:
+        """Have the call bring these modules, as far as they are local: within, or by their hash."""
+        if self._shipment is None or not names or not self._shipment.add(names):
+            return
+        archive = self._shipment.archive()
+        if len(archive.data) <= MODULES_INLINE and not self._many:
+            self._modules = [("modules", archive.data)]
+        else:
+            self._modules = []
+            self.archives[archive.sha256] = archive.data
+            self._header["modules"] = {"sha256": archive.sha256, "size": len(archive.data)}
+        self._start_for = -1
 
 
 def size_of(parts: list[Buffer]) -> int:
@@ -170,11 +199,3 @@ def size_of(parts: list[Buffer]) -> int:
 
 def _mib(size: int) -> str:
     return f"{size / (1 << 20):.1f} MiB"
-
-
-def _caller() -> int:
-    """The stack level of the first frame outside of this package, for warnings."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
-        level, frame = level + 1, frame.f_back
-    return level
