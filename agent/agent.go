@@ -144,6 +144,8 @@ func (a *Agent) findDevices(ctx context.Context) error {
 		a.driver.cannot(err, a.opts.Log)
 	} else if err := a.wanted.resolve(all); err != nil {
 		return err
+	} else {
+		a.driver.told()
 	}
 	a.fleet = newFleet(a.wanted.of(all), a.opts.Tolerate, a.now)
 	a.fleet.remember(a.was, a.clock(), err != nil)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -52,6 +53,7 @@ func (a *Agent) list(ctx context.Context) time.Duration {
 		a.driver.cannot(err, a.opts.Log)
 		return listSoon
 	}
+	a.driver.told()
 	found := a.fleet.listed(a.wanted.of(all), physicalCards(all))
 	for _, uuid := range found.lost {
 		a.loseDevice(uuid)
@@ -149,8 +151,18 @@ func (a *Agent) noDevices() string {
 	if a.fleet.size() > 0 {
 		return ""
 	}
-	if why := a.driver.problem(); why != "" {
-		return "waits for devices: " + strings.TrimSpace(why)
+	return "waits for devices: " + a.unlisted()
+}
+
+// unlisted is why it is not known yet which devices there are, "" where it is: no
+// list was had since the start, or there is nothing on it, as early in a boot. What
+// is remembered of an earlier run may not be all.
+func (a *Agent) unlisted() string {
+	if why := a.driver.unlisted(); why != "" {
+		return strings.TrimSpace(why)
 	}
-	return "waits for devices: the driver lists none"
+	if a.fleet.size() > 0 {
+		return ""
+	}
+	return cmp.Or(strings.TrimSpace(a.driver.problem()), "the driver lists none")
 }

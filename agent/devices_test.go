@@ -109,9 +109,16 @@ func TestDriverComesUpLate(t *testing.T) {
 		_, host := w.inventory("h1")
 		return strings.Contains(host.GPU.Problem, "not loaded") && strings.Contains(h.agent.InWords(), "not loaded")
 	}, func() string { _, host := w.inventory("h1"); return host.GPU.Problem + "; " + h.agent.InWords() })
+	early := w.submit(call("def f(msg):\n    return msg", 1)) // refused, if that host counted as one without devices
+	why, err := w.sched.Why(t.Context(), early, scheduler.Shown{})
+	if err != nil || len(why.Reasons) != 1 || why.Reasons[0].Code != "devices-unknown" {
+		t.Fatalf("it waits because of %+v, %v", why, err)
+	}
+	w.told(why.Reasons[0].Text, "h1", "not loaded")
 	p.list("GPU-A")
 	p.change(func() { p.down = nil })
 	w.awaitDevice("h1", "GPU-A", gpu.Free)
+	w.awaitState(early, scheduler.Succeeded)
 	w.runsOn("GPU-A")
 	if _, host := w.inventory("h1"); host.GPU.Problem != "" {
 		t.Errorf("it still says %q", host.GPU.Problem)

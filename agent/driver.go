@@ -16,6 +16,7 @@ type driver struct {
 	generation uint64 // against which all health was compared
 	lost       string // a warning of the agent's own, set before anybody reads
 	why        string // it cannot tell the devices; "" while it can
+	listed     bool   // it has told them since the agent started
 }
 
 // can takes in that there was a list, and reports whether health is to be
@@ -29,6 +30,23 @@ func (d *driver) can(i gpu.Info, links []gpu.Link, log zerolog.Logger) (another 
 	another = d.generation != i.Generation
 	d.links, d.generation, d.why = links, i.Generation, ""
 	return another
+}
+
+// told notes that the devices are known: this agent has had a list.
+func (d *driver) told() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.listed = true
+}
+
+// unlisted is why no list was had yet; "" where one was.
+func (d *driver) unlisted() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.listed {
+		return ""
+	}
+	return d.why
 }
 
 // cannot takes in that there was no list. Each reason is logged once.

@@ -59,7 +59,7 @@ func due(last, now scheduler.Inventory, age time.Duration) bool {
 // differs: something that people or jobs wait for is another.
 func differs(a, b scheduler.Inventory) bool {
 	return !slices.EqualFunc(a.Devices, b.Devices, sameReport) || !slices.Equal(a.Accounts, b.Accounts) || a.AccountsByName != b.AccountsByName || !slices.Equal(a.Barred, b.Barred) ||
-		a.ClockAhead != b.ClockAhead || !reflect.DeepEqual(a.GPU, b.GPU) || !slices.Equal(a.Links, b.Links) || a.Obeyed != b.Obeyed
+		a.ClockAhead != b.ClockAhead || !reflect.DeepEqual(a.GPU, b.GPU) || !slices.Equal(a.Links, b.Links) || a.Obeyed != b.Obeyed || a.Unlisted != b.Unlisted
 }
 
 // sameReport compares what people and jobs wait for; readings are not.
@@ -85,6 +85,7 @@ func (a *Agent) inventory() scheduler.Inventory {
 		Isolation: a.isolation(), RunAs: a.accounts.runAs, Accounts: listed, AccountsByName: byName,
 		Barred: a.barred.list(time.Now()), ClockAhead: a.wall.difference(),
 		GPU: a.driver.info(a.opts.Provider.Info()), Links: a.linksOf(devices), Obeyed: a.obeyed.Load(),
+		Unlisted: a.unlisted(),
 	}
 }
 

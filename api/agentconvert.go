@@ -59,7 +59,7 @@ func WireInventory(i scheduler.Inventory) AgentInventory {
 		Environments: each(i.Environments, wireEnvironment), Labels: i.Labels, Isolation: i.Isolation, RunAs: i.RunAs,
 		Accounts: wireList(i.Accounts), AccountsByName: i.AccountsByName, ClockAhead: i.ClockAhead,
 		Barred: each(i.Barred, func(b scheduler.Barred) AgentBarred { return AgentBarred(b) }),
-		Links:  each(i.Links, wireLink), GPU: AgentDriver(i.GPU), Obeyed: i.Obeyed,
+		Links:  each(i.Links, wireLink), GPU: AgentDriver(i.GPU), Obeyed: i.Obeyed, Unlisted: i.Unlisted,
 	}
 }
 
@@ -67,7 +67,7 @@ func (i *AgentInventory) inventory(host string) scheduler.Inventory {
 	inv := scheduler.Inventory{
 		Host: host, Version: i.Version, BootID: i.BootID, Devices: each(i.Devices, AgentDevice.report),
 		Environments: each(i.Environments, Environment.environment), Labels: i.Labels, Isolation: i.Isolation, RunAs: i.RunAs,
-		Accounts: list(i.Accounts), AccountsByName: i.AccountsByName, ClockAhead: i.ClockAhead, Links: some(i.Links, AgentLink.link), GPU: gpu.Info(i.GPU), Obeyed: i.Obeyed,
+		Accounts: list(i.Accounts), AccountsByName: i.AccountsByName, ClockAhead: i.ClockAhead, Links: some(i.Links, AgentLink.link), GPU: gpu.Info(i.GPU), Obeyed: i.Obeyed, Unlisted: i.Unlisted,
 	}
 	for _, b := range i.Barred {
 		inv.Barred = append(inv.Barred, scheduler.Barred(b))

@@ -37,7 +37,8 @@ type AgentInventory struct {
 	ClockAhead     time.Duration `json:"clock_ahead_ns,omitempty"`
 	Links          []AgentLink   `json:"links,omitempty"`
 	GPU            AgentDriver   `json:"gpu,omitzero"`
-	Obeyed         uint64        `json:"obeyed,omitempty"` // the number of the orders that the agent obeyed last
+	Obeyed         uint64        `json:"obeyed,omitempty"`   // the number of the orders that the agent obeyed last
+	Unlisted       string        `json:"unlisted,omitempty"` // why it does not know its devices yet
 }
 
 // AgentState answers GET /agents/{host}.

@@ -11,7 +11,7 @@ import (
 )
 
 // cannotRun says why no host seen in the last days can ever run the job, in
-// words and with the closest that there is; "": some can, or none was seen.
+// words and with the closest that there is; "": some can, or may, or none was seen.
 // Devices that are busy, sick, drained or used by others are there all the same.
 func cannotRun(n Need, unix string, hosts []Host, now time.Time) string {
 	hosts = remembered(hosts, now)
@@ -24,7 +24,7 @@ func cannotRun(n Need, unix string, hosts []Host, now time.Time) string {
 	for i := range hosts {
 		m := everFits(n, unix, &hosts[i], real)
 		switch {
-		case m == nil:
+		case m == nil, hosts[i].mayHave(n, m):
 			return ""
 		case m.step == stepDevices:
 			offers = append(offers, wholeOffer(&hosts[i], real))

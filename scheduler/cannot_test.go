@@ -95,6 +95,61 @@ func TestExisting(t *testing.T) {
 	}
 }
 
+// TestCannotRunWhereDevicesAreUnknown: a host whose driver starts lacks no device
+// for certain, but all else for certain, and no CPU slot stands back for it.
+func TestCannotRunWhereDevicesAreUnknown(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	for _, c := range []struct {
+		name string
+		host string
+		need Need
+		can  bool
+	}{
+		{"nothing is known", "gpu1", Need{GPUs: 1, MemGiB: 80}, true},
+		{"one is remembered", "gpu1 t", Need{GPUs: 2}, true},
+		{"CPU slots are no matter of a driver", "gpu1", Need{GPUs: 0}, false},
+		{"another host", "gpu1", Need{GPUs: 1, Host: "gpu2"}, false},
+		{"another Python", "gpu1", Need{GPUs: 1, Python: "2.7"}, false},
+	} {
+		hosts := fleetOf(now, c.host, "box t")
+		hosts[0].Unlisted, hosts[1].LeaseUntil = "the driver is not loaded", now.Add(time.Minute)
+		if c.need.Host == "gpu2" {
+			hosts = hosts[:1]
+		}
+		if why := cannotRun(c.need, "", hosts, now); (why == "") != c.can {
+			t.Errorf("%s: %q", c.name, why)
+		}
+		if metByGPUs(Need{GPUs: 2}, "", hosts, now) {
+			t.Errorf("%s: a slot stands back for a device that nobody has seen", c.name)
+		}
+		hosts[0].Unlisted = ""
+		if why := cannotRun(c.need, "", hosts, now); why == "" {
+			t.Errorf("%s: it can run although all is known", c.name)
+		}
+	}
+}
+
+// TestWhyDevicesAreUnknown: said of a host that is heard of and open.
+func TestWhyDevicesAreUnknown(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	for want, change := range map[string]func(*Host){
+		"devices-unknown: may have devices for it, and do not know their devices yet: gpu1 (no driver)": func(*Host) {},
+		"drained: closed by an admin: gpu1 (root)":                                                      func(h *Host) { h.Drained, h.DrainedBy = true, "root" },
+		"host-silent: could run it, but have not been heard of: gpu1":                                   func(h *Host) { h.LeaseUntil = now },
+		"unsatisfiable: no host can ever run it; the closest: no host has a device":                     func(h *Host) { h.Unlisted = "" },
+	} {
+		hosts := fleetOf(now, "gpu1")
+		hosts[0].Unlisted, hosts[0].LeaseUntil = "no driver", now.Add(time.Minute)
+		change(&hosts[0])
+		sc := scene{now: now, need: Need{GPUs: 1}, all: hosts}
+		var w Why
+		sc.hosts(&w, &Job{}, Shown{})
+		if len(w.Reasons) != 1 || w.Reasons[0].Code+": "+w.Reasons[0].Text != want {
+			t.Errorf("want %q, got %+v", want, w.Reasons)
+		}
+	}
+}
+
 func TestMetByGPUs(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	for _, c := range []struct {

@@ -104,6 +104,12 @@ func everFits(n Need, unix string, h *Host, realElsewhere bool) *misfit {
 	return enoughFit(n, &o)
 }
 
+// mayHave: the devices are all that a host lacks by m, and which it has its agent
+// does not know yet, as while the driver starts. CPU slots are always known.
+func (h *Host) mayHave(n Need, m *misfit) bool {
+	return h.Unlisted != "" && n.GPUs > 0 && m.step == stepDevices
+}
+
 // wholeOffer is what a host could offer if nothing ran on it.
 func wholeOffer(h *Host, realElsewhere bool) Offer {
 	o := Offer{

@@ -42,7 +42,10 @@ type Inventory struct {
 	// GPU is about the driver as a whole.
 	GPU gpu.Info
 	// Obeyed is the number of the orders that the agent has obeyed last.
-	Obeyed   uint64 `json:",omitempty"`
+	Obeyed uint64 `json:",omitempty"`
+	// Unlisted says in words why the agent does not know yet which devices there
+	// are; "" where it does.
+	Unlisted string `json:",omitempty"`
 	Reported time.Time
 }
 

@@ -167,11 +167,12 @@ func (sc *scene) hosts(w *Why, job *Job, shown Shown) {
 		w.add("unsatisfiable", "no host can ever run it; the closest: "+why)
 		return
 	}
-	var silent, drained, avoided, barred []string
+	var silent, drained, avoided, barred, unlisted []string
 	var open []*Host
 	for i := range sc.all {
 		h := &sc.all[i]
-		if everFits(sc.need, job.Unix, h, sc.real) != nil {
+		lacks := everFits(sc.need, job.Unix, h, sc.real)
+		if lacks != nil && !h.mayHave(sc.need, lacks) {
 			continue
 		}
 		switch {
@@ -183,6 +184,8 @@ func (sc *scene) hosts(w *Why, job *Job, shown Shown) {
 			avoided = append(avoided, h.Host+" until "+job.Avoid[h.Host].Format(time.TimeOnly))
 		case slices.Contains(h.Barred, Barred{Dir: sc.need.WorkDir, Unix: job.Unix}):
 			barred = append(barred, h.Host)
+		case lacks != nil:
+			unlisted = append(unlisted, h.Host+" ("+h.Unlisted+")")
 		default:
 			open = append(open, h)
 		}
@@ -194,6 +197,7 @@ func (sc *scene) hosts(w *Why, job *Job, shown Shown) {
 		code, text string
 		hosts      []string
 	}{
+		{"devices-unknown", "may have devices for it, and do not know their devices yet: ", unlisted},
 		{"avoided", "released it before and are not asked again yet: ", avoided},
 		{"directory", "do not let the job enter " + sc.need.WorkDir + ": ", barred},
 		{"drained", "closed by an admin: ", drained},
