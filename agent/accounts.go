@@ -61,6 +61,13 @@ func newAccounts(runAs string) (*accounts, error) {
 	return a, err
 }
 
+// CheckRunAs says what is wrong with a value of Options.RunAs here, before an agent
+// is made.
+func CheckRunAs(runAs string) error {
+	_, err := newAccounts(runAs)
+	return err
+}
+
 // of gives the account for a job of a user with this unix name, nil for the
 // agent's own, and its home, "" for the job's folder.
 func (a *accounts) of(unixName string) (*slot.Account, string, error) {

@@ -72,6 +72,9 @@ func (a *agentCommand) run(ctx context.Context, io streams) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := a.agent.check(); err != nil {
+		return err
+	}
 	data, err := takeData(*a.data, a.agent.role())
 	if err != nil {
 		return err

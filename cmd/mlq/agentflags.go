@@ -111,7 +111,7 @@ func (a *agentFlags) build(ctx context.Context, p hostParts, joined func(uint64)
 	made, err := agent.New(ctx, agent.Options{
 		Name: name, DataDir: a.folder(p.data), LockDir: locks, Provider: provider, Devices: a.devices, Tolerate: a.tolerate << 20, Pythons: pythons,
 		Scheduler: p.schedulerOf(name), API: agentAPI{p.server}, URL: p.server.base, TLSFingerprint: p.server.fingerprint, RunAs: a.runAs,
-		Isolation: isolation.Level(a.isolation), JobLimits: isolation.Limits{Memory: int64(a.jobMemory), Processes: a.jobProcesses}, KeepWork: *a.keepWork,
+		Isolation: isolation.Level(a.isolation), JobLimits: a.limits(), KeepWork: *a.keepWork,
 		Labels: labels, Preload: a.preload, Version: version, Log: p.log, Joined: joined,
 	})
 	if err != nil {

@@ -123,6 +123,9 @@ func (d *devFlags) config(io streams) (c serverConfig, err error) {
 	if c.timing, err = timing(*d.timeScale); err != nil {
 		return c, err
 	}
+	if err := d.agent.check(); err != nil {
+		return c, err
+	}
 	c.owner, err = thisUser()
 	return c, err
 }

@@ -130,6 +130,11 @@ func (s *serveFlags) config(log zerolog.Logger) (c serverConfig, err error) {
 	if c.blobsFrom, err = s.blobsFrom.check(s.blobs); err != nil {
 		return c, err
 	}
+	if s.withAgent {
+		if err := s.agent.check(); err != nil {
+			return c, err
+		}
+	}
 	if s.store != "" {
 		c.store, err = readStoreURL(s.store, s.namespace)
 	}
