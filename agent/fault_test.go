@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -306,14 +307,51 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// Two agents with one name: the older one kills its jobs and ends with an error.
-func TestTwoAgentsWithOneName(t *testing.T) { bothWays(t, 10, testTwoAgentsWithOneName) }
+// A second agent of a name, in another folder, does not end the first while that
+// one lives; when it is silent, the name is free.
+func TestTwoAgentsWithOneName(t *testing.T) { bothWays(t, 3, testTwoAgentsWithOneName) }
 
 func testTwoAgentsWithOneName(t *testing.T, w *world) {
 	first := w.start("h1", "cpu:1", nil)
 	g := w.gate()
 	pid := g.running(1)
+	o, err := hostOptions("h1", t.TempDir(), "cpu:1", w.scheduler("h1"), w.shelf.http.URL, python)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := agent.New(w.ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(w.ctx, patience)
+	defer cancel()
+	err = errors.Join(second.Run(ctx), second.Close())
+	if !errors.Is(err, agent.ErrNameTaken) {
+		t.Fatalf("the second one ended with %v", err)
+	}
+	w.told(err.Error(), "h1", "--name", "ago")
+	g.open()
+	if got := w.value(g.id); got != strconv.Itoa(pid) {
+		t.Errorf("result of process %s, want %d", got, pid)
+	}
+	if err := first.end(); err != nil {
+		t.Fatal(err)
+	}
 	w.start("h1", "cpu:1", nil)
+	w.handedOn()
+}
+
+// An agent whose name another process has taken all the same kills its jobs, and
+// ends with an error.
+func TestReplacedAgent(t *testing.T) { bothWays(t, 10, testReplacedAgent) }
+
+func testReplacedAgent(t *testing.T, w *world) {
+	first := w.start("h1", "cpu:1", nil)
+	g := w.gate()
+	pid := g.running(1)
+	if _, err := w.sched.Join(w.ctx, scheduler.Inventory{Host: "h1"}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
 	select {
 	case err := <-first.ended:
 		first.ended <- nil
@@ -325,13 +363,13 @@ func testTwoAgentsWithOneName(t *testing.T, w *world) {
 		t.Fatal("the older one goes on")
 	}
 	g.gone(pid)
+	w.start("h1", "cpu:1", nil)
 	g.running(2)
 	g.open()
 	job := w.awaitState(g.id, scheduler.Succeeded)
 	if n := len(job.Attempts); n != 2 {
 		t.Errorf("%d attempts", n)
 	}
-	w.told(job.Attempts[0].Cause, "agent")
 	w.handedOn()
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/mlq-dev/mlq/gpu"
 )
 
-// keptFile is what the agent knows of its devices over a restart: health above
-// all, for a card that was found sick is not well because a process was started anew.
+// keptFile is what the agent knows over a restart, of its devices' health above
+// all: for a card that was found sick is not well because a process was started anew.
 const keptFile = "devices.json"
 
 // kept is the file's content.
@@ -22,6 +22,8 @@ type kept struct {
 	Devices []keptDevice `json:"devices"`
 	// Detached: who had taken the driver away, "" if nobody had.
 	Detached string `json:"detached,omitempty"`
+	// Joined is which process of which name the folder's last agent was; nil: it never joined.
+	Joined *keptName `json:"joined,omitempty"`
 }
 
 type keptDevice struct {
@@ -106,7 +108,7 @@ func (a *Agent) keepLoop(ctx context.Context) {
 			return
 		case <-a.fleet.unkept:
 		}
-		if err := a.fleet.kept().write(a.opts.DataDir); err != nil {
+		if err := a.keep(); err != nil {
 			a.warn(ctx, err, "cannot keep what is known of the devices' health, trying again")
 			a.fleet.unkept.wake()
 			sleep(ctx, keepAgain)
@@ -114,7 +116,14 @@ func (a *Agent) keepLoop(ctx context.Context) {
 	}
 }
 
-// kept is what is to be written now.
+// keep writes what is known now.
+func (a *Agent) keep() error {
+	k := a.fleet.kept()
+	k.Joined = &keptName{a.opts.Name, a.epoch.Load()}
+	return k.write(a.opts.DataDir)
+}
+
+// kept is what is to be written now of the devices.
 func (f *fleet) kept() (k kept) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -126,6 +126,7 @@ func (a *Agent) join(ctx context.Context) error {
 		return fmt.Errorf("join: %w", err)
 	}
 	a.epoch.Store(joined.Epoch)
+	a.fleet.unkept.wake()
 	a.confirm(sent)
 	a.wall.compare(wall, a.now()-sent, joined.Now, a.opts.Log)
 	for _, ref := range joined.Kill {

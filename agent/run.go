@@ -21,7 +21,8 @@ const (
 // Run joins and works until ctx ends. Then it takes no new work and, with
 // Options.Drain, waits for what runs; otherwise the jobs go on in their slots,
 // and the next agent adopts them. ErrReplaced: another process took this
-// host's name; the jobs here were killed. scheduler.ErrForbidden: the server
+// host's name; the jobs here were killed. ErrNameTaken: this one did not, because
+// another agent is alive under it. scheduler.ErrForbidden: the server
 // does not let this agent join; the jobs go on until their deadline. Either way no slot without a job is
 // left behind, whenever ctx ends.
 func (a *Agent) Run(ctx context.Context) error {
@@ -72,13 +73,23 @@ func (a *Agent) findAttempts(ctx context.Context) bool {
 }
 
 // joinFirst joins as soon as the store can be reached. An error: it never will
-// be by this agent, whose token is no token, or another host's.
+// be by this agent, whose token is no token, or another host's, or whose name
+// another agent has.
 func (a *Agent) joinFirst(ctx context.Context) error {
 	for pause := 100 * time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 2*time.Second) {
-		a.renewing.Lock()
-		err := a.join(ctx)
-		a.renewing.Unlock()
-		if err == nil || errors.Is(err, scheduler.ErrForbidden) {
+		err := a.awaitName(ctx)
+		if err == nil {
+			a.renewing.Lock()
+			err = a.join(ctx)
+			a.renewing.Unlock()
+		}
+		if err == nil {
+			if err := a.keep(); err != nil { // at once: without it the next start waits to see who this was
+				a.warn(ctx, err, "cannot keep which process has joined")
+			}
+			return nil
+		}
+		if errors.Is(err, scheduler.ErrForbidden) || errors.Is(err, ErrNameTaken) {
 			return err
 		}
 		a.warn(ctx, err, "cannot join, trying again")

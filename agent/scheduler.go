@@ -25,6 +25,8 @@ type Scheduler interface {
 
 // Membership is what makes a process the agent of its host, and keeps it that.
 type Membership interface {
+	// AgentSeen tells which process has the name, and when it was heard of.
+	AgentSeen(ctx context.Context, host string) (scheduler.AgentSeen, error)
 	// Join makes this process the agent of inv.Host. locked is asked, before Join
 	// returns, of devices of leases that are not among the running.
 	Join(ctx context.Context, inv scheduler.Inventory, running []scheduler.LeaseRef, locked func(uuid string) bool) (scheduler.Joined, error)

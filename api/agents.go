@@ -13,8 +13,8 @@ import (
 
 // agentState answers GET /agents/{host}: who has the name now.
 func (s *Server) agentState(c *call, host string) (any, error) {
-	epoch, err := s.scheduler.AgentEpoch(c.ctx(), host)
-	return AgentState{Epoch: epoch}, err
+	seen, err := s.scheduler.AgentSeen(c.ctx(), host)
+	return AgentState{Epoch: seen.Epoch, Beat: seen.Beat, Now: seen.Now}, err
 }
 
 // agentJoin answers POST /agents/{host}/join, the first half: the name. The

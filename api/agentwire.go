@@ -43,7 +43,9 @@ type AgentInventory struct {
 
 // AgentState answers GET /agents/{host}.
 type AgentState struct {
-	Epoch uint64 `json:"epoch"` // 0: no process has the name
+	Epoch uint64    `json:"epoch"`         // 0: no process has the name
+	Beat  time.Time `json:"beat,omitzero"` // when the process was heard of, by the store's clock
+	Now   time.Time `json:"now,omitzero"`  // by that clock
 }
 
 // AgentJoin is the body of POST /agents/{host}/join.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
@@ -34,7 +35,7 @@ type Named struct {
 }
 
 // TakeName is the first half of Join. after is the epoch that the caller found
-// (AgentEpoch): where the name is another's by now it is refused with
+// (AgentSeen): where the name is another's by now it is refused with
 // ErrStaleAgent, so that a request that was long on its way takes nothing from
 // anybody. Leases are those that the name holds.
 func (s *Scheduler) TakeName(ctx context.Context, inv Inventory, after uint64) (Named, error) {
@@ -46,17 +47,31 @@ func (s *Scheduler) TakeName(ctx context.Context, inv Inventory, after uint64) (
 	return named, err
 }
 
-// AgentEpoch is the epoch of the process that has this agent's name; 0: none
-// ever had it, or the store lost it.
-func (s *Scheduler) AgentEpoch(ctx context.Context, host string) (uint64, error) {
-	q := store.Query{Keys: []string{keyAgent(host)}}
+// AgentSeen is what the store knows of the process that has an agent's name.
+type AgentSeen struct {
+	Epoch uint64    // 0: none ever had it, or the store lost it
+	Beat  time.Time // of its last heartbeat, as the store's clock says; zero: none is known
+	Now   time.Time // by the same clock
+}
+
+// AgentSeen tells who has an agent's name, and when it was heard of.
+func (s *Scheduler) AgentSeen(ctx context.Context, host string) (AgentSeen, error) {
+	q := store.Query{Keys: []string{keyAgent(host), keyBeat(host)}}
 	answer, err := s.store.Read(ctx, q)
 	if err != nil {
-		return 0, fmt.Errorf("read agent: %w", err)
+		return AgentSeen{}, fmt.Errorf("read agent: %w", err)
 	}
+	f := newFacts(q, answer)
 	var a agentRecord
-	_, err = newFacts(q, answer).load(keyAgent(host), &a)
-	return a.Epoch, err
+	var b beatRecord
+	_, err = f.load(keyAgent(host), &a)
+	seen := AgentSeen{Epoch: a.Epoch, Now: f.Now}
+	if version, beatErr := f.load(keyBeat(host), &b); beatErr != nil {
+		err = errors.Join(err, beatErr)
+	} else if version != 0 && b.Epoch == a.Epoch {
+		seen.Beat = unstamp(b.At)
+	}
+	return seen, err
 }
 
 // TakeOver is what a new agent process says of the leases of its name.

@@ -31,6 +31,13 @@ func (s *Scheduler) Join(ctx context.Context, inv scheduler.Inventory, running [
 	return out, nil
 }
 
+// AgentSeen implements agent.Scheduler.
+func (s *Scheduler) AgentSeen(ctx context.Context, _ string) (scheduler.AgentSeen, error) {
+	var last api.AgentState
+	err := s.get(ctx, "", &last)
+	return scheduler.AgentSeen{Epoch: last.Epoch, Beat: last.Beat, Now: last.Now}, err
+}
+
 // takeName says after whom this process comes, so that a request that is late
 // takes the name from nobody. Where it was sent again after its answer was lost,
 // this process comes after itself.
