@@ -130,6 +130,64 @@ def f(msg):
 	}
 }
 
+// Whatever a slot starts as a job's user is in a group from its first moment on: else
+// another process of that user could enter it before, and so leave its own group.
+func TestSparesAreBornInTheirGroup(t *testing.T) {
+	a, p := newAccount(t, "b"), openPython(t)
+	giveTree(t, filepath.Dir(filepath.Dir(p.Path)), a)
+	w := newWorld(t, 1)
+	h := w.startHeld(t, a.name, p)
+	slots := h.slots()
+	if len(slots) != 1 {
+		t.Fatalf("slots %v", slots)
+	}
+	stop, outside := make(chan struct{}), make(chan string, 1)
+	go func() {
+		found := ""
+		for {
+			select {
+			case <-stop:
+				outside <- found
+				return
+			default:
+				if out := childOutside(slots[0], a.uid); out != "" {
+					found = out
+				}
+			}
+		}
+	}()
+	for range 8 {
+		w.value(w.submitFrom(scheduler.Who{User: "ana"}, call("def f(msg): return 1", nil)))
+	}
+	close(stop)
+	if found := <-outside; found != "" {
+		t.Errorf("outside of any group: %s", found)
+	}
+}
+
+// childOutside finds a child of the slot that runs as a user outside of all groups.
+func childOutside(slot, uid int) string {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", slot))
+	if err != nil {
+		return err.Error()
+	}
+	for _, path := range tasks {
+		children, _ := os.ReadFile(path) // of a thread that is gone: none
+		for pid := range strings.FieldsSeq(string(children)) {
+			info, err := os.Stat("/proc/" + pid)
+			if err != nil || info.Sys().(*syscall.Stat_t).Uid != uint32(uid) {
+				continue
+			}
+			group, err := os.ReadFile("/proc/" + pid + "/cgroup")
+			if err == nil && !strings.Contains(string(group), "/mlq-job-") {
+				line, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+				return pid + " " + strings.ReplaceAll(string(line), "\x00", " ") + string(group)
+			}
+		}
+	}
+	return ""
+}
+
 // A job that goes on under the next agent leaves a spare that waits in a group, in
 // which no card opens: that is not for the jobs of an agent without groups.
 func TestSparesOfAnAgentThatHeldJobs(t *testing.T) {

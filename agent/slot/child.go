@@ -16,7 +16,7 @@ type child struct {
 	pid    int
 	line   *packets
 	parent *warmParent      // nil: a spare, our own child
-	pen    *isolation.Group // of a spare that runs what is not root's; nil: it needs none
+	pen    *isolation.Group // of a spare that is another user's from its start on; nil: it needs none
 
 	said chan childMessage // closed when the line has ended; what a waiting child says fits in
 	code chan int          // gets the exit code that the child says it will end with

@@ -11,12 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlq-dev/mlq/agent/isolation"
 	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
 func TestChooseMode(t *testing.T) {
 	ana := &Account{Name: "ana", UID: 1001, GID: 1001}
+	group := &isolation.Spec{Level: isolation.Cgroup}
 	safe, unsafe := error(nil), errors.New("/opt/py belongs to user 1001, not to root")
 	for name, c := range map[string]struct {
 		grant   Grant
@@ -40,6 +42,7 @@ func TestChooseMode(t *testing.T) {
 		"variable, as somebody":               {grant: Grant{Account: ana, Vars: map[string]string{"MKL_X": "1"}}, preload: true, spareAs: ana},
 		"variable that no module reads early": {grant: Grant{Vars: map[string]string{"LR": "1"}}, euid: 1000, preload: true, warm: true},
 	} {
+		c.grant.Isolation = group
 		m, err := chooseMode(&c.grant, c.euid, c.preload, func() error { return c.unsafe })
 		if c.refused != "" {
 			if err == nil || !strings.Contains(err.Error(), c.refused) {
@@ -49,6 +52,9 @@ func TestChooseMode(t *testing.T) {
 		}
 		if err != nil || m.warm != c.warm || m.account != c.spareAs {
 			t.Errorf("%s: %+v, %v; want warm %v, as %v", name, m, err, c.warm, c.spareAs)
+		}
+		if c.spareAs != nil && m.hold != group || c.spareAs == nil && m.hold != nil {
+			t.Errorf("%s: a spare as %v waits in %v", name, c.spareAs, m.hold)
 		}
 	}
 }

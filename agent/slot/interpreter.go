@@ -25,12 +25,12 @@ type interpreter struct {
 // start runs the interpreter with the runner in front of its path. -I keeps
 // everything out that an environment variable or the working directory could bring in.
 func startInterpreter(n *nursery, o *Options, python string, account *Account, args ...string) (*interpreter, error) {
-	return startBehind(nil, n, o, python, account, args...)
+	return startIn(nil, n, o, python, account, args...)
 }
 
-// startBehind is startInterpreter with a gate, which may be nil: nothing of the
-// interpreter runs before a byte can be read from it.
-func startBehind(gate *os.File, n *nursery, o *Options, python string, account *Account, args ...string) (*interpreter, error) {
+// startIn is startInterpreter in the control group of this folder from its first
+// moment on (CLONE_INTO_CGROUP, Linux 5.7); nil: in the slot's own.
+func startIn(group *os.File, n *nursery, o *Options, python string, account *Account, args ...string) (*interpreter, error) {
 	line, theirs, err := packetPair()
 	if err != nil {
 		return nil, err
@@ -43,19 +43,15 @@ func startBehind(gate *os.File, n *nursery, o *Options, python string, account *
 	}
 	defer null.Close()
 	argv := append([]string{python, "-I", "-c", bootstrap, o.Runner}, args...)
-	files, program := []uintptr{null.Fd(), 2, 2, theirs.Fd()}, python
-	if gate != nil {
-		files, program = append(files, gate.Fd()), gateShell
-		argv = append([]string{gateShell, "-c", `read -r _ <&4 && exec 4<&- "$@"`, "sh"}, argv...)
+	sys := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, Credential: credential(account)}
+	if group != nil {
+		sys.UseCgroupFD, sys.CgroupFD = true, int(group.Fd())
 	}
-	pid, exit, err := n.start(program, argv, &syscall.ProcAttr{
+	pid, exit, err := n.start(python, argv, &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   interpreterEnviron(python),
-		Files: files,
-		Sys: &syscall.SysProcAttr{
-			Setsid: true, Pdeathsig: syscall.SIGKILL,
-			Credential: credential(account),
-		},
+		Files: []uintptr{null.Fd(), 2, 2, theirs.Fd()},
+		Sys:   sys,
 	})
 	if err != nil {
 		line.close()
@@ -63,9 +59,6 @@ func startBehind(gate *os.File, n *nursery, o *Options, python string, account *
 	}
 	return &interpreter{python: python, pid: pid, line: line, exit: exit}, nil
 }
-
-// gateShell waits at a gate, and becomes the interpreter.
-const gateShell = "/bin/sh"
 
 // bootstrap finds the runner by its folder: -I ignores PYTHONPATH, and -m
 // would look only in the environment.

@@ -16,8 +16,8 @@ type mode struct {
 	warm    bool
 	account *Account // of a spare; nil: the slot's own user
 	why     string   // of a spare, in words
-	// hold is the grant's control group, of a spare that runs what others than
-	// root can write from its start on: it waits in a group too; nil: it need not.
+	// hold is the grant's control group, of a spare that is another user's from its
+	// start on: it waits in a group too; nil: it need not.
 	hold *isolation.Spec
 }
 
@@ -48,7 +48,11 @@ func chooseMode(g *Grant, euid uint32, preload bool, unsafe func() error) (mode,
 		}
 	}
 	if name := fixedAtImport(g.Vars); preload && name != "" {
-		return mode{account: account, why: name + " is read when preloaded modules are imported"}, nil
+		m := mode{account: account, why: name + " is read when preloaded modules are imported"}
+		if account != nil {
+			m.hold = g.Isolation
+		}
+		return m, nil
 	}
 	if g.Shared && !other {
 		return mode{why: "jobs of several users run as one account"}, nil
