@@ -114,6 +114,15 @@ func (a *Agent) hasAccount(unix string) bool {
 	return ok
 }
 
+// withoutModules are the environments as a claim needs them.
+func withoutModules(all []scheduler.Environment) []scheduler.Environment {
+	lean := slices.Clone(all)
+	for i := range lean {
+		lean[i].Modules = nil
+	}
+	return lean
+}
+
 // offer is what this host has for Pick.
 func (a *Agent) offer() scheduler.Offer {
 	devices, _ := a.fleet.offered()
@@ -123,7 +132,7 @@ func (a *Agent) offer() scheduler.Offer {
 	}
 	o := scheduler.Offer{
 		Host: a.opts.Name, Devices: devices, Labels: a.opts.Labels, Links: a.driver.linksOf(uuids),
-		Environments: a.environments, WorkDirOK: a.mayEnter,
+		Environments: withoutModules(a.environments), WorkDirOK: a.mayEnter,
 	}
 	var byName bool
 	if o.Accounts, byName = a.accounts.list(); byName {

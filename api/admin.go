@@ -59,16 +59,43 @@ type Environment struct {
 	Cloudpickle string `json:"cloudpickle,omitempty"`
 	Torch       string `json:"torch,omitempty"`
 	Numpy       string `json:"numpy,omitempty"`
-	Problem     string `json:"problem,omitempty"`
+	// Modules are in a list of hosts only where they are asked for: they are hundreds.
+	Modules map[string]string `json:"modules,omitempty"`
+	Problem string            `json:"problem,omitempty"`
 }
 
 // listHosts answers GET /hosts.
 func (s *Server) listHosts(c *call) error {
+	modules, err := wantsModules(c.r.URL.Query()["modules"])
+	if err != nil {
+		return err
+	}
 	hosts, _, err := s.hosts(c)
 	if err != nil {
 		return err
 	}
+	if !modules {
+		leaveOutModules(hosts)
+	}
 	return s.write(c, http.StatusOK, map[string][]Host{"hosts": hosts})
+}
+
+func wantsModules(values []string) (bool, error) {
+	switch {
+	case len(values) == 0, len(values) == 1 && values[0] == "false":
+		return false, nil
+	case len(values) == 1 && values[0] == "true":
+		return true, nil
+	}
+	return false, refuse(CodeBadRequest, "modules: want true or false")
+}
+
+func leaveOutModules(hosts []Host) {
+	for i := range hosts {
+		for j := range hosts[i].Environments {
+			hosts[i].Environments[j].Modules = nil
+		}
+	}
 }
 
 // hosts are all, each with what its agent says, and whose word is taken of a

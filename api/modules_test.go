@@ -55,3 +55,20 @@ func TestCallWithModules(t *testing.T) {
 	text := strings.Replace(string(small), blob.Sum([]byte(archive)), strings.Repeat("/", 64), 1)
 	w.refused(w.do(w.ana, "POST", "/jobs", text, media), 422, api.CodeInvalidField)
 }
+
+// TestModulesOfEnvironments: hundreds of names, told to who asks for them.
+func TestModulesOfEnvironments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.join()
+	w.inv.Environments[0].Modules = map[string]string{"sklearn": "1.4.2"}
+	must(t, w.sched.Report(t.Context(), w.inv.Host, w.epoch, w.inv))
+	for query, want := range map[string]string{"": "", "?modules=false": "", "?modules=true": "1.4.2"} {
+		var got struct{ Hosts []api.Host }
+		w.ok(w.do(w.bob, "GET", "/hosts"+query, nil), 200, &got)
+		if len(got.Hosts) != 1 || got.Hosts[0].Environments[0].Modules["sklearn"] != want {
+			t.Errorf("%q: %+v", query, got)
+		}
+	}
+	w.refused(w.do(w.bob, "GET", "/hosts?modules=all", nil), 400, api.CodeBadRequest)
+}

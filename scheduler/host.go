@@ -14,6 +14,9 @@ type Environment struct {
 	Cloudpickle string // its version, "" if missing
 	Torch       string // likewise
 	Numpy       string // likewise
+	// Modules are the top-level modules that were installed when the agent looked, with
+	// the version of what they come from; nil where that is not known. Offers have none.
+	Modules map[string]string
 	// Problem says in one line why it cannot run jobs and which command mends
 	// it; "" if it can.
 	Problem string

@@ -50,13 +50,14 @@ func Probe(ctx context.Context, candidates []Candidate, as Account) []scheduler.
 
 // facts is the line that probe.py prints.
 type facts struct {
-	Executable     string `json:"executable"` // what a wrapper (pyenv's shims) leads to
-	Implementation string `json:"implementation"`
-	Version        string `json:"version"`
-	Cloudpickle    string `json:"cloudpickle"`
-	Torch          string `json:"torch"`
-	Numpy          string `json:"numpy"`
-	Managed        bool   `json:"managed"` // by the system's packages: pip refuses
+	Executable     string            `json:"executable"` // what a wrapper (pyenv's shims) leads to
+	Implementation string            `json:"implementation"`
+	Version        string            `json:"version"`
+	Cloudpickle    string            `json:"cloudpickle"`
+	Torch          string            `json:"torch"`
+	Numpy          string            `json:"numpy"`
+	Managed        bool              `json:"managed"` // by the system's packages: pip refuses
+	Modules        map[string]string `json:"modules"`
 }
 
 func probe(ctx context.Context, c Candidate, as Account) scheduler.Environment {
@@ -70,6 +71,7 @@ func probe(ctx context.Context, c Candidate, as Account) scheduler.Environment {
 		env.Path = f.Executable
 	}
 	env.Version, env.Cloudpickle, env.Torch, env.Numpy = f.Version, f.Cloudpickle, f.Torch, f.Numpy
+	env.Modules = f.Modules
 	env.Problem = problem(c, f)
 	return env
 }

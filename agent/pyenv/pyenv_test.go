@@ -2,6 +2,7 @@ package pyenv
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,6 +112,44 @@ func TestProbe(t *testing.T) {
 		if !strings.Contains(got[i].Problem, want) {
 			t.Errorf("%s: problem %q, want …%s…", got[i].Name, got[i].Problem, want)
 		}
+	}
+}
+
+// TestProbeOfModules: what pip, setuptools and an editable install leave behind.
+func TestProbeOfModules(t *testing.T) {
+	venv := t.TempDir()
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("no python3 here")
+	}
+	if out, err := exec.Command(python, "-m", "venv", "--without-pip", venv).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	found, err := filepath.Glob(filepath.Join(venv, "lib", "python3*", "site-packages"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	for name, text := range map[string]string{
+		"scikit_learn-1.4.2.dist-info/METADATA": "Name: scikit-learn\nVersion: 1.4.2\n",
+		"scikit_learn-1.4.2.dist-info/RECORD":   "../../../bin/run,,\nsklearn/__init__.py,,\nsix.py,,\n_fast.cpython-311.so,,\nfast.cpython-311.so,,\nnotes.txt,,\nscikit_learn-1.4.2.dist-info/RECORD,,\n",
+		"old-2.0.egg-info/PKG-INFO":             "Name: old\nVersion: 2.0\n",
+		"old-2.0.egg-info/top_level.txt":        "ancient\n_hidden\n",
+		"my_tool-0.1.dist-info/METADATA":        "Name: My-Tool\nVersion: 0.1\n",
+		"my_tool-0.1.dist-info/RECORD":          "my_tool.pth,,\n__editable___my_tool.py,,\n",
+		"broken-1.dist-info/RECORD":             "",
+	} {
+		path := filepath.Join(found[0], name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := Probe(context.Background(), []Candidate{{"venv", filepath.Join(venv, "bin", "python")}}, nil)[0].Modules
+	want := map[string]string{"sklearn": "1.4.2", "six": "1.4.2", "fast": "1.4.2", "ancient": "2.0", "my_tool": "0.1"}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

@@ -12,12 +12,14 @@ from ._jobs import JobList
 from ._request import normalise
 from ._secret import keep_secret
 from ._send import Sender
-from ._submitter import Submitter
+from ._submitter import Submitter, refuse_unknown
 from ._watch import Watcher
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
+
+    from ._check import Check
 
 R = TypeVar("R")
 
@@ -95,6 +97,14 @@ class Client:
         Raises MlqError where name or value cannot be one.
         """
         keep_secret(self._transport, name, value)
+
+    def check(self, fn: Callable[..., Any], /, **request: Any) -> Check:
+        """Compare what ``fn`` imports with what the hosts have; see ``mlq.check``."""
+        from ._check import check
+
+        _binding.check_function(fn)
+        refuse_unknown(request)
+        return check(self._transport, fn, normalise(request))
 
     def close(self) -> None:
         """Close the connections."""

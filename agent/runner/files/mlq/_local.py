@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_FILES = 4000  # of one package
-_OF_THE_RUNNER = frozenset({"mlq", "cloudpickle", "__main__", "__mp_main__"})
+OF_THE_RUNNER = frozenset({"mlq", "cloudpickle", "__main__", "__mp_main__"})
 _INSTALLED = ("site-packages", "dist-packages")
 _CODE = (".py", ".pyi", *EXTENSION_SUFFIXES)
 _LEFT_OUT = (".pyc", ".pyo", ".ipynb")
@@ -61,7 +61,7 @@ def find(name: str) -> Unit | None:
     A folder without ``__init__.py`` is no unit: what is used in it is found by itself.
     """
     parts = name.split(".")
-    if parts[0] in _OF_THE_RUNNER or parts[0] in sys.builtin_module_names:
+    if parts[0] in OF_THE_RUNNER or parts[0] in sys.builtin_module_names:
         return None
     within: list[str] | None = None
     for count in range(1, len(parts) + 1):

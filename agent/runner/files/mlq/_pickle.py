@@ -24,7 +24,7 @@ from ._caller import caller
 from ._envelope import ALIGNED_FROM, pack
 from ._errors import NotSerializable, TooLarge
 from ._pickler import Pickler, sources
-from ._ship import shipment
+from ._ship import Shipment, shipment
 from ._values import dumps
 
 if TYPE_CHECKING:
@@ -119,6 +119,18 @@ def _refusal(root: object, label: str, err: Exception) -> NotSerializable:
     path, culprit = path_to_unpicklable(root, label)
     what = f" ({type(culprit).__module__}.{type(culprit).__qualname__})" if path else ""
     return NotSerializable(f"cannot send {path or label or 'the arguments'}{what}: {err}")
+
+
+def imports_of(
+    fn: Callable[..., Any], wanted: bool | list[str]
+) -> tuple[str, tuple[str, ...], set[str]]:
+    """The function's name, the local modules that go along, and other top-level ones it needs."""
+    modules: set[str] = set()
+    _code_frames(fn, modules)
+    made = shipment(wanted) or Shipment(())
+    made.add(modules)
+    sent = made.sent() if wanted is not False else ()
+    return name_of(fn), sent, made.others()
 
 
 class CallWriter:

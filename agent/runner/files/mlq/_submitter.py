@@ -39,12 +39,17 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
+def refuse_unknown(request: Iterable[str]) -> None:
+    """Raise TypeError for a name that is no request field."""
+    for name in unknown(request):
+        raise TypeError(f"{name!r} is no request field of mlq{nearest(name, list(FIELDS))}")
+
+
 class Submitter:
     """What ``options`` returns: its methods pass *all* keywords to the function."""
 
     def __init__(self, client: _Sender, request: dict[str, Any]) -> None:
-        for name in unknown(request):
-            raise TypeError(f"{name!r} is no request field of mlq{nearest(name, list(FIELDS))}")
+        refuse_unknown(request)
         self._client = client
         self._request = normalise(request)
 

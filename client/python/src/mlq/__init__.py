@@ -16,9 +16,10 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._cancel import Cancelled
+    from ._check import Check, Checked
     from ._client import Client
     from ._context import Context, context, progress
-    from ._default import job, map, options, run, set_secret, submit  # noqa: A004
+    from ._default import check, job, map, options, run, set_secret, submit  # noqa: A004
     from ._errors import (
         JobCancelled,
         JobError,
@@ -58,6 +59,8 @@ _ERRORS = (
 )
 _HOME = {
     "Cancelled": "_cancel",
+    "Check": "_check",
+    "Checked": "_check",
     "Client": "_client",
     "Context": "_context",
     "File": "_files",
@@ -68,6 +71,7 @@ _HOME = {
     "Why": "_job",
     "WhyReason": "_job",
     "as_completed": "_jobs",
+    "check": "_default",
     "context": "_context",
     "job": "_default",
     "map": "_default",
@@ -82,6 +86,8 @@ _HOME = {
 
 __all__ = [
     "Cancelled",
+    "Check",
+    "Checked",
     "Client",
     "Context",
     "File",
@@ -107,6 +113,7 @@ __all__ = [
     "WhyReason",
     "__version__",
     "as_completed",
+    "check",
     "context",
     "job",
     "map",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from ._check import Check
     from ._job import Job
     from ._jobs import JobList
     from ._request import Duration, JobLike
@@ -72,6 +73,16 @@ def map(fn: Callable[..., R], /, *iterables: Iterable[Any], **kwargs: Any) -> Jo
 def job(job_id: int | str) -> Job[Any]:
     """A job by its id: from another kernel, another machine, or the command line."""
     return default_client().job(job_id)
+
+
+def check(fn: Callable[..., Any], /, **request: Any) -> Check:
+    """Compare the modules that ``fn`` imports with those of the hosts' environments.
+
+    Nothing is queued. Of the request fields, ``host``, ``labels``, ``python`` and
+    ``modules`` matter.
+    Raises what a submit of ``fn`` would, and MlqError where the server does not answer.
+    """
+    return default_client().check(fn, **request)
 
 
 def set_secret(name: str, value: str | None = None) -> None:

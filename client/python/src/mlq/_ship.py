@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import _imports, _stale
 from ._caller import caller
 from ._errors import NotSerializable, TooLarge
-from ._local import File, Unit, files_of, find
+from ._local import OF_THE_RUNNER, File, Unit, files_of, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,6 +90,15 @@ class Shipment:
                 self._units[unit.name] = unit
                 waiting += self._take(unit)
         return len(self._units) > before
+
+    def sent(self) -> tuple[str, ...]:
+        """The names of what goes along."""
+        return tuple(sorted(self._units))
+
+    def others(self) -> set[str]:
+        """The top-level modules that were met and are not local."""
+        tops = {name.partition(".")[0] for name in self._seen}
+        return tops - {name.partition(".")[0] for name in self._units} - OF_THE_RUNNER
 
     def archive(self) -> Archive:
         """All of it packed."""
