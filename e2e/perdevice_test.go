@@ -122,14 +122,14 @@ func TestAgentPerDevice(t *testing.T) {
 func TestAgentOfNoDevice(t *testing.T) {
 	p := newPerDevice(t)
 	for device, want := range map[string]string{
-		"2":             `device "2": want an index, a UUID or a PCI address; here are 0 \(SIM-\S+, 0000:00:00.0\), 1 \(SIM-\S+, 0000:01:00.0\)`,
+		"2":             `there is no device "2"; by index, UUID or PCI address there are 0 \(SIM-\S+, 0000:00:00.0\), 1 \(SIM-\S+, 0000:01:00.0\)`,
 		`SIM\x2d0a`:     `write it as it is, with its dashes, not as systemd-escape does`,
-		"99":            `device "99": want an index, a UUID or a PCI address; here are 0`,
-		"GPU-*":         `device "GPU-\*": want an index, a UUID or a PCI address; here are 0`,
-		"SIM-unknown":   `device "SIM-unknown": want an index, a UUID or a PCI address; here are 0`,
-		"0000:99:00.0":  `device "0000:99:00.0": want an index, a UUID or a PCI address; here are 0`,
+		"99":            `there is no device "99"; by index, UUID or PCI address there are 0`,
+		"GPU-*":         `there is no device "GPU-\*"; by index, UUID or PCI address there are 0`,
+		"SIM-unknown":   `there is no device "SIM-unknown"; by index, UUID or PCI address there are 0`,
+		"0000:99:00.0":  `there is no device "0000:99:00.0"; by index, UUID or PCI address there are 0`,
 		"0":             `the data folder \S+ is in use by process \d+`,
-		"../etc/passwd": `device "../etc/passwd": want an index`,
+		"../etc/passwd": `there is no device "../etc/passwd"; by index`,
 	} {
 		d, err := startDaemon(p.dir, p.env(), p.args(device)...)
 		if err == nil {

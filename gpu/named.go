@@ -20,7 +20,7 @@ func Find(devices []Device, name string) (Device, error) {
 	if strings.Contains(name, `\x2d`) {
 		return Device{}, fmt.Errorf(`device %q: write it as it is, with its dashes, not as systemd-escape does`, name)
 	}
-	return Device{}, fmt.Errorf("device %q: want an index, a UUID or a PCI address; here are %s", name, inWords(devices))
+	return Device{}, fmt.Errorf("there is no device %q; by index, UUID or PCI address there are %s", name, inWords(devices))
 }
 
 // PlainPCI is a PCI address in lower case without the zeros of its domain, which

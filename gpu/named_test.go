@@ -20,7 +20,7 @@ func TestFind(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"3":         `device "3": want an index, a UUID or a PCI address; here are 0 (GPU-aa, 00000000:65:00.0), 1 (GPU-bb, 00000001:65:00.0), 2 (CPU-cc)`,
+		"3":         `there is no device "3"; by index, UUID or PCI address there are 0 (GPU-aa, 00000000:65:00.0), 1 (GPU-bb, 00000001:65:00.0), 2 (CPU-cc)`,
 		"":          `device ""`,
 		"66:00.0":   `device "66:00.0"`,
 		`GPU\x2daa`: `not as systemd-escape does`,

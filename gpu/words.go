@@ -101,7 +101,7 @@ func silence(l *Sample) string {
 	case FaultDown:
 		return "the driver cannot be asked" + said
 	case FaultGone:
-		return "the driver does not list it any more" + said
+		return "the driver does not list it any more" // whoever says so says only that
 	case FaultOther, FaultLost, FaultReset, FaultNone:
 	}
 	return "the driver says" + said
