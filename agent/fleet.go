@@ -51,6 +51,9 @@ type device struct {
 	held, refused bool
 	// missing counts the lists in a row in which the provider did not have it.
 	missing int
+	// unrun are the jobs that were released from it unrun since the last one ran
+	// on it, the latest mostUnrun of them. Never changed in place.
+	unrun []scheduler.JobID
 	// remembered: known from an earlier run only, no list has had it yet.
 	remembered bool
 	// obeyed is the last order to reset its health that was carried out.
@@ -183,6 +186,21 @@ func (f *fleet) give(uuids []string) {
 		}
 	})
 }
+
+// mostUnrun bounds what is remembered of a device on which no job starts.
+const mostUnrun = 64
+
+// releasedUnrun notes that a job did not start on these devices.
+func (f *fleet) releasedUnrun(uuids []string, job scheduler.JobID) {
+	f.change(uuids, func(d *device) {
+		if !slices.Contains(d.unrun, job) {
+			d.unrun = append(slices.Clone(d.unrun[max(0, len(d.unrun)+1-mostUnrun):]), job)
+		}
+	})
+}
+
+// ran notes that a job started on these devices: whatever was wrong with them is over.
+func (f *fleet) ran(uuids []string) { f.change(uuids, func(d *device) { d.unrun = nil }) }
 
 // reserve keeps devices from being let go of while they are claimed. It reports
 // false where one is not there any more.

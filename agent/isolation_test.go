@@ -18,6 +18,7 @@ import (
 	"github.com/mlq-dev/mlq/agent"
 	"github.com/mlq-dev/mlq/agent/isolation"
 	"github.com/mlq-dev/mlq/agent/pyenv"
+	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -69,6 +70,28 @@ def f(msg):
 	}
 	if !strings.Contains(saw[0], fmt.Sprintf("/mlq-job-%d-1-", job)) || saw[1] != "Operation not permitted" {
 		t.Errorf("the job on a CPU slot saw %q", saw)
+	}
+}
+
+// A slice whose files the kernel does not tell of, here for want of a driver, is
+// told of with the reason and gets no job; the card beside it gets it at once.
+func TestDeviceThatCannotBeIsolated(t *testing.T) {
+	a, python := newAccount(t, "u"), openPython(t)
+	w := newWorld(t, 1)
+	p := newScripted(t, "MIG-B-1", "GPU-A") // the slice would be first
+	h := &host{w: w, name: "h1", data: filepath.Join(openDir(t), "data"), ended: make(chan error, 1)}
+	if err := os.Mkdir(h.data, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	h.run(func(o *agent.Options) {
+		o.RunAs, o.Pythons, o.Isolation, o.Provider = a.name, []pyenv.Candidate{python}, isolation.Cgroup, p
+	})
+	d, _ := w.awaitDevice("h1", "MIG-B-1", gpu.Drained)
+	w.told(d.Reason, "jobs cannot be isolated on it", "no nvidia-caps")
+	id := w.submitFrom(scheduler.Who{User: "ana"}, call("def f(msg): return 1", nil))
+	w.value(id)
+	if job := w.awaitState(id, scheduler.Succeeded); len(job.Attempts) != 1 || job.Attempts[0].Devices[0] != "GPU-A" {
+		t.Errorf("attempts %+v", job.Attempts)
 	}
 }
 

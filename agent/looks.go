@@ -109,6 +109,9 @@ func (a *Agent) ask(ctx context.Context, uuid string) gpu.Sample {
 		return gpu.Sample{UUID: uuid, At: a.now(), Fault: gpu.FaultDown, Err: err.Error()}
 	}
 	s.UUID = uuid
+	if err := a.held.Refuses(a.fleet.card(uuid)); err != nil {
+		s.Unheld = err.Error()
+	}
 	return s
 }
 

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"github.com/mlq-dev/mlq/agent/isolation"
 	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
@@ -16,7 +17,7 @@ func (f *fleet) offered() (devices []scheduler.OfferedDevice, free int) {
 		if d.missing > 0 || d.remembered {
 			continue
 		}
-		o := scheduler.OfferedDevice{Device: d.Device, FreeBy: d.freeBy}
+		o := scheduler.OfferedDevice{Device: d.Device, FreeBy: d.freeBy, Unrun: d.unrun}
 		if d.ready && !d.silent && f.decide(d).State == gpu.Free {
 			o.Free = true
 			free++
@@ -84,6 +85,12 @@ func (f *fleet) states() map[gpu.State]int {
 		counts[f.decide(d).State]++
 	}
 	return counts
+}
+
+// card is a device as its isolation wants it.
+func (f *fleet) card(uuid string) isolation.Card {
+	d := f.slotDevices([]string{uuid})[0]
+	return isolation.Card{Kind: d.Kind, Minor: d.Minor, GI: d.GI, CI: d.CI}
 }
 
 // slotDevices names devices as a grant does.

@@ -39,6 +39,7 @@ func open(ctx context.Context, t *attempt) step {
 	if err := t.link.handOver(t.ref, call.file); err != nil {
 		t.log.Warn().Err(err).Msg("the line to the slot broke at the hand-over")
 	}
+	t.agent.fleet.ran(t.devices)
 	return watch
 }
 

@@ -81,6 +81,7 @@ func (t *attempt) commit(ctx context.Context) error {
 		}
 		return err
 	case giveBack:
+		t.agent.fleet.releasedUnrun(t.devices, t.ref.Job)
 		return s.Release(ctx, t.ref, t.verdict.cause)
 	}
 	return nil // throwAway: nothing to say

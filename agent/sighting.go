@@ -69,7 +69,7 @@ func (d *device) keep(s gpu.Sample) {
 // quieter: the earlier look says nothing that the later one does not say. Looks on
 // demand, many in a moment, would otherwise push those out that are apart.
 func quieter(earlier, later *gpu.Sample) bool {
-	return earlier.Fault == gpu.FaultNone && earlier.Err == "" && len(earlier.Processes) == 0 && !earlier.Prohibited &&
+	return earlier.Fault == gpu.FaultNone && earlier.Err == "" && len(earlier.Processes) == 0 && !earlier.Prohibited && earlier.Unheld == later.Unheld &&
 		earlier.Used <= later.Used && earlier.Leased == later.Leased
 }
 

@@ -100,7 +100,7 @@ func (s *scene) alive(l *Sample) bool {
 // clean reports whether a look found nobody.
 func (s *scene) clean(l *Sample) bool {
 	_, n := s.stranger(l)
-	return l.fault() == FaultNone && !l.Prohibited && n == 0 && !s.full(l)
+	return l.fault() == FaultNone && !l.Prohibited && l.Unheld == "" && n == 0 && !s.full(l)
 }
 
 // inARow reports whether the last looks, back to n that are apart, are all fresh

@@ -40,6 +40,9 @@ func drawSample(t *rapid.T, when time.Duration) Sample {
 		s.Readings.Utilization = &u
 	}
 	s.WithReserve, s.Unlisted, s.Prohibited, s.Leased = rarely(t, "reserve"), rarely(t, "unlisted"), rarely(t, "prohibited"), rarely(t, "leased")
+	if rarely(t, "unheld") {
+		s.Unheld = "no nvidia-caps"
+	}
 	s.RemapFailed, s.RemapPending = rarely(t, "remap failed"), rarely(t, "remap pending")
 	if rarely(t, "recovery") {
 		s.Recovery = "reset"
@@ -124,7 +127,7 @@ func notFree(d Device, e Evidence) string {
 		return "sick or silent"
 	case at-last.At > 15*time.Second:
 		return "stale"
-	case e.Lease != nil, e.Clearing, e.Locked, e.Drained != "", e.Detached != "", last.Prohibited:
+	case e.Lease != nil, e.Clearing, e.Locked, e.Drained != "", e.Detached != "", last.Prohibited, last.Unheld != "":
 		return "held or closed"
 	case computing && (e.Tolerate == 0 || strange > e.Tolerate):
 		return "used by a process"

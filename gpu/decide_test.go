@@ -108,6 +108,9 @@ func TestDecideByAdmin(t *testing.T) {
 		{"prohibited", card, Evidence{Samples: twice(Sample{Prohibited: true})}, Drained, "compute mode"},
 		{"prohibited: after drained", card, Evidence{Samples: twice(Sample{Prohibited: true}), Drained: "eve"}, Drained, "eve"},
 		{"prohibited: before foreign", card, Evidence{Samples: twice(Sample{Prohibited: true, Processes: []Process{ana}})}, Drained, "compute mode"},
+		{"unheld", card, Evidence{Samples: twice(Sample{Unheld: "the kernel knows no nvidia-caps"})}, Drained, "jobs cannot be isolated on it: the kernel knows no nvidia-caps"},
+		{"unheld: after drained", card, Evidence{Samples: twice(Sample{Unheld: "no"}), Drained: "eve"}, Drained, "eve"},
+		{"unheld: under a lease", card, Evidence{Samples: twice(Sample{Unheld: "no"}), Lease: lease}, Leased, "runs job 53"},
 		{"prohibited: under a lease", card, Evidence{Samples: twice(Sample{Prohibited: true}), Lease: lease}, Leased, ""},
 	})
 }

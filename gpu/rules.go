@@ -101,6 +101,11 @@ func prohibited(s *scene) (Verdict, bool) {
 	return Verdict{Drained, "its compute mode lets no process use it (nvidia-smi -c DEFAULT opens it)"}, s.last.Prohibited
 }
 
+// unheld: a job would be released by its slot, over and over.
+func unheld(s *scene) (Verdict, bool) {
+	return Verdict{Drained, "jobs cannot be isolated on it: " + s.last.Unheld}, s.last.Unheld != ""
+}
+
 func foreignProcess(s *scene) (Verdict, bool) {
 	p, n := s.stranger(&s.last)
 	if n == 0 {

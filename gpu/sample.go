@@ -26,6 +26,9 @@ type Sample struct {
 	Unlisted bool
 	// Prohibited: the admin set a compute mode in which no process may use it.
 	Prohibited bool
+	// Unheld is why a job could not be held to this device here, "" if it can be: a
+	// file that its isolation needs is not there. The agent says so.
+	Unheld string `json:",omitempty"`
 
 	// Recovery is what the driver asks for to make the device well again; "" is
 	// nothing, or that this driver does not tell.

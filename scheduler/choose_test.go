@@ -227,3 +227,41 @@ func BenchmarkChoose(b *testing.B) {
 		})
 	}
 }
+
+// TestElsewhere: a job that was released from a device unrun gets another one
+// while one is free, and the same where none is. Other jobs are not concerned.
+func TestElsewhere(t *testing.T) {
+	for _, c := range []struct {
+		cards, unrun, busy string
+		need               Need
+		job                JobID
+		want               []string
+	}{
+		{"ta", "0", "", Need{GPUs: 1}, 7, []string{"1"}},
+		{"ta", "0", "", Need{GPUs: 1}, 8, []string{"0"}},
+		{"ta", "0", "1", Need{GPUs: 1}, 7, []string{"0"}},
+		{"aaa", "1", "", Need{GPUs: 2}, 7, []string{"0", "2"}},
+		{"aaa", "01", "", Need{GPUs: 2}, 7, []string{"0", "1"}},
+	} {
+		var o Offer
+		for _, d := range cards(c.cards) {
+			d.Free = !strings.Contains(c.busy, d.UUID)
+			if strings.Contains(c.unrun, d.UUID) {
+				d.Unrun = []JobID{5, 7}
+			}
+			o.Devices = append(o.Devices, *d)
+		}
+		o.Environments = []Environment{{Name: "default", Version: "3.12"}}
+		fit := newFitter(&o)
+		for range 2 { // the class is remembered, what concerns one job is not
+			_, other, _ := fit.entry(&Entry{Job: 1, Class: c.need.String()})
+			_, got, m := fit.entry(&Entry{Job: c.job, Class: c.need.String()})
+			if m != nil || !slices.Equal(got, c.want) {
+				t.Errorf("%s, unrun on %s, job %d: %v, %v, want %v", c.cards, c.unrun, c.job, got, m, c.want)
+			}
+			if other[0] != "0" {
+				t.Errorf("another job got %v", other)
+			}
+		}
+	}
+}

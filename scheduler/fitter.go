@@ -1,5 +1,7 @@
 package scheduler
 
+import "slices"
+
 // fitter fits entries to an offer: each combination of class and account once, and
 // once for all that want as many of the same free devices.
 type fitter struct {
@@ -40,7 +42,24 @@ func (t fitter) entry(e *Entry) (Need, []string, *fitMisfit) {
 		r = t.class(e.Class, e.Unix)
 		t.seen[key] = r
 	}
+	if r.devices != nil {
+		r.devices = t.elsewhere(e.Job, r)
+	}
 	return r.need, r.devices, r.misfit
+}
+
+// elsewhere gives the devices for a job that was released unrun from some of those
+// it would get: others, where enough are free. What was wrong may be wrong still.
+func (t fitter) elsewhere(job JobID, r fitted) []string {
+	left := func(d *OfferedDevice) bool { return slices.Contains(d.Unrun, job) }
+	if !slices.ContainsFunc(t.offer.Devices, func(d OfferedDevice) bool { return left(&d) }) {
+		return r.devices
+	}
+	free, _ := countFitting(r.need, t.offer)
+	if free = slices.DeleteFunc(free, left); len(free) < r.need.Slots() {
+		return r.devices
+	}
+	return choose(free, r.need.Slots(), t.offer.Links)
 }
 
 func (t fitter) class(class, unix string) fitted {

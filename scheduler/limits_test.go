@@ -96,7 +96,7 @@ func TestEstimateOfAnAvoidedHost(t *testing.T) {
 	w.must(w.s.Release(w.ctx, w.start(h.take(nil)), "tried out"))
 	why, err := w.s.Why(w.ctx, id, scheduler.Shown{})
 	w.must(err)
-	if len(why.Reasons) != 1 || why.Reasons[0].Code != "avoided" || why.Estimate.Known {
+	if len(why.Reasons) != 1 || why.Reasons[0].Code != "avoided" || why.Estimate.Known || !strings.HasSuffix(why.Reasons[0].Text, " (tried out)") {
 		t.Errorf("%+v", why)
 	}
 }

@@ -32,6 +32,8 @@ type OfferedDevice struct {
 	Free bool
 	// FreeBy is the expected end of the job on a busy device; zero: unknown.
 	FreeBy time.Time
+	// Unrun are jobs that were released from it unrun: they get another where one is free.
+	Unrun []JobID
 }
 
 // Entry is a waiting job as the view has it: the member of its class's index.

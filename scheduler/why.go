@@ -181,7 +181,7 @@ func (sc *scene) hosts(w *Why, job *Job, shown Shown) {
 		case h.Drained:
 			drained = append(drained, h.Host+" ("+h.drainedInWords()+")")
 		case sc.now.Before(job.Avoid[h.Host]):
-			avoided = append(avoided, h.Host+" until "+job.Avoid[h.Host].Format(time.TimeOnly))
+			avoided = append(avoided, job.avoidedWords(h.Host))
 		case slices.Contains(h.Barred, Barred{Dir: sc.need.WorkDir, Unix: job.Unix}):
 			barred = append(barred, h.Host)
 		case lacks != nil:
@@ -207,6 +207,17 @@ func (sc *scene) hosts(w *Why, job *Job, shown Shown) {
 			w.add(r.code, r.text+strings.Join(r.hosts, ", "))
 		}
 	}
+}
+
+// avoidedWords says of a host that released the job until when it is not asked, and why it did.
+func (j *Job) avoidedWords(host string) string {
+	text := host + " until " + j.Avoid[host].Format(time.TimeOnly)
+	for i := range slices.Backward(j.Attempts) {
+		if a := &j.Attempts[i]; a.Host == host && a.Outcome == OutcomeReleased && a.Cause != "" {
+			return text + " (" + a.Cause + ")"
+		}
+	}
+	return text
 }
 
 // drainedInWords is who closed the host and why, and until when what runs there may go on.

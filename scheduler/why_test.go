@@ -83,7 +83,7 @@ func TestWhyDevices(t *testing.T) {
 			"cleared, closed, not known",
 			[]func(*DeviceReport){is(gpu.Unknown, reason("not looked at yet")), is(gpu.Drained, reason("root: fan")), is(gpu.Clearing), is(gpu.Leased)},
 			nil, nil, 1, false,
-			"4 devices fit: gpu1 #2, #3 are being cleared after a job; gpu1 #1 is closed by root: fan; gpu1 #0 is unknown: not looked at yet",
+			"4 devices fit: gpu1 #2, #3 are being cleared after a job; gpu1 #1 is closed: root: fan; gpu1 #0 is unknown: not looked at yet",
 		},
 		{
 			"of many the first",

@@ -83,7 +83,7 @@ func (sc *scene) device(h *Host, d *DeviceReport, shown Shown) WhyDevice {
 		w.User, w.Since, w.EndsBy = shown.name(l.User), l.Since, l.EndsBy
 		w.Text = sc.heldWords(&w)
 	case gpu.Drained:
-		w.Text = "closed by " + cmp.Or(h.DrainedDevices[d.UUID], d.Reason)
+		w.Text = closedWords(h, d)
 	case gpu.Clearing:
 		w.Text = "being cleared after a job"
 	case gpu.Foreign:
@@ -94,6 +94,14 @@ func (sc *scene) device(h *Host, d *DeviceReport, shown Shown) WhyDevice {
 		w.Text = string(d.State) + ": " + gpu.WithoutJob(d.Reason)
 	}
 	return w
+}
+
+// closedWords: an admin closed it, or how its host is set up.
+func closedWords(h *Host, d *DeviceReport) string {
+	if by := h.DrainedDevices[d.UUID]; by != "" {
+		return "closed by " + by
+	}
+	return "closed: " + d.Reason
 }
 
 // leasesByDevice gives the lease on each device that has one.

@@ -59,6 +59,18 @@ type Place struct {
 
 	parent string
 	tag    string
+	kernel kernel
+}
+
+// Refuses says why a job could not be held to this card, nil if it could be: where
+// jobs have devices of their own only, the kernel has to tell which files are the
+// card's. The answer holds for the moment: a driver that is loaded later changes it.
+func (p *Place) Refuses(c Card) error {
+	if !p.Devices {
+		return nil
+	}
+	_, err := p.kernel.nodes([]Card{c})
+	return err
 }
 
 // Spec of one attempt; nil where there are no groups.

@@ -23,7 +23,7 @@ func (k *Keeper) Hold(ctx context.Context, s Spec, pid int, cards []Card) (*Grou
 	var nodes []Node
 	if s.Devices {
 		var err error
-		if nodes, err = (kernel{"/proc"}).nodes(cards); err != nil {
+		if nodes, err = thisKernel.nodes(cards); err != nil {
 			return nil, fmt.Errorf("devices of the lease: %w", err)
 		}
 	}

@@ -59,6 +59,8 @@ const (
 // kernel is where the kernel tells of its devices; a field for the tests.
 type kernel struct{ proc string }
 
+var thisKernel = kernel{"/proc"}
+
 // nodes gives the device files of a lease beside the ordinary ones: of its cards
 // and, where it has one, those that belong to all cards together. An error: the
 // kernel does not tell a number that the lease cannot do without.
@@ -80,7 +82,7 @@ func (k kernel) nodes(cards []Card) ([]Node, error) {
 			continue
 		}
 		if c.Minor < 0 || c.Minor >= nvidiaModeset {
-			return nil, errors.New("which /dev/nvidiaN a GPU of the lease is, is not known")
+			return nil, errors.New("which /dev/nvidiaN the GPU is, is not known")
 		}
 		real = true
 		nodes = append(nodes, Node{Major: nvidiaMajor, Minor: uint32(c.Minor), Access: "rw"})

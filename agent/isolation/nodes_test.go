@@ -103,5 +103,12 @@ func TestDevicesThatAreNotKnown(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, %v, want …%s…", name, shown(nodes), err, c.want)
 		}
+		held, free := Place{Devices: true, kernel: hostOf(t, c.files)}, Place{kernel: hostOf(t, c.files)}
+		if err := held.Refuses(c.card); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: refuses with %v", name, err)
+		}
+		if err := free.Refuses(c.card); err != nil {
+			t.Errorf("%s: refused where jobs may open every device: %v", name, err)
+		}
 	}
 }

@@ -90,7 +90,7 @@ func (w Wish) levels() []Level {
 // limit of devices, which only root can set.
 func reach(ctx context.Context, w Wish, level Level) (Place, error) {
 	sum := sha256.Sum256([]byte(w.Owner))
-	p := Place{Level: level, Limits: w.Limits, Devices: true, tag: fmt.Sprintf("%x", sum[:4])}
+	p := Place{Level: level, Limits: w.Limits, Devices: true, tag: fmt.Sprintf("%x", sum[:4]), kernel: thisKernel}
 	if level == Systemd && os.Geteuid() != 0 {
 		return p, errors.New("it needs an agent of root")
 	}
