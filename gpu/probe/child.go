@@ -124,6 +124,7 @@ func (c *child) heard(line []byte) error {
 	if err := json.Unmarshal(line, &m); err != nil { //nolint:musttag // package gpu's names are the same at both ends
 		return fmt.Errorf("%.80q", line)
 	}
+	m.clean()
 	if m.ID != 0 {
 		return c.calls.take(m)
 	}

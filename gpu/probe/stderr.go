@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/gpu"
 )
 
 // Bounds of what is taken from a child's standard error.
@@ -42,6 +44,7 @@ func (s *stderr) Write(b []byte) (int, error) {
 }
 
 func (s *stderr) line(text string) {
+	text = gpu.Printable(text)
 	s.count++
 	switch {
 	case text == "" || s.count > mostLines:
@@ -58,5 +61,5 @@ func (s *stderr) line(text string) {
 func (s *stderr) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return strings.Join(append(s.kept, string(s.part)), "\n")
+	return strings.Join(append(s.kept, gpu.Printable(string(s.part))), "\n")
 }

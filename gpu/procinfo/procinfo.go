@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/boottime"
@@ -66,15 +65,9 @@ func since(started uint64) time.Time {
 // longest a name is shown; whoever starts a process chooses it.
 const longest = 64
 
-// printable keeps a name from writing on a terminal what its owner wants: control
-// characters, and those that turn the direction of what follows.
+// printable keeps a name from writing on a terminal what its owner wants, and short.
 func printable(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			return '?'
-		}
-		return r
-	}, name)
+	name = gpu.Printable(name)
 	if len(name) > longest {
 		name = strings.ToValidUTF8(name[:longest], "")
 	}

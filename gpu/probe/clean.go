@@ -1,0 +1,28 @@
+package probe
+
+import "github.com/mlq-dev/mlq/gpu"
+
+// clean makes all words of a message printable. They are the driver's, and reach
+// logs, terminals and the page: no place that shows them has to think of it.
+func (m *message) clean() {
+	words := []*string{&m.Error, &m.Refused}
+	for i := range m.Devices {
+		d := &m.Devices[i]
+		words = append(words, &d.UUID, &d.Model, &d.PCI, &d.Parent)
+	}
+	if s := m.Sample; s != nil {
+		words = append(words, &s.Err, &s.Recovery)
+		for i := range s.Processes {
+			words = append(words, &s.Processes[i].User, &s.Processes[i].Name)
+		}
+	}
+	if i := m.Info; i != nil {
+		words = append(words, &i.Driver, &i.CUDA, &i.Problem)
+		for k := range i.Warnings {
+			words = append(words, &i.Warnings[k])
+		}
+	}
+	for _, text := range words {
+		*text = gpu.Printable(*text)
+	}
+}
