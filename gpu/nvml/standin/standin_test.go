@@ -103,6 +103,13 @@ func TestEventsReachThoseWhoAskedForThem(t *testing.T) {
 	if _, r := set.Wait(20); r != nvml.ERROR_TIMEOUT {
 		t.Error("another event:", r)
 	}
+	s.Xid(1, 43)
+	if e, r := set.Wait(0); r != nvml.SUCCESS || e.EventData != 43 {
+		t.Error("an event that is there, without waiting:", r)
+	}
+	if _, r := set.Wait(0); r != nvml.ERROR_TIMEOUT {
+		t.Error("none that is there, without waiting:", r)
+	}
 }
 
 func TestSlicesDieWithTheirUUID(t *testing.T) {

@@ -1,7 +1,8 @@
-/* What every exported function does first: it is counted, delayed, made to hang
+/* What every exported function but nvmlShutdown and nvmlErrorString does first: it is counted, delayed, made to hang
  * or to fail, as the state says. */
 #include "standin.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ int set_initialized(int delta) {
 
 void wait_ms(long ms) {
   struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-  nanosleep(&t, NULL);
+  while (nanosleep(&t, &t) != 0 && errno == EINTR) continue; /* a signal shortens no wait */
 }
 
 static void note(const char *func, int gpu) {

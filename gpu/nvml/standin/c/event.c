@@ -73,13 +73,14 @@ static long now_ms(void) {
 static nvmlReturn_t await(const char *func, nvmlEventSet_t set, nvmlEventData_t *out, unsigned timeout) {
   long end = now_ms() + timeout;
   nvmlReturn_t r = enter(func);
-  while (r == NVML_SUCCESS && now_ms() < end) {
+  while (r == NVML_SUCCESS) {
     if (next(set, out)) return NVML_SUCCESS;
+    if (now_ms() >= end) return NVML_ERROR_TIMEOUT;
     wait_ms(number(5, "event.poll"));
     state_refresh();
     r = forced(func, -1);
   }
-  return r == NVML_SUCCESS ? NVML_ERROR_TIMEOUT : r;
+  return r;
 }
 
 nvmlReturn_t nvmlEventSetWait(nvmlEventSet_t set, nvmlEventData_t *out, unsigned timeout) {

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,7 +51,7 @@ nvmlDevice_t handle_of(int gpu, int slot) {
 int resolve(nvmlDevice_t device, struct target *t) {
   struct nvmlDevice_st *h = device.handle;
   char uuid[TEXT];
-  if (h < handles || h >= handles + HANDLES) return -1;
+  if ((uintptr_t)h < (uintptr_t)handles || (uintptr_t)h >= (uintptr_t)(handles + HANDLES)) return -1;
   t->gpu = h->gpu;
   t->slot = h->slot;
   if (!uuid_of(uuid, sizeof uuid, h->gpu, h->slot)) return -1;

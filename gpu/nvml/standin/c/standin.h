@@ -1,16 +1,17 @@
 /* A library that answers as libnvidia-ml.so.1 from a file, for tests.
  *
- * NVML_STANDIN_STATE names the file, or it is "nvml" beside the library: lines key=value, replaced by rename, read
- * again whenever it changed. The Go package beside writes it. N is a GPU's
- * index, J a slice's index of its GPU (with gaps, as the driver has them).
+ * NVML_STANDIN_STATE names the file, or it is "nvml" beside the library: lines
+ * key=value, of one key the last counts, replaced by rename, read again whenever it
+ * changed. The Go package beside writes it. N is a GPU's index, J a slice's index of
+ * its GPU (with gaps, as the driver has them). Lists of processes have at most 512.
  *
  *   init=18 driver=580.95.05 nvml=13.580.95.05 cuda=13000 count=2
- *   N.uuid N.name N.bus (0000:18:00.0) N.minor N.cc (9.0) N.display
+ *   N.uuid N.name N.bus (0000:18:00.0) N.minor N.cc (9.0) N.display N.persistence (1)
  *   N.mem.total N.mem.reserved N.mem.used (MiB; processes come on top)
  *   N.util N.temp N.power N.power.limit N.clock N.ecc N.remap (c,u,pending,failed)
  *   N.mode (compute mode) N.field.230
  *   N.compute N.graphics N.mps = pid:MiB[:gi:ci],…   "?" for MiB: not told
- *   N.mig=1 N.mig.pending N.mig.max N.mig.J.uuid .gi .ci .mem.total .mem.used
+ *   N.mig=1 N.mig.pending N.mig.max N.mig.J.uuid .name .gi .ci .mem.total .mem.used
  *   N.link.L = index of a GPU, "switch" or "off"   topo.A.B = level
  *   event.poll = ms between two looks for an event (5); a driver would be woken
  *   event.K = gpu:xid[:gi:ci]   K grows; what is older than an event set is not told to it
@@ -44,7 +45,7 @@ int value(char *out, size_t size, const char *format, ...) __attribute__((format
 long number(long absent, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int numbered(long *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* call.c: what every exported function does first */
+/* call.c */
 nvmlReturn_t enter(const char *func);
 nvmlReturn_t enter_gpu(const char *func, int gpu);
 nvmlReturn_t enter_device(const char *func, nvmlDevice_t device, struct target *t);

@@ -17,10 +17,13 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char *content;
 static struct line *lines;
 static size_t count;
+/* The file that was read last stays open: so no later one gets its number, and
+ * two that are written within the grain of their times can be told apart. */
+static FILE *held;
 static struct stat seen;
 
 static int unchanged(const struct stat *now) {
-  return content && now->st_ino == seen.st_ino && now->st_size == seen.st_size &&
+  return content && now->st_dev == seen.st_dev && now->st_ino == seen.st_ino && now->st_size == seen.st_size &&
          now->st_mtim.tv_sec == seen.st_mtim.tv_sec && now->st_mtim.tv_nsec == seen.st_mtim.tv_nsec;
 }
 
@@ -34,32 +37,48 @@ static char *read_all(FILE *f, size_t size) {
   return b;
 }
 
-static void parse(void) {
-  char *rest = content, *l;
-  count = 0;
-  while ((l = strsep(&rest, "\n"))) {
+static size_t count_lines(const char *text) {
+  size_t n = 1;
+  while ((text = strchr(text, '\n'))) n++, text++;
+  return n;
+}
+
+static size_t parse(char *text, struct line *out) {
+  char *l;
+  size_t n = 0;
+  while ((l = strsep(&text, "\n"))) {
     char *eq = strchr(l, '=');
-    if (!eq || *l == '#') continue;
+    if (!eq) continue;
     *eq = 0;
-    lines = realloc(lines, (count + 1) * sizeof *lines);
-    lines[count++] = (struct line){l, eq + 1};
+    out[n++] = (struct line){l, eq + 1};
   }
+  return n;
+}
+
+/* Takes over what a file says, and the file; 0: it cannot be read. */
+static int take(FILE *f, const struct stat *now) {
+  char *b = read_all(f, now->st_size);
+  struct line *l = b ? calloc(count_lines(b), sizeof *l) : NULL;
+  if (!l) {
+    free(b);
+    return 0;
+  }
+  free(content);
+  free(lines);
+  if (held) fclose(held);
+  content = b;
+  lines = l;
+  held = f;
+  seen = *now;
+  count = parse(content, lines);
+  return 1;
 }
 
 static void load(const char *path) {
-  FILE *f = fopen(path, "r");
+  FILE *f = fopen(path, "re");
   struct stat now;
   if (!f) return;
-  if (fstat(fileno(f), &now) == 0 && !unchanged(&now)) {
-    char *b = read_all(f, now.st_size);
-    if (b) {
-      free(content);
-      content = b;
-      seen = now;
-      parse();
-    }
-  }
-  fclose(f);
+  if (fstat(fileno(f), &now) != 0 || unchanged(&now) || !take(f, &now)) fclose(f);
 }
 
 /* The file that the variable names; in a process without it, the one called
