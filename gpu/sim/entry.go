@@ -157,6 +157,9 @@ func (b *builder) slice(parent *entry, n *yaml.Node) error {
 	if e.device.Memory == 0 {
 		return wrong(n, "a slice needs its memory")
 	}
+	if e.device.Memory > parent.device.Memory {
+		return wrong(n, "a slice of %d MiB of a GPU that has %d MiB", e.device.Memory>>20, parent.device.Memory>>20)
+	}
 	if e.profile != "" {
 		e.device.Model = labelled(trimLabel(parent.device.Model) + " MIG " + e.profile)
 	}

@@ -212,6 +212,7 @@ func TestRefused(t *testing.T) {
 		gpu0 + "  processes: [{pid: 1, memory: 90GiB}]":       "line 2: devices[0]: 92160 MiB are in use of 81920 MiB",
 		gpu0 + "  slices:":                                    "line 4: devices[0].slices: want a list",
 		gpu0 + "  slices: [{name: a}]":                        "line 4: devices[0].slices[0]: a slice needs its memory",
+		gpu0 + "  slices: [{name: a, memory: 81GiB}]":         "line 4: devices[0].slices[0]: a slice of 82944 MiB of a GPU that has 81920 MiB",
 		gpu0 + "  slices: [{memory: 1GiB}]":                   "line 4: devices[0].slices[0]: it needs a name",
 		gpu0 + "  slices: [{name: a, memory: 1GiB, cc: 9.0}]": `line 4: devices[0].slices[0]: no field "cc" here`,
 		gpu0 + "  slices: [{name: a, memory: 1GiB}, {name: a, memory: 1GiB}]":                        "line 4: devices[0].slices[1]: the name gpu0/a is also in line 4",
