@@ -26,7 +26,10 @@ if [[ -n $dry ]]; then
   export LD_LIBRARY_PATH="$temp/standin${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
   flags+=(--standin "$temp/standin")
 else
-  said=$(bin/nvmltimes 2>&1 >"$temp/found") || die "no NVIDIA GPU can be asked here: ${said#nvmltimes: }; without one: make test-gpu DRY=1"
+  if ! said=$(bin/nvmltimes 2>&1 >"$temp/found"); then
+    said=${said#nvmltimes: }
+    die "no NVIDIA GPU can be asked here: ${said%, or use --gpus cpu:N}; without one: make test-gpu DRY=1"
+  fi
   grep -q '"uuid"' "$temp/found" || die "NVIDIA's driver lists no GPU here: look at nvidia-smi -L; without one: make test-gpu DRY=1"
 fi
 for flag in device rounds idle; do

@@ -55,10 +55,7 @@ def main() -> int:
     standin = StandIn(options.standin) if options.standin else None
     try:
         found = nvmltimes()["devices"]
-        card = (
-            options.device
-            or min(found, key=lambda d: (d["processes"], d["used"]), default={"uuid": ""})["uuid"]
-        )
+        card = options.device or least_used(found)
         measured = nvmltimes(card) if card else {}
     except AssertionError as err:
         print(f"test-gpu: no NVIDIA GPU can be asked here: {err}", file=sys.stderr)
@@ -83,6 +80,12 @@ def main() -> int:
             standin.close()
     print(f"test-gpu: {report.failed} checks failed; the report is {options.report}")
     return 1 if report.failed else 0
+
+
+def least_used(devices: list[dict[str, Any]]) -> str:
+    """Give the UUID of the device to try; one that has no answer is not in use, and no choice."""
+    well = [d for d in devices if "fault" not in d] or devices
+    return min(well, key=lambda d: (d["processes"], d["used"]))["uuid"] if well else ""
 
 
 def every(
