@@ -33,7 +33,7 @@ CLIENT       := client/python
 TOOLWHEELS   := .tools/wheels
 WHEELS       ?= $(TOOLWHEELS)
 # Folders of Python code that ruff and mypy look at.
-PY_CODE      := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench e2e/web e2e/gpu)
+PY_CODE      := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench e2e/web e2e/gpu e2e/notebook)
 PY_TYPED     := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench)
 
 .PHONY: help
@@ -58,6 +58,7 @@ test: need-go need-test build $(VENV)/.dev ## Run all tests: Go with the race de
 	@$(PYTHON) scripts/gotest.py $(GO) test -timeout 15m -run 'Exhaustive|Mutants|Random' ./scheduler/sim
 	@$(PYTHON) scripts/pythontest.py $(VPY) $(CLIENT)/tests
 	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/web
+	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/notebook
 
 .PHONY: explore
 explore: need-go ## Explore the transitions to full depth, all faults and mutants (minutes)
@@ -78,6 +79,7 @@ check: need-go need-cc $(LINT) $(VENV)/.dev ## Lint, format, types, links and Op
 	@echo "check: mypy --strict"
 	@$(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml $(PY_TYPED)
 	@MYPYPATH=e2e/web $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/web
+	@MYPYPATH=e2e/web:e2e/notebook $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/notebook
 	@MYPYPATH=e2e/gpu $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/gpu
 	@echo "check: links"
 	@$(PYTHON) scripts/links.py
@@ -164,7 +166,7 @@ $(VENV)/.client: $(VMADE) $(CLIENT)/pyproject.toml
 
 $(VENV)/.dev: $(VMADE) $(CLIENT)/pyproject.toml
 	@echo "make: installing the Python client and its development tools into $(VENV)"
-	@scripts/online.sh $(VPY) -m pip install --quiet -e './$(CLIENT)[test,check,web]'
+	@scripts/online.sh $(VPY) -m pip install --quiet -e './$(CLIENT)[test,check,web,notebook]'
 	@touch $@ $(VENV)/.client
 
 $(TOOLWHEELS)/.made: $(CLIENT)/wheels.txt $(VMADE)

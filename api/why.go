@@ -13,7 +13,8 @@ import (
 type Why struct {
 	Position     int         `json:"position"` // 0: it does not wait
 	PositionOver bool        `json:"position_over,omitempty"`
-	Reasons      []WhyReason `json:"reasons"` // the most decisive first
+	Of           int         `json:"of,omitempty"` // how many wait in its queue, counted to 1,000
+	Reasons      []WhyReason `json:"reasons"`      // the most decisive first
 	// Devices that fit and are not to be had, the first to be had first; of a job for
 	// several those of the host that comes closest, with its free ones.
 	Devices  []WhyDevice `json:"devices,omitempty"`
@@ -60,7 +61,7 @@ func (s *Server) whyJob(c *call) error {
 		return err
 	}
 	w := Why{
-		Position: why.Position, PositionOver: why.PositionOver, Reasons: make([]WhyReason, len(why.Reasons)),
+		Position: why.Position, PositionOver: why.PositionOver, Of: why.Of, Reasons: make([]WhyReason, len(why.Reasons)),
 		Devices: each(why.Devices, func(d scheduler.WhyDevice) WhyDevice { return WhyDevice(d) }), FreeBy: why.FreeBy,
 		Estimate: Estimate{Basis: why.Estimate.Basis},
 	}

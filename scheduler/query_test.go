@@ -42,7 +42,7 @@ func TestWhyAndEstimate(t *testing.T) {
 	_ = ahead
 	why, err := w.s.Why(w.ctx, id, scheduler.Shown{})
 	w.must(err)
-	if why.Position != 2 || why.Reasons[0].Code != "devices-busy" || why.Reasons[1].Code != "queue" {
+	if why.Position != 2 || why.Of != 2 || why.Reasons[0].Code != "devices-busy" || why.Reasons[1].Code != "queue" {
 		t.Fatalf("%+v", why)
 	}
 	if !why.Estimate.Known || why.Estimate.Latest == 0 || !strings.Contains(why.Estimate.Basis, "median") {
@@ -55,6 +55,11 @@ func TestWhyAndEstimate(t *testing.T) {
 	w.must(err)
 	if why.Estimate.Known || !strings.HasPrefix(why.Estimate.Basis, "unknown") {
 		t.Errorf("%+v", why.Estimate)
+	}
+	why, err = w.s.Why(w.ctx, ahead, scheduler.Shown{})
+	w.must(err)
+	if why.Position != 1 || why.Of < 2 {
+		t.Errorf("the first of several: %+v", why)
 	}
 }
 

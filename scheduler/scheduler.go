@@ -95,6 +95,7 @@ type Estimate struct {
 type Why struct {
 	Position     int  // from 1 in its class's order; 0: does not wait
 	PositionOver bool // the place is beyond 1,000
+	Of           int  // how many jobs of its class wait, this one among them; counted to 1,000
 	Reasons      []WhyReason
 	// Devices fit, but are not to be had now: the first to be had first. Of a job
 	// for several devices those of the host that comes closest, with its free ones.

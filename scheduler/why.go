@@ -59,7 +59,7 @@ func (s *Scheduler) whyQueued(ctx context.Context, job *Job, shown Shown) (Why, 
 	if err != nil {
 		return Why{}, fmt.Errorf("why: %w", err)
 	}
-	w := Why{Position: int(min(sc.ahead+1, maxPlace)), PositionOver: sc.ahead >= maxPlace}
+	w := Why{Position: int(min(sc.ahead+1, maxPlace)), PositionOver: sc.ahead >= maxPlace, Of: int(sc.queued)}
 	if sc.unadopted {
 		w.add("hold-off", "the store is new and no server has adopted it yet")
 	}
@@ -91,6 +91,7 @@ type scene struct {
 	unadopted bool
 	epoch     epochRecord
 	ahead     int64
+	queued    int64 // of its kind, with this one, counted to maxPlace
 	held      int64
 	limits    Limits // of the user
 	need      Need
@@ -104,13 +105,13 @@ func (s *Scheduler) scene(ctx context.Context, job *Job) (scene, error) {
 	q := store.Query{
 		Keys:     []string{keyEpoch, keyLimits(job.User)},
 		Counters: []string{keyHeld(job.User)},
-		Counts:   []store.Count{{Index: queueOf(job), To: entryMember(job), Cap: maxPlace}},
+		Counts:   []store.Count{{Index: queueOf(job), To: entryMember(job), Cap: maxPlace}, {Index: queueOf(job), Cap: maxPlace}},
 	}
 	a, err := s.store.Read(ctx, q)
 	if err != nil {
 		return scene{}, err
 	}
-	sc := scene{now: a.Now, ahead: a.Counts[0], held: a.Counters[0]}
+	sc := scene{now: a.Now, ahead: a.Counts[0], queued: a.Counts[1], held: a.Counters[0]}
 	f := newFacts(q, a)
 	if _, err := f.load(keyEpoch, &sc.epoch); err != nil {
 		return sc, err

@@ -17,7 +17,7 @@ from typing import Any, Callable, NamedTuple
 
 import mlq
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0  # seconds for anything that must come
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlq import _status, _words
+from mlq import _many, _status, _words
 from mlq._measure import Measure, bar, report_in_words
 from mlq._status import Status, Waiting
 from mlq._tail import HEAD_LINES, LINES, Head, Tail
@@ -241,3 +241,28 @@ class TestMuchOutput:
         tail = Tail()
         tail.put(text)
         assert tail.text("").split("\n")[1] == shown
+
+
+@pytest.mark.parametrize(
+    ("states", "left", "said"),
+    [
+        ([""], None, "0 of 1 done, 1 waiting"),
+        (["succeeded", "failed", "ended"], None, "3 of 3 done, 1 failed"),
+        (
+            ["succeeded"] * 11 + ["failed"] + ["running"] * 2 + ["leased"] + ["queued"] * 85,
+            240.0,
+            "12 of 100 done, 3 running, 85 waiting, 1 failed; about 4 min left",
+        ),
+        (["cancelled", "scheduled"], None, "1 of 2 done, 1 waiting, 1 cancelled"),
+    ],
+)
+def test_many_jobs(states: list[str], left: float | None, said: str) -> None:
+    assert _many.in_words(_many.count(states), left) == said
+
+
+@pytest.mark.parametrize(
+    ("done", "seen", "seconds", "left"),
+    [(2, 2, 60, None), (50, 3, 0.5, None), (50, 10, 60, 300.0), (100, 100, 60, None)],
+)
+def test_what_is_left_of_many(done: int, seen: int, seconds: float, left: float | None) -> None:
+    assert _many.time_left(done, seen, seconds, 100) == left

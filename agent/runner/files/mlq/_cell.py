@@ -47,7 +47,8 @@ class CellDisplay:
     """The status line, the head of the output, and its rolling end."""
 
     def __init__(self, shell: Any, job: int, server: str) -> None:
-        self._job = job
+        self._job, self._shell = job, shell
+        self._cell = shell.execution_count  # the last one that shows it
         self._id = _id_of(job, server)
         self._line, self._tail_line = Painted(shell, self._id), Painted(shell, f"{self._id}-tail")
         self._status = Status(job)
@@ -94,11 +95,20 @@ class CellDisplay:
         if self._tail_stale:
             self._paint_tail()
 
+    def again(self) -> None:
+        """Show how it ended in another cell too, once."""
+        if self._shell.execution_count != self._cell:
+            self._cell = self._shell.execution_count
+            self._shell.display_pub.publish(data=self._data(), metadata={})
+
     def _paint(self) -> None:
-        now = time.monotonic()
         self._stale = False
+        self._line.paint(self._data())
+
+    def _data(self) -> dict[str, str]:
+        now = time.monotonic()
         text, markup = _status.as_text(self._status, now), _status.as_html(self._status, now)
-        self._line.paint({"text/plain": text, "text/html": markup})
+        return {"text/plain": text, "text/html": markup}
 
     def _paint_tail(self) -> None:
         self._tail_stale = False

@@ -30,6 +30,9 @@ class Display(Protocol):
     def close(self) -> None:
         """Show the last state, however short the time since the one before."""
 
+    def again(self) -> None:
+        """It has ended and was shown to its end, and somebody asks for its result again."""
+
 
 def notebook() -> Any | None:
     """The shell of the IPython kernel that this runs in, or None. Imports nothing."""

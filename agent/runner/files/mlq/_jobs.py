@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, TypeVar
 
+from . import _display
 from ._deadline import Deadline
 from ._job import Job
+from ._many import Line, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,10 +28,23 @@ class JobList(list[Job[R]]):
     def results(self, timeout: float | None = None) -> list[R]:
         """All values, in order. Raises what the first failed one of them raises.
 
+        While they run, the main thread shows how many are done; nothing that they print.
         TimeoutError after ``timeout`` seconds for all together; the jobs go on.
         """
         deadline = Deadline(timeout)
-        return [job.result(_left(deadline), stream=False) for job in self]
+        with _shown(self) as line:
+            if line is not None:
+                return list(self._in_order(deadline, line))
+            return [job.result(_left(deadline), stream=False) for job in self]
+
+    def _in_order(self, deadline: Deadline, line: Line) -> Iterator[R]:
+        """The values, each as soon as all before it are there."""
+        ended = set[Job[R]]()
+        ends = _ends(self, deadline, line)
+        for job in self:
+            while job not in ended:
+                ended.add(next(ends))
+            yield job.result(_left(deadline), stream=False)
 
     def as_completed(self, timeout: float | None = None) -> Iterator[Job[R]]:
         """The jobs in the order in which they end, as ``mlq.as_completed``."""
@@ -42,6 +58,10 @@ class JobList(list[Job[R]]):
         if not self:
             return "<mlq.JobList, empty>"
         return f"<mlq.JobList of {len(self)}: {self[0].id} … {self[-1].id}>"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: what is known of the jobs, without asking."""
+        return table(list(self))
 
 
 JobList.__module__ = "mlq"
@@ -60,22 +80,50 @@ Waited.__module__ = "mlq"
 def as_completed(jobs: Iterable[Job[R]], timeout: float | None = None) -> Iterator[Job[R]]:
     """Yield each job as soon as it has ended, whatever way.
 
+    While it waits for those of a ``JobList``, the main thread shows how many are done.
     TimeoutError after ``timeout`` seconds; the jobs go on.
     """
+    deadline = Deadline(timeout)
+    with _shown(jobs) as line:
+        yield from _ends(jobs, deadline, line)
+
+
+@contextlib.contextmanager
+def _shown(jobs: Iterable[Job[R]]) -> Iterator[Line | None]:
+    """The line of a list of jobs, where somebody reads along and not all have ended."""
+    if not isinstance(jobs, JobList) or not _display.is_wanted():
+        yield None
+        return
+    if not any(job._is_news() for job in jobs):
+        yield None
+        return
+    line = Line(list(jobs))
+    try:
+        yield line
+    except (KeyboardInterrupt, TimeoutError):
+        line.close("nobody waits any more; they go on, and .cancel() stops them")
+        raise
+    except BaseException:
+        if _display.is_wanted():  # a generator that nobody drops may be closed anywhere
+            line.close()
+        raise
+    line.close()
+
+
+def _ends(jobs: Iterable[Job[R]], deadline: Deadline, line: Line | None = None) -> Iterator[Job[R]]:
     by_id = {(job.server, job.id): job for job in jobs}
     ended: queue.SimpleQueue[tuple[Job[R], MlqError | None]] = queue.SimpleQueue()
-    stops = [_subscribe(group, ended) for group in _by_client(by_id.values())]
-    deadline = Deadline(timeout)
+    stops = [_subscribe(group, ended, line) for group in _by_client(by_id.values())]
     try:
         for _ in range(len(by_id)):
-            job, error = _next(ended, deadline)
+            job, error = _next(ended, deadline, line)
             if error is not None:
                 raise error
             job._note_end()
             yield job
     finally:
-        for client, notify in stops:
-            client._watcher.drop(notify)
+        for stop in stops:
+            stop()
 
 
 def _by_client(jobs: Iterable[Job[R]]) -> list[list[Job[R]]]:
@@ -86,25 +134,44 @@ def _by_client(jobs: Iterable[Job[R]]) -> list[list[Job[R]]]:
 
 
 def _subscribe(
-    jobs: list[Job[R]], ended: queue.SimpleQueue[tuple[Job[R], MlqError | None]]
-) -> tuple[Any, Any]:
+    jobs: list[Job[R]],
+    ended: queue.SimpleQueue[tuple[Job[R], MlqError | None]],
+    line: Line | None,
+) -> Callable[[], None]:
+    """Have the ends of jobs of one server put into a queue. Returns what stops that."""
     by_id = {job.id: job for job in jobs}
+    watcher = jobs[0]._client._watcher
 
     def notify(job: int, error: MlqError | None) -> None:
         ended.put((by_id[job], error))
 
-    client = jobs[0]._client
-    client._watcher.add(by_id, notify)
-    return client, notify
+    def hear(job: int, state: str) -> None:
+        if line is not None and job in by_id:
+            line.note(by_id[job], state)
+
+    def stop() -> None:
+        watcher.unhear(hear)
+        watcher.drop(notify)
+
+    watcher.hear(hear)
+    watcher.add(by_id, notify)
+    return stop
 
 
 def _next(
-    ended: queue.SimpleQueue[tuple[Job[R], MlqError | None]], deadline: Deadline
+    ended: queue.SimpleQueue[tuple[Job[R], MlqError | None]],
+    deadline: Deadline,
+    line: Line | None,
 ) -> tuple[Job[R], MlqError | None]:
-    try:
-        return ended.get(timeout=_left(deadline))
-    except queue.Empty:
-        raise TimeoutError("not all jobs ended in time; they go on") from None
+    while True:
+        pause = line.tick() if line is not None else None
+        left = _left(deadline)
+        waits = [seconds for seconds in (pause, left) if seconds is not None]
+        try:
+            return ended.get(timeout=min(waits, default=None))
+        except queue.Empty:
+            if deadline.remaining() <= 0:
+                raise TimeoutError("not all jobs ended in time; they go on") from None
 
 
 def _left(deadline: Deadline) -> float | None:

@@ -48,6 +48,9 @@ class PlainDisplay:
         if self._held is not None and self._is_news(self._held):
             self._say(self._held)
 
+    def again(self) -> None:
+        """It was said."""
+
     def _is_news(self, status: Status) -> bool:
         said = self._said
         if status.state == "leased":  # it runs in a moment, and that says as much

@@ -69,6 +69,7 @@ class Job(Generic[R]):
         self._name = name
         self._last_state = ""
         self._outcome: Outcome | None = None
+        self._show: Show | None = None  # the last one
 
     @property
     def server(self) -> str:
@@ -274,9 +275,12 @@ class Job(Generic[R]):
 
     def _wait(self, deadline: Deadline, stream: bool | None, *, owned: bool = False) -> Outcome:
         """The outcome, asked for until it is there."""
-        if self._outcome is None:
+        if self._outcome is not None:
+            if self._show is not None and stream is not False and _display.is_wanted():
+                self._show.again()
+        else:
             shown = stream or (stream is None and self._is_news() and _display.is_wanted())
-            show = Show(self._client._transport, self.id, deadline) if shown else None
+            self._show = show = Show(self._client._transport, self.id, deadline) if shown else None
             try:
                 if show is not None:
                     show.run()

@@ -48,6 +48,10 @@ class Show:
             feed.close()
             self._display.close()
 
+    def again(self) -> None:
+        """Somebody asks for the result that is here already."""
+        self._display.again()
+
     def leave(self, *, cancelled: bool) -> None:
         """The caller stops waiting: say what becomes of the job, and how to come back to it."""
         status = self._story.status if self._story else at_first(self._job, {})

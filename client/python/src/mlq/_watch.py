@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from ._http import Transport
 
     Notify = Callable[[int, Optional[MlqError]], None]
+    Hear = Callable[[int, str], None]
 
+_STATES = FINAL | {"scheduled", "queued", "leased", "running"}
 _LOOK_AGAIN = 60.0  # seconds
 _PAGE = 200  # jobs of one page of a list
 _SINGLY = 4  # up to so many jobs are asked for one by one
@@ -39,6 +41,7 @@ class Watcher:
         self._transport = transport
         self._lock = threading.Lock()
         self._waiting: dict[int, list[Notify]] = {}
+        self._listeners: list[Hear] = []
         self._thread: threading.Thread | None = None
         self._open = False  # the stream is open: what ends now comes as an event
 
@@ -69,6 +72,26 @@ class Watcher:
                 else:
                     del self._waiting[job]
 
+    def hear(self, listener: Hear) -> None:
+        """Call ``listener(job, state)`` for what is seen of any job while somebody waits for one.
+
+        The state is "succeeded", "failed" or "cancelled" before that end is notified.
+        Called in the watcher's thread or that of ``add``; must not block.
+        """
+        with self._lock:
+            self._listeners.append(listener)
+
+    def unhear(self, listener: Hear) -> None:
+        """Forget a listener."""
+        with self._lock:
+            self._listeners.remove(listener)
+
+    def _seen(self, job: int, state: str) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener(job, state)
+
     def _run(self) -> None:
         away = Deadline(LONG_PATIENCE)
         while not self._finished():
@@ -95,6 +118,8 @@ class Watcher:
             if time.monotonic() >= look_at:
                 self._look(self._waits())
                 look_at = time.monotonic() + _LOOK_AGAIN
+            if event.data.get("kind") in _STATES:
+                self._seen(int(event.data.get("job", 0)), str(event.data["kind"]))
             if event.data.get("kind") in FINAL:
                 self._tell(int(event.data.get("job", 0)), None)
             if not self._waits():
@@ -129,7 +154,9 @@ class Watcher:
         for job in sorted(left):
             try:
                 answer = self._transport.request("GET", f"/jobs/{job}", patience=LONG_PATIENCE)
-                if answer.json().get("state") in FINAL:
+                state = str(answer.json().get("state"))
+                self._seen(job, state)
+                if state in FINAL:
                     self._tell(job, None)
             except MlqError as err:
                 self._tell(job, err)
@@ -144,6 +171,7 @@ class Watcher:
             for job in page.json()["jobs"]:
                 if job["id"] in jobs:
                     found.add(job["id"])
+                    self._seen(job["id"], job["state"])
                     if job["state"] in FINAL:
                         self._tell(job["id"], None)
             following = page.json().get("next")
