@@ -79,7 +79,7 @@ check: need-go need-cc $(LINT) $(VENV)/.dev ## Lint, format, types, links and Op
 	@echo "check: mypy --strict"
 	@$(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml $(PY_TYPED)
 	@MYPYPATH=e2e/web $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/web
-	@MYPYPATH=e2e/web:e2e/notebook $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/notebook
+	@MYPYPATH=e2e/web:e2e/notebook:$(CLIENT)/tests $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/notebook
 	@MYPYPATH=e2e/gpu $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/gpu
 	@echo "check: links"
 	@$(PYTHON) scripts/links.py

@@ -175,7 +175,13 @@ class TestShow:
         scripted.on("GET /jobs/53", details("queued", position=2))
         scripted.on("GET /jobs/53/logs", logs)
         running = {"kind": "running", "state": "running", "attempt": 1, "text": "on gpu1"}
-        update = {"kind": "update", "state": "running", "attempt": 1, "progress": 0.5}
+        update: dict[str, Any] = {
+            "kind": "update",
+            "state": "running",
+            "attempt": 1,
+            "progress": 0.5,
+            "log_bytes": cut,
+        }
         ended = {"kind": "succeeded", "state": "succeeded", "attempt": 1}
         scripted.on(
             "GET /jobs/53/events",

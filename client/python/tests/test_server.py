@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import urllib.request
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -315,6 +316,16 @@ class TestWaiting:
             job.result(0.2, stream=False)
         gate.touch()
         assert job.result(LONG, stream=False) == "seen"
+
+    def test_who_stops_waiting_leaves_nothing_behind(self, live: mlq.Client, gate: Path) -> None:
+        job = live.submit(wait_for, str(gate))
+        with pytest.raises(TimeoutError):
+            job.result(0.5)
+        for thread in threading.enumerate():
+            if thread.name == "mlq-follow":
+                thread.join(4.0)  # the server's next sign of life may come after 5 s
+                frame = sys._current_frames().get(thread.ident or 0)
+                assert not thread.is_alive(), traceback.format_stack(frame)
 
     def test_as_completed_in_order_of_ending(self, live: mlq.Client, gate: Path) -> None:
         slow, fast = live.submit(wait_for, str(gate)), live.submit(add, 1)

@@ -8,6 +8,7 @@ event. The server does the waiting.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 import time
 from datetime import datetime
@@ -100,7 +101,7 @@ def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happe
             if event.get("state") == "running" and event.get("progress") not in (last, "[started]"):
                 last = event["progress"]
                 yield Progress(last)
-            if attempt:
+            if attempt and log.lacks(attempt, int(event.get("log_bytes", 0))):
                 yield from log.read(attempt)
             continue
         if attempt and (kind in FINAL or kind.startswith("attempt_")):
@@ -197,8 +198,19 @@ def stream(
             raise problem_of(read_answer(response))
         if media_type(response.headers) != "text/event-stream":
             raise not_ours(response.status, response.headers)
-        yield _sse.ServerEvent("", {})  # it is open
-        yield from _sse.events(response.stream(1 << 16))
+        deadline.when_ended(lambda: _hang_up(response))
+        try:
+            yield _sse.ServerEvent("", {})  # it is open
+            yield from _sse.events(response.stream(1 << 16))
+        finally:
+            deadline.when_ended(None)
+
+
+def _hang_up(response: BaseHTTPResponse) -> None:
+    """End a reading in another thread. Where urllib3 cannot, the next sign of life does."""
+    # Before urllib3 2.3 there is none; ValueError and RuntimeError: it has just ended by itself.
+    with contextlib.suppress(AttributeError, ValueError, RuntimeError, OSError):
+        response.shutdown()
 
 
 class LogReader:
@@ -209,6 +221,10 @@ class LogReader:
         self._attempt = 0
         self._offset = 0
         self._decoder = _decoder()
+
+    def lacks(self, attempt: int, size: int) -> bool:
+        """Whether an attempt's log of this size has what was not read."""
+        return size > (self._offset if attempt == self._attempt else 0)
 
     def read(self, attempt: int) -> Iterator[Output]:
         """What was printed since. A character that is cut in two waits for its rest."""

@@ -115,6 +115,10 @@ class Transport:
                     answer = read_answer(response)
             except MlqError:
                 raise
+            except (
+                KeyboardInterrupt
+            ) as stop:  # where exactly it waited helps nobody, and is slow to show
+                raise stop.with_traceback(None) from None
             except (HTTPError, OSError) as err:
                 tries.failed(self._unreachable(err), err)
                 continue

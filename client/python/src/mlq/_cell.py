@@ -53,12 +53,13 @@ class CellDisplay:
         self._line, self._tail_line = Painted(shell, self._id), Painted(shell, f"{self._id}-tail")
         self._status = Status(job)
         self._head, self._tail = Head(), Tail()
-        self._stale = self._tail_stale = False
+        self._told = self._stale = self._tail_stale = False
         # %%capture keeps all that it gets, and nobody watches.
         self._captured = isinstance(getattr(shell.display_pub, "outputs", None), list)
 
     def status(self, status: Status) -> None:
         """Paint it, or note that it is to be painted."""
+        self._told = True
         self._stale = self._stale or status != self._status
         self._status = status
         if self._captured:
@@ -77,8 +78,8 @@ class CellDisplay:
             self._tail_stale = True
 
     def tick(self) -> float:
-        """Paint what is due."""
-        if self._captured:
+        """Paint what is due, once something was told."""
+        if self._captured or not self._told:
             return float("inf")
         if not self._line.due_in():
             self._paint()
@@ -91,7 +92,8 @@ class CellDisplay:
 
     def close(self) -> None:
         """Paint the last state."""
-        self._paint()
+        if self._told:
+            self._paint()
         if self._tail_stale:
             self._paint_tail()
 

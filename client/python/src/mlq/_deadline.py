@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Callable
 
 
 class Deadline:
     """A point in time on the monotonic clock; ``None`` seconds means never."""
 
     def __init__(self, seconds: float | None) -> None:
+        self._on_end: Callable[[], None] | None = None
         self._end: float | None = None if seconds is None else time.monotonic() + max(0.0, seconds)
 
     def remaining(self) -> float:
@@ -24,6 +26,13 @@ class Deadline:
         if self.remaining() <= 0:
             raise TimeoutError("not finished in time; the job goes on")
 
+    def when_ended(self, call: Callable[[], None] | None) -> None:
+        """What ``end`` calls, to wake who waits in another thread; None for nothing."""
+        self._on_end = call
+
     def end(self) -> None:
-        """Let it be now: who waits for it in another thread sees that when they look."""
+        """Let it be now, whatever it was."""
         self._end = 0.0
+        call = self._on_end
+        if call is not None:
+            call()

@@ -286,14 +286,19 @@ class Job(Generic[R]):
                     show.run()
                 self._outcome = self._poll(deadline)
             except (KeyboardInterrupt, TimeoutError) as stop:
-                cancels = owned and isinstance(stop, KeyboardInterrupt)
-                if cancels:
-                    self.cancel()
+                cancelled = owned and isinstance(stop, KeyboardInterrupt) and self._give_up()
                 if show is not None:
-                    show.leave(cancelled=cancels)
+                    show.leave(cancelled=cancelled)
                 raise
             self._last_state = self._outcome.state
         return self._outcome
+
+    def _give_up(self) -> bool:
+        """Cancel it, if the server can be told: the interrupt goes on in any case."""
+        try:
+            return self.cancel()
+        except MlqError:
+            return False
 
     def _note_end(self) -> None:
         """It is known to have ended, though not yet how: what it printed is no news any more."""
