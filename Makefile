@@ -25,6 +25,9 @@ LINT_VERSION := v2.15.0
 VENV         := .venv
 VPY          := $(VENV)/bin/python
 VMADE        := $(VENV)/.made
+# PyTorch in tests is the system's: Debian's has no CUDA, which is all that a test here needs.
+TORCH_PYTHON ?= /usr/bin/python3
+TVENV        := .venv-torch
 LINT         := .tools/golangci-lint-$(LINT_VERSION)
 COMMIT       := $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS      := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
@@ -50,13 +53,14 @@ run: build $(VENV)/.client ## Start MLQ on this machine and train a model on it 
 	@MLQ_DATA=.run exec bin/mlq dev --listen 127.0.0.1:$(PORT) $(if $(ONCE),--once) -- $(VPY) examples/quickstart/train.py
 
 .PHONY: test
-test: need-go need-test build $(VENV)/.dev ## Run all tests: Go with the race detector, Python, end to end
+test: need-go need-test build $(VENV)/.dev $(TVENV)/.made ## Run all tests: Go with the race detector, Python, end to end
 	@scripts/online.sh $(GO) mod download
 	@# One package at a time: some tests bound how long a device may idle.
 	@$(PYTHON) scripts/gotest.py $(GO) test -race -p 1 -timeout 15m ./...
 	@# The explorer is one goroutine a world: without the race detector it goes two steps further.
 	@$(PYTHON) scripts/gotest.py $(GO) test -timeout 15m -run 'Exhaustive|Mutants|Random' ./scheduler/sim
 	@$(PYTHON) scripts/pythontest.py $(VPY) $(CLIENT)/tests
+	@$(PYTHON) scripts/pythontest.py $(TVENV)/bin/python $(CLIENT)/tests/test_torch.py $(CLIENT)/tests/test_arrays.py
 	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/web
 	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/notebook
 
@@ -126,7 +130,7 @@ dist: need-go $(if $(filter $(WHEELS),$(TOOLWHEELS)),$(TOOLWHEELS)/.made) ## Arc
 
 .PHONY: clean
 clean: ## Remove what was built; .run (the data of make run) stays
-	@rm -rf bin dist $(VENV) .tools $(CLIENT)/build
+	@rm -rf bin dist $(VENV) $(TVENV) .tools $(CLIENT)/build
 
 # What the targets above stand on.
 
@@ -137,6 +141,10 @@ need-go:
 .PHONY: need-cc
 need-cc:
 	@scripts/need.sh cc
+
+.PHONY: need-torch
+need-torch:
+	@scripts/need.sh torch "$(TORCH_PYTHON)"
 
 .PHONY: need-test
 need-test:
@@ -168,6 +176,18 @@ $(VENV)/.dev: $(VMADE) $(CLIENT)/pyproject.toml
 	@echo "make: installing the Python client and its development tools into $(VENV)"
 	@scripts/online.sh $(VPY) -m pip install --quiet -e './$(CLIENT)[test,check,web,notebook]'
 	@touch $@ $(VENV)/.client
+
+# Client and jobs beside the system's PyTorch. It is made once more where its Python is gone.
+ifneq ($(shell test -x $(TVENV)/bin/python && echo yes),yes)
+.PHONY: $(TVENV)/.made
+endif
+
+$(TVENV)/.made: $(CLIENT)/pyproject.toml | need-torch
+	@echo "make: installing the Python client beside the system's PyTorch, into $(TVENV)"
+	@rm -rf $(TVENV)
+	@$(TORCH_PYTHON) -m venv --system-site-packages $(TVENV)
+	@scripts/online.sh $(TVENV)/bin/python -m pip install --quiet -e './$(CLIENT)[test]'
+	@touch $@
 
 $(TOOLWHEELS)/.made: $(CLIENT)/wheels.txt $(VMADE)
 	@scripts/online.sh scripts/wheels.sh $(VPY) $(CLIENT)/wheels.txt $(TOOLWHEELS)

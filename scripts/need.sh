@@ -3,6 +3,7 @@
 #   need.sh go GO        Go 1.21 or newer, which fetches the toolchain of go.mod
 #   need.sh python PY    Python 3.9 or newer that can make virtual environments
 #   need.sh cc           a C compiler with the C library's headers; root has it installed
+#   need.sh torch PY     PyTorch and pandas for the system's Python; root has them installed
 #   need.sh test         redis-server, curl, systemd-analyze, dbus-daemon, a C compiler, Chromium, for root a Python for all; root has them installed
 set -euo pipefail
 
@@ -61,6 +62,16 @@ need_test() {
   install "the tests need ${packages[*]}" "${packages[@]}"
 }
 
+# PyTorch as the system has it: no wheel of the index for x86-64 is without CUDA, which is gigabytes.
+need_torch() {
+  local py=$1
+  # Not beside a PYTHONPATH: it is the system's that the environment will see.
+  if env -u PYTHONPATH "$py" -c 'import torch, numpy, pandas, venv, ensurepip' >/dev/null 2>&1; then return; fi
+  [[ $py == /usr/bin/python3 ]] ||
+    die "$py has no PyTorch, numpy, pandas or venv; install them, or leave TORCH_PYTHON at /usr/bin/python3"
+  install "the tests need PyTorch" python3-torch python3-pandas python3-venv
+}
+
 # install WHY PACKAGE…, if this is root; else it says how.
 install() {
   local why=$1 large=""
@@ -83,5 +94,6 @@ case ${1-} in
   python) need_python "$2" ;;
   cc) need_cc ;;
   test) need_test ;;
-  *) die "need.sh: go, python, cc or test" ;;
+  torch) need_torch "$2" ;;
+  *) die "need.sh: go, python, cc, torch or test" ;;
 esac

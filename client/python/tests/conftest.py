@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).parents[3]
+
+# Run by name, where PyTorch is (`make .venv-torch/.made`); there it must not be left out.
+collect_ignore = [] if importlib.util.find_spec("torch") else ["test_torch.py"]
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import mlq
-from mlq import _large
+from mlq import _dump, _large
 from mlq._pickle import CallWriter
 from scripted import as_json
 
@@ -71,8 +71,8 @@ def test_many_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_measure() -> None:
-    assert 8 * MIB <= _large.measure([array(4 * MIB), b"x" * (4 * MIB)]) < 9 * MIB
-    assert _large.measure(1) < 100
+    assert 8 * MIB <= _dump.measure([array(4 * MIB), b"x" * (4 * MIB)]) < 9 * MIB
+    assert _dump.measure(1) < 100
 
 
 def test_submit_warns_where_it_was_called(

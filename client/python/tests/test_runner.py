@@ -20,8 +20,8 @@ import cloudpickle
 import pytest
 
 import mlq
-from mlq import _context, _trace, _values
-from mlq._envelope import Envelope, pack, unpack
+from mlq import _context, _dump, _trace, _values
+from mlq._envelope import Envelope, pack, pieces, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,9 +102,9 @@ class Runner:
 def envelope(
     function: Callable[..., Any], *args: Any, python: str = platform.python_version(), **kwargs: Any
 ) -> bytes:
-    data, buffers = _values.dumps((args, kwargs))
-    frames: list[Any] = [("code", by_value(function)), ("args", data)]
-    frames += [(f"b{i}", buffer) for i, buffer in enumerate(buffers)]
+    dumped = _dump.dumps((args, kwargs))
+    frames: list[Any] = [("code", by_value(function)), ("args", dumped.pieces)]
+    frames += [(f"b{i}", buffer) for i, buffer in enumerate(dumped.buffers)]
     return b"".join(pack({"kind": "call", "python": python}, frames))
 
 
@@ -304,7 +304,7 @@ def test_context_outside_of_a_job_is_an_error_and_progress_is_not() -> None:
 def test_kind_of_a_value(value: Any, kind: str) -> None:
     header, frames = _values.encode(value)
     assert header["value"] == kind
-    shown = bytes(dict(frames)["view"])
+    shown = b"".join(pieces(dict(frames)["view"]))
     if kind in ("json", "pickle"):
         json.loads(shown)
 

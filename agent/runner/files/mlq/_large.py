@@ -4,39 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._pickler import Pickler
+from ._dump import measure
 
 if TYPE_CHECKING:
-    import pickle
     from collections.abc import Iterator
 
 WARN_ARGUMENTS = 256 << 20  # bytes of one call's arguments
 _MIB = 1 << 20
 _NAMED = 5  # arguments
-
-
-class _Counter:
-    """A file that keeps nothing of what is written to it but the size."""
-
-    def __init__(self) -> None:
-        self.size = 0
-
-    def write(self, data: Any) -> int:
-        count = memoryview(data).nbytes
-        self.size += count
-        return count
-
-
-def measure(value: Any) -> int:
-    """Bytes that a value takes when it is sent."""
-    counter = _Counter()
-
-    def skip(buffer: pickle.PickleBuffer) -> bool:
-        counter.size += buffer.raw().nbytes
-        return False
-
-    Pickler(counter, skip).dump(value)  # type: ignore[arg-type]
-    return counter.size
 
 
 def advice(function: str, size: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

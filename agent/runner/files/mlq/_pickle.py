@@ -21,16 +21,16 @@ from . import _large
 from ._binding import name_of
 from ._blame import largest_captured, path_to_unpicklable
 from ._caller import caller
-from ._envelope import ALIGNED_FROM, pack
+from ._dump import dumps
+from ._envelope import ALIGNED_FROM, length, pack, pieces
 from ._errors import NotSerializable, TooLarge
 from ._pickler import Pickler, sources
 from ._ship import Shipment, shipment
-from ._values import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._envelope import Buffer
+    from ._envelope import Body, Buffer
 
 PYTHON = platform.python_version()
 WARN_CODE = 256 << 10  # bytes
@@ -96,7 +96,7 @@ def _code_frames(fn: Callable[..., Any], modules: set[str]) -> list[tuple[str, b
 
 def dump_args(
     args: tuple[Any, ...], kwargs: dict[str, Any], modules: set[str]
-) -> list[tuple[str, Buffer]]:
+) -> list[tuple[str, Body]]:
     """The frames ``args``, ``b0``, ``b1``, … of a call; ``modules`` gets what they need.
 
     Raises NotSerializable naming the path to what cannot be pickled.
@@ -104,10 +104,11 @@ def dump_args(
     if _plain(args, kwargs):
         return [("args", pickle.dumps((args, kwargs), protocol=5))]
     try:
-        data, buffers = dumps((args, kwargs), modules)
+        dumped = dumps((args, kwargs), modules)
     except Exception as err:
         raise _refusal({"args": args, "kwargs": kwargs}, "", err) from err
-    return [("args", data), *((f"b{i}", buffer) for i, buffer in enumerate(buffers))]
+    buffers = ((f"b{i}", buffer) for i, buffer in enumerate(dumped.buffers))
+    return [("args", dumped.pieces), *buffers]
 
 
 def _plain(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -168,26 +169,28 @@ class CallWriter:
         frames = dump_args(args, kwargs, modules)
         self._ship(modules)
         self._warn_of_size(frames, args, kwargs)
-        if len(frames) == 1 and len(frames[0][1]) < ALIGNED_FROM:
-            return [self._before(frames), frames[0][1]]
+        if len(frames) == 1 and length(frames[0][1]) < ALIGNED_FROM:
+            return [self._before(frames), *pieces(frames[0][1])]
         return self._pack(frames)
 
     def _warn_of_size(
-        self, frames: list[tuple[str, Buffer]], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, frames: list[tuple[str, Body]], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        size = size_of([body for _, body in frames])
+        size = sum(length(body) for _, body in frames)
         if size > _large.WARN_ARGUMENTS:
             text = _large.advice(self.function, size, args, kwargs)
             warnings.warn(text, UserWarning, stacklevel=caller())
 
-    def _before(self, frames: list[tuple[str, Buffer]]) -> bytes:
+    def _before(self, frames: list[tuple[str, Body]]) -> bytes:
         """What stands before a small last frame: it follows from its size alone."""
-        size = len(frames[0][1])
+        body = frames[0][1]
+        size = length(body)
         if size != self._start_for:
-            self._start, self._start_for = b"".join(self._pack(frames)[:-1]), size
+            parts = self._pack(frames)
+            self._start, self._start_for = b"".join(parts[: -len(pieces(body))]), size
         return self._start
 
-    def _pack(self, frames: list[tuple[str, Buffer]]) -> list[Buffer]:
+    def _pack(self, frames: list[tuple[str, Body]]) -> list[Buffer]:
         return pack(self._header, [*self._code, *self._modules, *frames])
 
     def _ship(self, names: set[str]) -> None:
@@ -206,7 +209,7 @@ class CallWriter:
 
 def size_of(parts: list[Buffer]) -> int:
     """The bytes of parts together."""
-    return sum(p.nbytes if isinstance(p, memoryview) else len(p) for p in parts)
+    return length(parts)
 
 
 def _mib(size: int) -> str:

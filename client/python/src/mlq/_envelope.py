@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Union
 
     Buffer = Union[bytes, bytearray, memoryview]
+    Body = Union[Buffer, list[Buffer]]  # of a frame: whole, or in pieces
 
 MEDIA_TYPE = "application/vnd.mlq.v1"
 BATCH_MEDIA_TYPE = "application/vnd.mlq.v1+batch"
@@ -63,7 +64,7 @@ class Envelope(NamedTuple):
         return found
 
 
-def pack(header: Mapping[str, Any], frames: Sequence[tuple[str, Buffer]]) -> list[Buffer]:
+def pack(header: Mapping[str, Any], frames: Sequence[tuple[str, Body]]) -> list[Buffer]:
     """The envelope as parts to be written one after the other.
 
     Nothing is copied: large buffers appear in the list as they were given.
@@ -71,23 +72,23 @@ def pack(header: Mapping[str, Any], frames: Sequence[tuple[str, Buffer]]) -> lis
     """
     if len(frames) > MAX_FRAMES:
         raise EnvelopeError(f"{len(frames)} frames, but at most {MAX_FRAMES} are allowed")
-    sizes = [(name, _size(body)) for name, body in frames]
+    sizes = [(name, length(body)) for name, body in frames]
     head = json.dumps({**header, "frames": sizes}, separators=(",", ":")).encode()
     if len(head) > MAX_HEADER:
         raise EnvelopeError(f"a header of {len(head)} bytes, but at most {MAX_HEADER} are allowed")
     return lay_out(head, (body for _, body in frames))
 
 
-def lay_out(head: bytes, bodies: Iterable[Buffer]) -> list[Buffer]:
+def lay_out(head: bytes, bodies: Iterable[Body]) -> list[Buffer]:
     """The parts of an envelope whose header is already encoded."""
     parts: list[Buffer] = [_PREFIX.pack(MAGIC, len(head)), head]
     offset = _PREFIX.size + len(head)
     for body in bodies:
-        size = _size(body)
+        size = length(body)
         gap = _gap(offset, size)
         if gap:
             parts.append(_PADDING[:gap])
-        parts.append(body)
+        parts += pieces(body)
         offset += gap + size
     return parts
 
@@ -150,5 +151,13 @@ def _gap(offset: int, size: int) -> int:
     return -offset % ALIGN if size >= ALIGNED_FROM else 0
 
 
-def _size(body: Buffer) -> int:
+def length(body: Body) -> int:
+    """Bytes of a frame's body."""
+    if isinstance(body, list):
+        return sum(map(length, body))
     return body.nbytes if isinstance(body, memoryview) else len(body)
+
+
+def pieces(body: Body) -> list[Buffer]:
+    """The pieces of a body in order."""
+    return body if isinstance(body, list) else [body]

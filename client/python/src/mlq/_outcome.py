@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ._cancel import Stop
     from ._channel import Channel
-    from ._envelope import Buffer
+    from ._envelope import Body, Buffer
 
 _SHORT = 1024  # bytes of UTF-8
 _MESSAGE = 16 << 10  # bytes
@@ -99,7 +99,7 @@ class Outcome:
             text = f"the result cannot be sent: {text}"
         return self.refuse("mlq.NotSerializable", text)
 
-    def _write(self, header: dict[str, Any], frames: list[tuple[str, Buffer]], code: int) -> int:
+    def _write(self, header: dict[str, Any], frames: list[tuple[str, Body]], code: int) -> int:
         if not self.is_ours():
             return code
         parts = _envelope.pack(header, frames)
@@ -125,7 +125,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), "cloudpickle": cloudpickle.__version__}
 
 
-def _pickled(err: BaseException) -> list[tuple[str, Buffer]]:
+def _pickled(err: BaseException) -> list[tuple[str, Body]]:
     with contextlib.suppress(Exception):
         data = cloudpickle.dumps(err, protocol=5)
         if len(data) <= _PICKLED_ERROR:

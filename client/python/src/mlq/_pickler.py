@@ -1,5 +1,7 @@
-"""A cloudpickle that keeps where code was written, for the tracebacks of jobs.
+"""A cloudpickle that sends memory as it is, and keeps where code was written.
 
+Arrays and tensors are reduced to their memory (``_arrays.py``, ``_tensors.py``). And for
+the tracebacks of jobs:
 cloudpickle 3.1.3 writes ``<dynamic-code>`` as the file of every function that it
 pickles by value. A traceback then has line numbers of nothing. So the file's
 name is put back, and ``sources`` gives the lines that belong to it: a job runs
@@ -15,10 +17,20 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import cloudpickle
 
+from . import _arrays
+from ._tensors import Tensors
+
 if TYPE_CHECKING:
-    import io
     import pickle
     from collections.abc import Iterable
+    from typing import Protocol
+
+    class SupportsWrite(Protocol):
+        """What a pickle is written to."""
+
+        def write(self, data: Any, /) -> Any:
+            """Take the next piece."""
+
 
 MAX_SOURCE = 32 << 10  # characters of all sources of a call
 MAX_EMPTY = 500  # lines of a file that are left empty
@@ -32,15 +44,24 @@ class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
 
     def __init__(
         self,
-        file: io.BytesIO,
+        file: SupportsWrite,
         buffer_callback: Callable[[pickle.PickleBuffer], Any] | None = None,
+        tensors: Tensors | None = None,
     ) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
         self.codes: list[types.CodeType] = []
         self.modules: set[str] = set()
+        tensors = tensors or Tensors(at_once=True)
+        self._reducers = dict(_arrays.reducers())
+        self._reducers.update(dict.fromkeys(tensors.types(), tensors.reduce))
 
     def reducer_override(self, obj: Any) -> Any:
-        """As cloudpickle does; code keeps its file."""
+        """As cloudpickle does; memory goes as it is, and code keeps its file."""
+        reduce = self._reducers.get(type(obj))
+        if reduce is not None:
+            reduced = reduce(obj)
+            if reduced is not NotImplemented:
+                return reduced
         if type(obj) is not types.CodeType:
             reduced = super().reducer_override(obj)
             if reduced is NotImplemented:

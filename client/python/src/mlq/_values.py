@@ -6,7 +6,6 @@ with large buffers out of band, and shown as the best JSON that can be made of i
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import reprlib
@@ -14,20 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from ._pickler import Pickler
+from ._dump import dumps
 
 if TYPE_CHECKING:
-    import pickle
+    from ._envelope import Body
 
-    from ._envelope import Buffer
-
-    Encoded = tuple[dict[str, Any], list[tuple[str, Buffer]]]
+    Encoded = tuple[dict[str, Any], list[tuple[str, Body]]]
 
 _EXACT_INT = 1 << 53
 _MAX_DEPTH = 32  # of lists and dicts that travel as JSON
 _VIEW = 1 << 20  # bytes
-_MAX_BUFFERS = 4000  # an envelope has at most 4,096 frames
-_OUT_OF_BAND = 4096  # bytes: a smaller buffer is not worth a frame
 _SMALL = 10_000  # members of what is shown in full
 _TRIES = 200  # pickles that the search for a culprit may try
 
@@ -40,33 +35,10 @@ def encode(value: Any) -> Encoded:
         return {"value": "text"}, [("view", value.encode())]
     if _is_exact_json(value):
         return {"value": "json"}, [("view", _dumps(value))]
-    data, buffers = dumps(value)
-    frames: list[tuple[str, Buffer]] = [("view", view(value)), ("pickle", data)]
-    frames += [(f"b{i}", buffer) for i, buffer in enumerate(buffers)]
+    dumped = dumps(value)
+    frames: list[tuple[str, Body]] = [("view", view(value)), ("pickle", dumped.pieces)]
+    frames += [(f"b{i}", buffer) for i, buffer in enumerate(dumped.buffers)]
     return {"value": "pickle"}, frames
-
-
-def dumps(value: Any, modules: set[str] | None = None) -> tuple[bytes, list[memoryview]]:
-    """Pickle 5 of anything, and the large buffers that stay where they are.
-
-    ``modules`` gets the names of those that the pickle refers to.
-    """
-    buffers: list[memoryview] = []
-
-    def keep(buffer: pickle.PickleBuffer) -> bool:
-        """Falsy takes the buffer out of band."""
-        raw = buffer.raw()
-        if raw.nbytes < _OUT_OF_BAND or len(buffers) >= _MAX_BUFFERS:
-            return True
-        buffers.append(raw)
-        return False
-
-    file = io.BytesIO()
-    pickler = Pickler(file, keep)
-    pickler.dump(value)
-    if modules is not None:
-        modules |= pickler.references()
-    return file.getvalue(), buffers
 
 
 def _dumps(value: Any) -> bytes:
