@@ -218,12 +218,20 @@ func TestSparesOfAnAgentThatHeldJobs(t *testing.T) {
 	giveTree(t, filepath.Dir(filepath.Dir(p.Path)), a)
 	w := newWorld(t, 1)
 	h := w.startHeld(t, a.name, p)
-	gate := filepath.Join(openDir(t), "gate")
+	dir := openDir(t)
+	if err := os.Chown(dir, a.uid, a.gid); err != nil {
+		t.Fatal(err)
+	}
+	gate := filepath.Join(dir, "gate")
 	first := w.submitFrom(scheduler.Who{User: "ana"}, call(`
 import os, time
 def f(msg):
+    open(msg + " reached", "w").close()
     while not os.path.exists(msg): time.sleep(0.01)`, gate))
-	w.awaitState(first, scheduler.Running)
+	w.until("the job to run", func() bool { // until then the agent's end gives it back
+		_, err := os.Stat(gate + " reached")
+		return err == nil
+	}, func() string { return "it does not" })
 	if err := h.end(); err != nil {
 		t.Fatal(err)
 	}
