@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from urllib3.exceptions import HTTPError
+
 from ._answers import Answer, media_type, not_ours, problem_of, read_answer
+from ._arrive import Arrival, Received, check_digest
 from ._envelope import MEDIA_TYPE
 from ._errors import (
     BY_REASON,
@@ -18,13 +21,16 @@ from ._errors import (
 )
 from ._http import LONG_PATIENCE
 from ._modules import explained
-from ._result import Received, check_digest, error_of, receive, value_of
+from ._result import error_of, value_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from urllib3.response import BaseHTTPResponse
 
     from ._client import Client
     from ._deadline import Deadline
+    from ._transfer import Transfer
 
 TAIL_LINES = 20
 
@@ -59,17 +65,35 @@ _REFUSED: dict[str, type[MlqError]] = {
 }
 
 
-def fetch(client: Client, job: int, wait: float, deadline: Deadline) -> Outcome:
+def fetch(
+    client: Client,
+    job: int,
+    wait: float,
+    deadline: Deadline,
+    tell: Callable[[Transfer], None] | None = None,
+) -> Outcome:
     """The job's outcome, or NOT_YET when it has not ended after ``wait`` seconds.
+
+    ``tell`` is told how far a large result is.
 
     Raises MlqError where the outcome exists and cannot be had: not kept any
     more, damaged, too large, or in need of a module.
     """
 
+    def watch(transfer: Transfer) -> None:
+        deadline.check()
+        if tell is not None:
+            tell(transfer)
+
+    arrival = Arrival(client.max_result, watch)
+
     def read(response: BaseHTTPResponse) -> _Enveloped | Answer:
-        if response.status in (200, 409) and media_type(response.headers) == MEDIA_TYPE:
+        if response.status in (200, 206, 409) and media_type(response.headers) == MEDIA_TYPE:
             digest = response.headers.get("ETag", "")
-            return _Enveloped(response.status, digest, receive(response, client.max_result))
+            return _Enveloped(response.status, digest, arrival.read(response))
+        if response.status == 412:
+            arrival.forget()
+            raise HTTPError("the result is another one since the connection broke")
         return read_answer(response)
 
     answer = client._transport.call(
@@ -77,13 +101,14 @@ def fetch(client: Client, job: int, wait: float, deadline: Deadline) -> Outcome:
         f"/jobs/{job}/result",
         read,
         query={"wait": f"{wait:.3f}s"},
-        headers={"Accept": MEDIA_TYPE},
+        headers=lambda: {"Accept": MEDIA_TYPE, **arrival.headers()},
         deadline=deadline,
         patience=LONG_PATIENCE,
+        moved=lambda: arrival.done,
     )
     if isinstance(answer, Answer):
         return _without_envelope(client, job, answer)
-    if answer.status == 200:
+    if answer.status != 409:
         check_digest(answer.received, answer.digest)
         return Outcome("succeeded", value_of(answer.received.envelope))
     return _failed(client, job, answer.received)

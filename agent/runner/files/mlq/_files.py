@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,13 +15,17 @@ from urllib.parse import quote
 from ._answers import problem_of, read_answer
 from ._errors import MlqError
 from ._http import LONG_PATIENCE
+from ._transfer import in_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from urllib3.response import BaseHTTPResponse
 
     from ._http import Transport
 
 _PIECE = 1 << 20  # bytes
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class File(NamedTuple):
@@ -43,15 +49,41 @@ def download(transport: Transport, job: int, directory: str | os.PathLike[str]) 
     """Write all files of the job below ``directory``, which is made if need be.
 
     Each is written beside its place and moved there once it is whole and has
-    its digest, so that no half a file is ever seen.
+    its digest, so that no half a file is ever seen. Raises MlqError where this
+    machine's disk has no room, before anything is fetched where that is plain.
     """
     root = Path(directory)
     files = list_files(transport, job)
     places = [root / _clean(file.name) for file in files]
+    with _disk_in_words(root):
+        root.mkdir(parents=True, exist_ok=True)
+    _check_room(root, sum(file.size for file in files))
     for file, place in zip(files, places):
-        place.parent.mkdir(parents=True, exist_ok=True)
+        with _disk_in_words(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
         _fetch(transport, job, file, place)
     return places
+
+
+def _check_room(root: Path, size: int) -> None:
+    free = shutil.disk_usage(root).free
+    if size > free:
+        raise MlqError(
+            f"no room on this machine's disk: the files have {in_bytes(size)}, and {root} has "
+            f"{in_bytes(free)} left. Nothing was fetched; job.download(directory) takes another one"
+        )
+
+
+@contextlib.contextmanager
+def _disk_in_words(place: Path) -> Iterator[None]:
+    """An error of this machine's disk is no reason to ask the server again."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno in _NO_ROOM:
+            text = f"no room on this machine's disk for {place} ({err.strerror})"
+            raise MlqError(f"{text}; what was fetched before stays, no half file is left") from None
+        raise MlqError(f"cannot write {place}: {err.strerror or err}") from None
 
 
 def _clean(name: str) -> PurePosixPath:
@@ -64,25 +96,27 @@ def _clean(name: str) -> PurePosixPath:
 
 
 def _fetch(transport: Transport, job: int, file: File, place: Path) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    with _disk_in_words(place):
+        descriptor, temporary = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name[:64]}.")
     try:
         with os.fdopen(descriptor, "wb") as out:
             digest = transport.call(
                 "GET",
                 f"/jobs/{job}/files/{quote(file.name)}",
-                lambda response: _save(response, file, out.fileno()),
+                lambda response: _save(response, file, out.fileno(), place),
                 patience=LONG_PATIENCE,
             )
         if digest != file.sha256:
             raise MlqError(f"{file.name} is damaged: its SHA-256 is not the one in the list")
-        Path(temporary).replace(place)
+        with _disk_in_words(place):
+            Path(temporary).replace(place)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()
         raise
 
 
-def _save(response: BaseHTTPResponse, file: File, descriptor: int) -> str:
+def _save(response: BaseHTTPResponse, file: File, descriptor: int, place: Path) -> str:
     """Write a body, from the start of the file on, and return its SHA-256."""
     if response.status != 200:
         raise problem_of(read_answer(response))
@@ -95,6 +129,7 @@ def _save(response: BaseHTTPResponse, file: File, descriptor: int) -> str:
             raise MlqError(f"{file.name} is longer than the list says")
         digest.update(piece)
         view = memoryview(piece)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        with _disk_in_words(place):
+            while view:
+                view = view[os.write(descriptor, view) :]
     return digest.hexdigest()

@@ -20,8 +20,10 @@ import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 
 from ._answers import JSON, Answer, problem_of, read_answer, refuse_foreign
+from ._envelope import length
 from ._errors import MlqError, Unavailable
 from ._tries import Tries
+from ._upload import Upload
 from ._url import check_url
 from ._version import __version__, differs
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from ._deadline import Deadline
     from ._envelope import Buffer
 
-    Body = Union[bytes, Sequence[Buffer], None]
+    Body = Union[bytes, Sequence[Buffer], Upload, None]
 
 T = TypeVar("T")
 
@@ -68,6 +70,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         patience: float = PATIENCE,
         repeatable: bool = True,
+        moved: Callable[[], int] | None = None,
     ) -> Answer:
         """Send a request and read its answer.
 
@@ -83,6 +86,7 @@ class Transport:
             headers=headers,
             patience=patience,
             repeatable=repeatable,
+            moved=moved,
         )
         if answer.status >= 400:
             raise problem_of(answer)
@@ -96,20 +100,23 @@ class Transport:
         *,
         query: Mapping[str, str] | None = None,
         body: Body = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         deadline: Deadline | None = None,
         patience: float = PATIENCE,
         repeatable: bool = True,
+        moved: Callable[[], int] | None = None,
     ) -> T:
         """Send a request, and again while the server is away; ``read`` takes the answer.
 
-        ``read`` starts over with a new answer where the connection broke. It
-        gets every status but those that say "later".
+        ``read`` gets a new answer where the connection broke, to ``headers`` that are asked for
+        anew if they are a function. It gets every status but those that say "later".
+        A try that has ``moved`` more bytes than those before begins ``patience`` anew.
         """
-        tries = Tries(patience, deadline, repeatable=repeatable)
+        tries = Tries(patience, deadline, repeatable=repeatable, moved=moved)
         while True:
+            now = headers() if callable(headers) else headers
             try:
-                with self.open(method, path, query=query, body=body, headers=headers) as response:
+                with self.open(method, path, query=query, body=body, headers=now) as response:
                     if response.status not in _AGAIN:
                         return read(response)
                     answer = read_answer(response)
@@ -144,7 +151,7 @@ class Transport:
             self.url(path, query),
             body=_in_one_piece(body),
             headers=self._headers(body, headers),
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=read_timeout),
+            timeout=_timeout(body, read_timeout),
             retries=False,
             redirect=False,
             preload_content=False,
@@ -201,7 +208,7 @@ class Transport:
         if self.settings.token:
             headers["Authorization"] = f"Bearer {self.settings.token}"
         if body is not None and not isinstance(body, bytes):
-            headers["Content-Length"] = str(sum(memoryview(part).nbytes for part in body))
+            headers["Content-Length"] = str(_size_of(body))
         return headers
 
     def _unreachable(self, err: Exception) -> MlqError:
@@ -217,9 +224,20 @@ class Transport:
 def _in_one_piece(body: Body) -> Any:
     if body is None or isinstance(body, bytes):
         return body
-    if sum(memoryview(part).nbytes for part in body) < _JOIN_BELOW:
-        return b"".join(body)
-    return body
+    if isinstance(body, Upload) or _size_of(body) >= _JOIN_BELOW:
+        return body
+    return b"".join(body)
+
+
+def _size_of(body: Upload | Sequence[Buffer]) -> int:
+    return body.size if isinstance(body, Upload) else length(list(body))
+
+
+def _timeout(body: Body, read: float) -> urllib3.Timeout:
+    """The first is also how long a piece may take to be sent, whatever its name."""
+    if isinstance(body, Upload):  # the server's disk may stall, and syncs at the end
+        return urllib3.Timeout(connect=READ_TIMEOUT, read=read + body.patience)
+    return urllib3.Timeout(connect=CONNECT_TIMEOUT, read=read)
 
 
 def _reason(err: BaseException) -> str:

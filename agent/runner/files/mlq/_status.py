@@ -47,6 +47,8 @@ class Status(NamedTuple):
     """How it ended, where the state does not say all."""
     away: bool = False
     """The server does not answer; it is asked again."""
+    moving: str = ""
+    """How far its result has come, where that takes long."""
     left: str = ""
     """Why nobody waits for it any more, and how to come back."""
 
@@ -129,6 +131,8 @@ def remarks(status: Status) -> list[str]:
     found = [status.notice, status.left]
     if status.state in ("queued", "scheduled"):
         found.insert(0, status.waiting.reason)
+    if status.moving:
+        found.append(f"fetching the result: {status.moving}")
     if status.away:
         found.append("the server does not answer; asking again")
     return [_words.one_line(text) for text in found if text]

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-MAX_RESULT = 2_000_000_000  # bytes
-
 
 class Client:
     """A connection to one MLQ server. Safe to use from several threads.
@@ -33,7 +31,8 @@ class Client:
     file ``~/.config/mlq/config.toml``, then to ``http://127.0.0.1:5001`` without a
     token. A token goes over plain ``http://`` to this machine only, unless
     ``allow_insecure``. ``tls_fingerprint`` is the SHA-256 of a certificate that
-    signs itself. ``max_result`` is the largest result, in bytes, that is taken.
+    signs itself. ``max_result`` is the largest result, in bytes, that is taken; by default what
+    this machine has memory left for.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Client:
         token_file: str | os.PathLike[str] | None = None,
         tls_fingerprint: str | None = None,
         allow_insecure: bool = False,
-        max_result: int = MAX_RESULT,
+        max_result: int | None = None,
     ) -> None:
         settings = _config.load(url, token, token_file, tls_fingerprint)
         self.max_result = max_result

@@ -20,7 +20,7 @@ import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Union
 
     Buffer = Union[bytes, bytearray, memoryview]
@@ -37,6 +37,7 @@ ALIGNED_FROM = 4096  # bytes: a frame this large is aligned
 KINDS = frozenset({"call", "result", "error"})
 
 _PREFIX = struct.Struct("<4sI")
+PREFIX = _PREFIX.size  # bytes before the header
 _PADDING = bytes(ALIGN)
 
 
@@ -99,37 +100,57 @@ def unpack(data: Buffer) -> Envelope:
     Raises EnvelopeError if ``data`` is anything but one complete envelope.
     """
     view = memoryview(data).cast("B") if not isinstance(data, memoryview) else data
-    header, offset = _read_header(view)
-    frames: dict[str, memoryview] = {}
-    for name, size in _frame_table(header):
-        if name in frames:
-            raise EnvelopeError(f"two frames are named {name!r}")
-        start = offset + _gap(offset, size)
-        offset = start + size
-        if offset > len(view):
-            raise EnvelopeError(f"truncated: frame {name!r} ends at byte {offset} of {len(view)}")
-        frames[name] = view[start:offset]
-    if offset != len(view):
-        raise EnvelopeError(f"{len(view) - offset} bytes follow the last frame")
+    offset = PREFIX + header_size(view, len(view))
+    header = parse_header(view[PREFIX:offset])
+    frames = {
+        name: view[start : start + size]
+        for name, start, size in lay_out_frames(header, offset, len(view))
+    }
     return Envelope(header, frames)
 
 
-def _read_header(view: memoryview) -> tuple[dict[str, Any], int]:
-    if len(view) < _PREFIX.size:
+def header_size(start: memoryview, total: int) -> int:
+    """The length of the header, read from the first bytes of an envelope of ``total`` bytes."""
+    if len(start) < PREFIX:
         raise EnvelopeError("truncated before its header")
-    magic, length = _PREFIX.unpack_from(view)
+    magic, length = _PREFIX.unpack_from(start)
     if magic != MAGIC:
         raise EnvelopeError("it does not start with MLQ1")
-    end = _PREFIX.size + length
-    if length > MAX_HEADER or end > len(view):
-        raise EnvelopeError(f"a header of {length} bytes in {len(view)} bytes")
+    if length > MAX_HEADER or PREFIX + length > total:
+        raise EnvelopeError(f"a header of {length} bytes in {total} bytes")
+    return int(length)
+
+
+def parse_header(head: memoryview) -> dict[str, Any]:
+    """The header, if it is one."""
     try:
-        header = json.loads(bytes(view[_PREFIX.size : end]))
+        header = json.loads(bytes(head))
     except (ValueError, RecursionError) as err:
         raise EnvelopeError("its header is not JSON") from err
     if not isinstance(header, dict) or header.get("kind") not in KINDS:
         raise EnvelopeError("its header names no known kind")
-    return header, end
+    return header
+
+
+def lay_out_frames(
+    header: dict[str, Any], offset: int, total: int
+) -> Iterator[tuple[str, int, int]]:
+    """Name, place and size of each frame, from ``offset``, the end of the header, to ``total``.
+
+    Raises EnvelopeError before the first one if they are not exactly so many bytes.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for name, size in _frame_table(header):
+        if name in found:
+            raise EnvelopeError(f"two frames are named {name!r}")
+        start = offset + _gap(offset, size)
+        offset = start + size
+        if offset > total:
+            raise EnvelopeError(f"truncated: frame {name!r} ends at byte {offset} of {total}")
+        found[name] = (start, size)
+    if offset != total:
+        raise EnvelopeError(f"{total - offset} bytes follow the last frame")
+    return ((name, start, size) for name, (start, size) in found.items())
 
 
 def _frame_table(header: dict[str, Any]) -> list[tuple[str, int]]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from ._client import Client
+    from ._transfer import Transfer
 
 R = TypeVar("R")
 
@@ -284,7 +285,9 @@ class Job(Generic[R]):
             try:
                 if show is not None:
                     show.run()
-                self._outcome = self._poll(deadline)
+                self._outcome = self._poll(deadline, show.transfer if show else None)
+                if show is not None:
+                    show.arrived()
             except (KeyboardInterrupt, TimeoutError) as stop:
                 cancelled = owned and isinstance(stop, KeyboardInterrupt) and self._give_up()
                 if show is not None:
@@ -309,12 +312,12 @@ class Job(Generic[R]):
         """Whether nobody was told yet that it ended."""
         return self._last_state not in (*_follow.FINAL, "ended")
 
-    def _poll(self, deadline: Deadline) -> Outcome:
+    def _poll(self, deadline: Deadline, tell: Callable[[Transfer], None] | None = None) -> Outcome:
         """Ask for the result; each question waits on the server, not here."""
         while True:
             asked = time.monotonic()
             wait = deadline.cut(_WAIT)
-            outcome = fetch(self._client, self.id, wait, deadline)
+            outcome = fetch(self._client, self.id, wait, deadline, tell)
             if outcome is not NOT_YET:
                 return outcome
             deadline.check()

@@ -14,6 +14,7 @@ from ._status import FINAL, Status
 
 _QUEUED = frozenset({"queued", "scheduled"})
 _PLACE_AGAIN = 60.0  # seconds after which a new place is worth another line
+_MOVED_AGAIN = 10.0  # the same, of how far a result has come
 
 
 class PlainDisplay:
@@ -59,6 +60,8 @@ class PlainDisplay:
             return True
         if status.notice != said.notice:
             return True
+        if status.moving:
+            return time.monotonic() - self._at >= _MOVED_AGAIN
         if status.state not in _QUEUED or time.monotonic() - self._at < _PLACE_AGAIN:
             return False
         return status.waiting.position != said.waiting.position

@@ -8,78 +8,20 @@ digest that the server keeps for it, and written by a Python of our own
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pickle
 import platform
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ._answers import media_type, not_ours
-from ._envelope import MEDIA_TYPE, Envelope, EnvelopeError, unpack
-from ._errors import MlqError, RemoteError, RemoteTraceback, TooLarge, VersionMismatch
+from ._errors import MlqError, RemoteError, RemoteTraceback, VersionMismatch
 
 if TYPE_CHECKING:
-    from urllib3.response import BaseHTTPResponse
+    from ._envelope import Envelope
 
 PYTHON = platform.python_version()
-_PIECE = 1 << 20  # bytes read at once
 
 _warned: set[str] = set()
-
-
-class Received(NamedTuple):
-    """An envelope that arrived, and the SHA-256 of its bytes in hex."""
-
-    envelope: Envelope
-    sha256: str
-
-
-def receive(response: BaseHTTPResponse, max_bytes: int) -> Received:
-    """Read an envelope into one writable buffer, so that arrays in it can be used in place.
-
-    Raises MlqError for what is no envelope and TooLarge for one of more than
-    ``max_bytes``, before it is read.
-    """
-    if media_type(response.headers) != MEDIA_TYPE:
-        raise not_ours(response.status, response.headers)
-    size = _content_length(response)
-    if size > max_bytes:
-        raise TooLarge(
-            f"the result has {size} bytes and this client takes {max_bytes}: "
-            "allow more with mlq.Client(max_result=…), or have the job write it to out/ "
-            "and use job.download()"
-        )
-    data = bytearray(size)
-    digest = hashlib.sha256()
-    view, filled = memoryview(data), 0
-    while filled < size:
-        piece = response.read(min(_PIECE, size - filled))
-        if not piece:
-            raise MlqError(f"the result broke off after {filled} of {size} bytes")
-        view[filled : filled + len(piece)] = piece
-        digest.update(piece)
-        filled += len(piece)
-    response.read(1)  # lets urllib3 see the end, so that the connection can be used again
-    try:
-        return Received(unpack(data), digest.hexdigest())
-    except EnvelopeError as err:
-        raise MlqError(f"the result is not an envelope: {err}") from err
-
-
-def _content_length(response: BaseHTTPResponse) -> int:
-    text = response.headers.get("Content-Length", "")
-    if not text.isascii() or not text.isdigit():
-        raise MlqError("the server sent a result without its length")
-    return int(text)
-
-
-def check_digest(received: Received, expected: str) -> None:
-    """Raise MlqError unless the bytes are those that the server keeps."""
-    if received.sha256 != expected.strip('"').lower():
-        raise MlqError(
-            "the result is damaged: its SHA-256 is not the one that the server keeps for it"
-        )
 
 
 def value_of(envelope: Envelope) -> Any:

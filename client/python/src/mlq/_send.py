@@ -15,6 +15,7 @@ from ._envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE
 from ._errors import MlqError
 from ._http import LONG_PATIENCE
 from ._pickle import PYTHON, CallWriter, size_of
+from ._upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,13 +85,16 @@ class Sender:
         return self._transport.request("POST", path, body=body, headers=headers)
 
     def _upload(self, sha256: str, parts: list[Buffer]) -> None:
+        upload = Upload(parts, self.name)
         self._transport.request(
             "PUT",
             f"/blobs/{sha256}",
-            body=parts,
+            body=upload,
             headers={"Content-Type": "application/octet-stream"},
             patience=LONG_PATIENCE,
+            moved=lambda: upload.furthest,
         )
+        upload.done()
 
     def many(self, calls: list[tuple[Any, ...]], kwargs: dict[str, Any]) -> list[int]:
         """Submit many calls, as few requests as they fit into; their jobs' ids in order.

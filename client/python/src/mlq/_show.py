@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ._deadline import Deadline
     from ._http import Transport
+    from ._transfer import Transfer
 
 _SETTLED = 0.1  # seconds: of what passes more quickly, nothing more is asked
 _OFTEN, _SELDOM = 2.0, 10.0  # seconds between two questions why it waits
@@ -51,6 +52,18 @@ class Show:
     def again(self) -> None:
         """Somebody asks for the result that is here already."""
         self._display.again()
+
+    def transfer(self, transfer: Transfer) -> None:
+        """Show how far its result has come."""
+        if self._story is not None:
+            self._display.status(self._story.status._replace(moving=str(transfer)))
+            self._display.tick()
+
+    def arrived(self) -> None:
+        """Its result is here: no word of the way any more."""
+        if self._story is not None:
+            self._display.status(self._story.status)
+            self._display.close()
 
     def leave(self, *, cancelled: bool) -> None:
         """The caller stops waiting: say what becomes of the job, and how to come back to it."""
