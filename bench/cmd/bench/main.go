@@ -34,6 +34,7 @@ var experiments = []experiment{
 	{"T5", "submit and claim, from 1,000 to 100,000 queued and 1 to 1,000 users", (*bench).growth},
 	{"T6", "Redis memory per queued job with 200 bytes of payload", (*bench).memory},
 	{"T8", "a device between two jobs", (*bench).turnover},
+	{"T9", "an array of 1 GiB as argument and as result, beside a copy over loopback", (*bench).payload},
 	{"T10", "cancel to the end of the process tree", (*bench).cancel},
 	{"T13", "an idle agent and its probe on a host of 8 GPUs (NVML's stand-in)", (*bench).idle},
 }

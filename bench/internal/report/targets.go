@@ -19,10 +19,21 @@ const (
 	RQ        = "rq, fork per job"
 	Celery    = "celery, prefork"
 	ChiScript = "chi + one script"
+	Loopback  = "copy over loopback"
 	OnStandIn = "mlq, a GPU of NVML's stand-in"
 
 	AgentAndProbe = "agent and probe"
 )
+
+// Metrics of T9's memory.
+const (
+	ClientMemory = "most memory of the client beside its array before"
+	RunnerMemory = "most memory of the runner"
+	StreamMemory = "most memory"
+)
+
+// payloadOnce is 1 GiB and the 64 that client and runner may have beside it, in MiB.
+const payloadOnce = 1024 + 64
 
 // Smallest is the subject that the others of T5 are divided by.
 const Smallest = "1,000 queued, 1 user"
@@ -44,6 +55,14 @@ var Targets = []Target{
 	{Figure: "T6", Metric: "Redis memory per queued job", Subject: MLQ, Limit: 600},
 	{Figure: "T8", Metric: "end of a job to start of the next, p50", Subject: MLQ, Limit: 50},
 	{Figure: "T8", Metric: "end of a job to start of the next, p50", Subject: OnStandIn, Limit: 50},
+	{Figure: "T9", Metric: "1 GiB", Subject: MLQ + ", argument", Peer: Loopback, Limit: 0.5, AtLeast: true},
+	{Figure: "T9", Metric: "1 GiB", Subject: MLQ + ", result", Peer: Loopback, Limit: 0.5, AtLeast: true},
+	{Figure: "T9", Metric: ClientMemory, Subject: "argument", Limit: 64}, // it had the array before
+	{Figure: "T9", Metric: ClientMemory, Subject: "result", Limit: payloadOnce},
+	{Figure: "T9", Metric: RunnerMemory, Subject: "argument", Limit: payloadOnce},
+	{Figure: "T9", Metric: RunnerMemory, Subject: "result", Limit: payloadOnce},
+	{Figure: "T9", Metric: StreamMemory, Subject: "server", Limit: 64},
+	{Figure: "T9", Metric: StreamMemory, Subject: "agent", Limit: 64},
 	{Figure: "T10", Metric: "cancel to tree gone, minus grace", Subject: MLQ, Limit: 1_000},
 	{Figure: "T13", Metric: "share of a core, idle", Subject: AgentAndProbe, Limit: 1},
 	{Figure: "T13", Metric: "memory (PSS)", Subject: AgentAndProbe, Limit: 40},

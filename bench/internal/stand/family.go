@@ -99,12 +99,31 @@ func PSS(pids []int) (sum int64, err error) {
 	return sum, nil
 }
 
-func pssOf(rollup string) (int64, error) {
-	for line := range strings.Lines(rollup) {
-		if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
+func pssOf(rollup string) (int64, error) { return sizeOf(rollup, "Pss:") }
+
+// sizeOf reads a line as "Pss:  12 kB" of a file of the kernel's, in bytes.
+func sizeOf(text, name string) (int64, error) {
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
 			return kib << 10, err
 		}
 	}
-	return 0, fmt.Errorf("no Pss in %.60q", rollup)
+	return 0, fmt.Errorf("no %s in %.60q", name, text)
+}
+
+// Peak is the most memory that processes had so far, together, in bytes.
+func Peak(pids []int) (sum int64, err error) {
+	for _, pid := range pids {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			return 0, err
+		}
+		one, err := sizeOf(string(text), "VmHWM:")
+		if err != nil {
+			return 0, err
+		}
+		sum += one
+	}
+	return sum, nil
 }

@@ -95,6 +95,9 @@ func (s *Server) offered(ctx context.Context, n int) error {
 	return nil
 }
 
+// Pids is the server's process.
+func (s *Server) Pids() []int { return []int{s.proc.cmd.Process.Pid} }
+
 // Stop ends the agent, its slots, which outlive it by design, and the server.
 func (s *Server) Stop() {
 	if s.agent != nil {
