@@ -42,6 +42,7 @@ type device struct {
 	since    time.Time // of the verdict's state
 
 	holder holder // whose lease has the device; zero: none has
+	mine   mine   // of that lease, and of one that has ended until the device is free
 	// claiming: a claim is on its way, so that the device is not let go of.
 	claiming bool
 	// silent: a look before a claim was not answered in time, and none was since.
@@ -106,6 +107,9 @@ func (f *fleet) decide(d *device) gpu.Verdict {
 	}
 	if newsworthy(before, after) {
 		f.news.wake()
+	}
+	if after.State == gpu.Free {
+		d.mine = nil
 	}
 	if after.State == gpu.Free && d.evidence.Ended != 0 {
 		d.forgetEnd(f.now())

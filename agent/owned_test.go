@@ -105,6 +105,33 @@ func TestOrphanAfterAJob(t *testing.T) {
 	}
 }
 
+// What the driver lists of a job's process after its death is the job's: the device
+// is being cleared, is nobody's use, and one clean look makes it free.
+func TestDeadProcessOfAJobIsTheJobs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	p := newScripted(t, "GPU-A")
+	w.start("h1", "", p.use)
+	g := w.gate()
+	pid := g.running(1)
+	alive := process(t, pid)
+	alive.User = "ana"
+	p.used("GPU-A", alive)
+	looked := p.looked("GPU-A")
+	w.until("a look", func() bool { return p.looked("GPU-A") > looked+1 }, func() string { return "none" })
+	p.used("GPU-A", gpu.Process{PID: pid, UID: -1, Memory: 4 << 30})
+	g.open()
+	w.awaitState(g.id, scheduler.Succeeded)
+	d := w.awaitReason("h1", "GPU-A", "the last job's memory is not free yet")
+	if d.State != gpu.Clearing || len(d.Foreign) != 1 || d.Foreign[0].User != "ana" || d.Foreign[0].Name != "python" {
+		t.Errorf("%s: %s, %+v", d.State, d.Reason, d.Foreign)
+	}
+	p.clean("GPU-A")
+	if d, _ := w.awaitDeviceNot("h1", "GPU-A", gpu.Clearing); d.State != gpu.Free {
+		t.Errorf("after it: %s: %s", d.State, d.Reason)
+	}
+}
+
 // A living process that a job's end finds on the card looks like one of the job's,
 // with its marks and its user, and is not: it is named at once, and not killed.
 func TestWhoOnlyLooksLikeAJobIsNotKilled(t *testing.T) {

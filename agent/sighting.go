@@ -40,6 +40,7 @@ func (f *fleet) saw(s gpu.Sample, c gpu.Clock) (seen sighting) {
 		s = gpu.Sample{UUID: s.UUID, At: s.At, Fault: gpu.FaultGone, Err: notListed}
 	}
 	d.silent = false
+	s.Processes, d.mine = d.mine.attribute(s.Processes)
 	d.keep(s)
 	c.Looked = last.At
 	seen = f.fold(d, func(h gpu.Health) gpu.Health { return h.Look(s, c) })

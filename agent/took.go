@@ -30,6 +30,9 @@ func (a *Agent) took(s gpu.Sample) gpu.Verdict {
 func (a *Agent) tell(seen sighting) {
 	uuid := seen.device.UUID
 	for _, p := range seen.strangers {
+		if p.Ours { // what our lease left: the change of state tells of it
+			continue
+		}
 		a.opts.Log.Warn().Str("device", uuid).Int("pid", p.PID).Int("uid", p.UID).Str("user", p.User).Str("name", p.Name).
 			Int64("bytes", p.Memory).Bool("beside_a_job", seen.leased).Msg("a process that is not ours uses a device")
 	}

@@ -136,11 +136,21 @@ func (s *scene) afterOurs() bool {
 			return false
 		case s.oursAlone(l):
 			return true
+		case s.remnants(l):
+			continue // of the lease, as they go
 		case !s.clean(l):
 			return false
 		}
 	}
 	return s.Ended != 0
+}
+
+// remnants reports whether a look found only what is listed of the lease's own.
+func (s *scene) remnants(l *Sample) bool {
+	strange := func(p *Process) bool { return computes(p) && !p.Ours }
+	_, others := largest(l.Processes, strange)
+	_, own := largest(l.Processes, func(p *Process) bool { return p.Ours })
+	return l.fault() == FaultNone && others == 0 && own > 0 && !l.Leased
 }
 
 // oursAlone reports whether a look found our lease and nobody beside it.
