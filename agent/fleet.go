@@ -27,6 +27,7 @@ type fleet struct {
 
 	freed  token1 // a device became free
 	news   token1 // something changed that people wait for
+	over   token1 // a job is over, which is told a little later: the next one may begin in the same moment
 	unkept token1 // something changed that has to survive a restart
 }
 
@@ -75,7 +76,7 @@ func (t token1) wake() {
 }
 
 func newFleet(devices []gpu.Device, tolerate int64, now func() time.Duration) *fleet {
-	f := &fleet{now: now, tolerate: tolerate, devices: map[string]*device{}, freed: newToken(), news: newToken(), unkept: newToken()}
+	f := &fleet{now: now, tolerate: tolerate, devices: map[string]*device{}, freed: newToken(), news: newToken(), over: newToken(), unkept: newToken()}
 	for _, d := range devices {
 		f.add(d)
 	}
@@ -105,8 +106,11 @@ func (f *fleet) decide(d *device) gpu.Verdict {
 	if after.State == gpu.Free && before.State != gpu.Free {
 		f.freed.wake()
 	}
-	if newsworthy(before, after) {
+	switch {
+	case newsworthy(before, after):
 		f.news.wake()
+	case after.State == gpu.Free && before.State != gpu.Free:
+		f.over.wake()
 	}
 	if after.State == gpu.Free {
 		d.mine = nil
@@ -129,7 +133,7 @@ func (d *device) forgetEnd(now time.Duration) {
 }
 
 // newsworthy: a change that is told at once. That jobs come and go is not: the
-// store knows their leases.
+// store knows their leases. Only that a device is free again is told soon.
 func newsworthy(before, after gpu.Verdict) bool {
 	if before == after {
 		return false

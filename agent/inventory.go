@@ -11,11 +11,13 @@ import (
 )
 
 // How often the inventory is compared with what was reported last, and sent:
-// with news at once, but not more often than newsGap; with other readings only
+// with news at once, but not more often than newsGap; overGap after a job's end, so
+// that a host of many short jobs tells of few of them; with other readings only
 // (temperature, memory in use) every readingsEvery; and every reportLeast anyway.
 const (
 	reportEvery   = 5 * time.Second
 	newsGap       = 200 * time.Millisecond
+	overGap       = 500 * time.Millisecond
 	readingsEvery = 12 * time.Second
 	reportLeast   = time.Minute
 )
@@ -40,6 +42,8 @@ func (a *Agent) reportLoop(ctx context.Context) {
 		case <-ctx.Done():
 		case <-timer.C:
 		case <-a.fleet.news:
+		case <-a.fleet.over:
+			sleep(ctx, overGap-newsGap)
 		}
 		timer.Stop()
 	}
@@ -66,6 +70,9 @@ func differs(a, b scheduler.Inventory) bool {
 func sameReport(a, b scheduler.DeviceReport) bool {
 	for _, r := range []*scheduler.DeviceReport{&a, &b} {
 		r.Readings, r.Used = gpu.Readings{}, 0
+		if r.State == gpu.Free { // a job came and went in between
+			r.Since = time.Time{}
+		}
 		r.Health.Well, r.Health.Doubted, r.Health.Uncorrected = 0, 0, 0
 		r.Foreign = slices.Clone(r.Foreign)
 		for i := range r.Foreign {

@@ -139,3 +139,31 @@ func TestXidOfTheProgram(t *testing.T) {
 	}
 	w.handedOn()
 }
+
+// That a job is over is told soon, and so is a warning: nobody sees a device in use
+// that is not.
+func TestEndOfAJobIsNews(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	p := newScripted(t, "GPU-A")
+	w.start("h1", "", p.use)
+	for range 2 {
+		g := w.gate()
+		g.running(1)
+		w.awaitDevice("h1", "GPU-A", gpu.Leased) // at its turn: the store knows the lease
+		g.open()
+		w.awaitState(g.id, scheduler.Succeeded)
+		if _, took := w.awaitDevice("h1", "GPU-A", gpu.Free); took > 2*time.Second {
+			t.Errorf("told after %v", took)
+		}
+	}
+	p.events <- gpu.Event{UUID: "GPU-A", GI: -1, CI: -1, Xid: 94}
+	began := time.Now()
+	w.until("the warning to be told", func() bool {
+		all, _ := w.inventory("h1")
+		return all["GPU-A"].Health.Warning != ""
+	}, func() string { return "it is not" })
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("the warning was told after %v", took)
+	}
+}

@@ -82,6 +82,9 @@ func (f *fleet) fold(d *device, by func(gpu.Health) gpu.Health) sighting {
 	if old != d.evidence.Health {
 		f.unkept.wake()
 	}
+	if old.Warning != d.evidence.Health.Warning {
+		f.news.wake()
+	}
 	if old.Sick == "" {
 		seen.sick = d.evidence.Health.Sick
 	}
