@@ -164,3 +164,41 @@ func TestEstimateOfWhatIsNotThere(t *testing.T) {
 		}
 	}
 }
+
+// TestEstimateOfWhatIsLate: a job that has taken longer than its like ends at its
+// limit, or nobody knows when; a lease hides nothing that is wrong with its device.
+func TestEstimateOfWhatIsLate(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	since := now.Add(-time.Hour)
+	for name, c := range map[string]struct {
+		last    time.Duration
+		endsBy  time.Time
+		under   gpu.State // what the agent says of the leased device
+		beside  gpu.State // of the other
+		closed  string
+		wait    time.Duration
+		missing string // part of it
+	}{
+		"in time":                       {2 * time.Hour, time.Time{}, gpu.Leased, gpu.Unknown, "", time.Hour, ""},
+		"late":                          {time.Minute, time.Time{}, gpu.Leased, gpu.Unknown, "", 0, "has taken longer than its like"},
+		"just late":                     {time.Hour, time.Time{}, gpu.Leased, gpu.Unknown, "", 0, "has taken longer than its like"},
+		"late, with a limit":            {time.Minute, now.Add(30 * time.Minute), gpu.Leased, gpu.Sick, "", 30 * time.Minute, ""},
+		"late, beside one that is free": {time.Minute, time.Time{}, gpu.Leased, gpu.Free, "", 0, ""},
+		"the driver is detached":        {2 * time.Hour, time.Time{}, gpu.Unknown, gpu.Unknown, "", 0, "of the devices that fit are 2 unknown"},
+		"sick under a lease":            {2 * time.Hour, time.Time{}, gpu.Sick, gpu.Foreign, "", 0, "are 1 foreign, 1 sick"},
+		"closed under a lease":          {2 * time.Hour, time.Time{}, gpu.Leased, gpu.Sick, "root: fan", 0, "more than the end of jobs"},
+	} {
+		hosts := fleetOf(now, "gpu1 aa")
+		hosts[0].LeaseUntil = now.Add(time.Minute)
+		hosts[0].Devices[0].State, hosts[0].Devices[1].State = c.under, c.beside
+		if c.closed != "" {
+			hosts[0].DrainedDevices = map[string]string{"gpu1-0": c.closed}
+		}
+		leases := []Lease{{Job: 3, Since: since, EndsBy: c.endsBy, Devices: []string{"gpu1-0"}}}
+		sc := scene{now: now, need: Need{GPUs: 1}, all: hosts, leases: leases, leaseOn: leasesByDevice(leases)}
+		wait, missing := sc.replay(&Job{Devices: 1, Class: "gpus=1"}, nil, map[JobID]time.Duration{3: c.last})
+		if wait != c.wait || (missing == "") != (c.missing == "") || !strings.Contains(missing, c.missing) {
+			t.Errorf("%s: %v, %q", name, wait, missing)
+		}
+	}
+}
