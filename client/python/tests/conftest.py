@@ -20,7 +20,7 @@ from mlq import _local
 from scripted import Scripted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -87,8 +87,8 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlq.Client]:
 
 
 @contextlib.contextmanager
-def dev(data: Path, gpus: str) -> Iterator[Server]:
-    """A real `mlq dev` with these devices."""
+def dev(data: Path, gpus: str, pythons: Sequence[str] = ()) -> Iterator[Server]:
+    """A real `mlq dev` with these devices, and these environments beside this one (NAME=PATH)."""
     mlq_binary = binary()
     if mlq_binary is None:
         pytest.fail("no mlq binary: `make build` makes it, MLQ_BIN names another")
@@ -96,6 +96,7 @@ def dev(data: Path, gpus: str) -> Iterator[Server]:
     command = [str(mlq_binary), "dev", "--listen", url[7:], "--data", str(data)]
     command += ["--gpus", gpus, "--python", sys.executable, "--label", "data=imagenet"]
     log = (data / "dev.log").open("wb")
+    command += [word for python in pythons for word in ("--python", python)]
     env = {name: value for name, value in os.environ.items() if not name.startswith("MLQ_")}
     with (
         log,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+import resource
 import threading
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import cloudpickle
 import pytest
@@ -167,6 +168,39 @@ class TestSize:
         with pytest.raises(mlq.TooLarge, match=r"16\.0 MiB: global 'CARGO' \(17\.0 MiB\)"):
             dump_code(by_value(train))
         assert len(CARGO) > MAX_CODE
+
+    def test_five_gigabytes_are_refused_at_once(self) -> None:
+        """Memory of zeros is not there until it is read, or copied."""
+        huge = bytearray(5 << 30)
+
+        def train() -> int:
+            return len(huge)
+
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(mlq.TooLarge, match=r"variable 'huge' \(5120\.0 MiB\)"):
+            dump_code(by_value(train))
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        assert grown < 100 << 10, f"{grown} KiB"
+
+    def test_the_path_to_what_is_large(self) -> None:
+        cargo = b"x" * (17 << 20)
+
+        class Config:
+            tables: ClassVar[Any] = {"a": [1, cargo]}
+
+        def helper() -> Any:
+            return Config
+
+        by_value(helper)
+
+        def train(helper: Any = helper) -> Any:
+            return helper
+
+        config = r"variable 'Config'\.tables\['a'\]\[1\] \(17\.0 MiB\)"
+        with pytest.raises(mlq.TooLarge, match=config):
+            dump_code(by_value(lambda: Config))
+        with pytest.raises(mlq.TooLarge, match="default 0 → " + config):
+            dump_code(by_value(train))
 
     def test_nothing_is_said_of_small_ones(self) -> None:
         with warnings.catch_warnings():

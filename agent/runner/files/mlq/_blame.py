@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import types
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _MOST_STEPS = 2000
 _MOST_NAMED = 3
+_MOST_STEPS_DOWN, _MOST_PARTS = 8, 200  # into what is large
 
 
 def largest_captured(fn: Callable[..., Any]) -> str:
@@ -24,8 +26,25 @@ def largest_captured(fn: Callable[..., Any]) -> str:
     sizes = sorted(
         ((_size(value), name) for name, value in captured(fn)), key=lambda pair: -pair[0]
     )
-    named = [f"{name} ({size / (1 << 20):.1f} MiB)" for size, name in sizes[:_MOST_NAMED] if size]
+    values = dict(captured(fn))
+    named = [
+        f"{_innermost(name, values[name], size)} ({size / (1 << 20):.1f} MiB)"
+        for size, name in sizes[:_MOST_NAMED]
+        if size
+    ]
     return ", ".join(named) or "in its own code"
+
+
+def _innermost(path: str, value: object, size: int) -> str:
+    """Descend to what makes up nearly all of a variable: ``global 'Config'.TABLE``."""
+    for _ in range(_MOST_STEPS_DOWN):
+        for name, part in islice(_parts(value, path), _MOST_PARTS):
+            if part is not value and _size(part) > size * 0.9:
+                path, value = name, part
+                break
+        else:
+            break
+    return path
 
 
 def captured(fn: object) -> Iterator[tuple[str, Any]]:

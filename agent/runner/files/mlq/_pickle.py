@@ -23,7 +23,7 @@ from ._blame import largest_captured, path_to_unpicklable
 from ._caller import caller
 from ._dump import dumps
 from ._envelope import ALIGNED_FROM, length, pack, pieces
-from ._errors import NotSerializable, TooLarge
+from ._errors import NotSerializable, TooLarge, VersionMismatch
 from ._pickler import Pickler, sources
 from ._ship import Shipment, shipment
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ._envelope import Body, Buffer
 
 PYTHON = platform.python_version()
+OLDEST_CLOUDPICKLE = 3
 WARN_CODE = 256 << 10  # bytes
 MAX_CODE = 16 << 20  # bytes
 MODULES_INLINE = 4 << 10  # bytes: a larger archive of modules is a blob of its own
@@ -68,6 +69,7 @@ def dump_code(fn: Callable[..., Any]) -> bytes:
 
 def _code_frames(fn: Callable[..., Any], modules: set[str]) -> list[tuple[str, bytes]]:
     """The frames ``code`` and, where there are any, ``source``; ``modules`` gets what they need."""
+    _check_cloudpickle()
     buffer = _Capped(MAX_CODE)
     pickler = Pickler(buffer)
     try:
@@ -120,6 +122,16 @@ def _refusal(root: object, label: str, err: Exception) -> NotSerializable:
     path, culprit = path_to_unpicklable(root, label)
     what = f" ({type(culprit).__module__}.{type(culprit).__qualname__})" if path else ""
     return NotSerializable(f"cannot send {path or label or 'the arguments'}{what}: {err}")
+
+
+def _check_cloudpickle() -> None:
+    """Of 2.2 the fields of a notebook's dataclasses are silently lost, NamedTuples do not load."""
+    major = cloudpickle.__version__.partition(".")[0]
+    if not major.isdigit() or int(major) < OLDEST_CLOUDPICKLE:
+        raise VersionMismatch(
+            f"cloudpickle {cloudpickle.__version__} is too old: it loses the fields of dataclasses "
+            f"that a notebook defines. pip install 'cloudpickle>={OLDEST_CLOUDPICKLE}'"
+        )
 
 
 def imports_of(
