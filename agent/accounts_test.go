@@ -53,7 +53,7 @@ func TestAccountOfADirectory(t *testing.T) {
 		t.Errorf("%+v, %s", a, home)
 	}
 	for name, want := range map[string]string{
-		"70001": "no unix account", "mlq-none": "no unix account", "": "no unix account", "root": "which is root", "mlq-evil": "which is root",
+		"70001": "no unix account", "mlq-none": "no unix account", "": "no unix account", "root": "jobs do not run as root", "mlq-evil": "which is root",
 	} {
 		if a, _, err := lookup(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is %+v, %v", name, a, err)

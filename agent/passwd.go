@@ -28,7 +28,10 @@ func lookup(name string) (*slot.Account, string, error) {
 		return nil, "", err
 	}
 	if p.uid == 0 {
-		return nil, "", fmt.Errorf("jobs do not run as %s, which is root", name)
+		if name != "root" {
+			name += ", which is root"
+		}
+		return nil, "", fmt.Errorf("jobs do not run as %s", name)
 	}
 	groups, err := groupsOf(p)
 	if err != nil {

@@ -307,7 +307,7 @@ func TestRunAsSomebodyWhoCannotReachTheData(t *testing.T) {
 	}
 	w := newWorld(t, 1)
 	for runAs, want := range map[string]string{
-		a.name: closed, agent.RunAsSubmitter: closed, "mlq-no-such": "no unix account", "root": "which is root",
+		a.name: closed, agent.RunAsSubmitter: closed, "mlq-no-such": "no unix account", "root": "jobs do not run as root",
 	} {
 		o, err := hostOptions("h1", data, "cpu:1", w.sched, w.shelf.http.URL, python)
 		if err != nil {

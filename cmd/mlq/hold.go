@@ -96,7 +96,7 @@ func holdArgs(cmd *cobra.Command, args []string) (long string, command []string,
 		}
 	}
 	if len(before) != 1 {
-		return "", nil, usage("mlq hold takes how long, got %d arguments", len(before)).with("mlq hold 2h, or mlq hold 2h -- COMMAND…")
+		return "", nil, usage("mlq hold wants one argument, the time for which to hold, and got %d", len(before)).with("mlq hold 2h, or mlq hold 2h -- COMMAND…")
 	}
 	if _, err := units.ParseDuration(before[0]); err != nil {
 		return "", nil, usage("how long, %q: %w", before[0], err)

@@ -264,3 +264,17 @@ func TestExample(t *testing.T) {
 		t.Errorf("only %d lines were tried", tried)
 	}
 }
+
+// A driver that does not answer says so once.
+func TestWordsOfASilentDevice(t *testing.T) {
+	l, err := parse([]byte("devices: [{name: a, model: H100, fault: timeout}]"), "seed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := l.devices[0]
+	s := d.sample
+	s.At = time.Hour
+	if v := gpu.Decide(d.Device, gpu.Evidence{Samples: []gpu.Sample{s}}, time.Hour); v.Reason != "the driver did not answer in time" {
+		t.Errorf("%q", v.Reason)
+	}
+}

@@ -25,7 +25,7 @@ var faults = map[string]gpu.Fault{
 }
 
 var faultWords = map[gpu.Fault]string{
-	gpu.FaultLost: "GPU is lost", gpu.FaultReset: "GPU requires a reset", gpu.FaultTimeout: "no answer in time",
+	gpu.FaultLost: "GPU is lost", gpu.FaultReset: "GPU requires a reset", gpu.FaultTimeout: "", // the class says it all
 	gpu.FaultDown: "the driver cannot be asked", gpu.FaultGone: "not listed by the driver any more", gpu.FaultOther: "unknown error",
 }
 
