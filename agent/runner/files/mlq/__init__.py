@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from ._ask import Device, Overview
     from ._cancel import Cancelled
     from ._check import Check, Checked
     from ._client import Client
     from ._context import Context, context, progress
-    from ._default import check, job, map, options, run, set_secret, submit  # noqa: A004
+    from ._default import check, job, jobs, map, options, run, set_secret, status, submit  # noqa: A004
     from ._errors import (
         JobCancelled,
         JobError,
@@ -63,9 +64,11 @@ _HOME = {
     "Checked": "_check",
     "Client": "_client",
     "Context": "_context",
+    "Device": "_ask",
     "File": "_files",
     "Job": "_job",
     "JobList": "_jobs",
+    "Overview": "_ask",
     "Submitter": "_submitter",
     "Waited": "_jobs",
     "Why": "_job",
@@ -74,11 +77,13 @@ _HOME = {
     "check": "_default",
     "context": "_context",
     "job": "_default",
+    "jobs": "_default",
     "map": "_default",
     "options": "_default",
     "progress": "_context",
     "run": "_default",
     "set_secret": "_default",
+    "status": "_default",
     "submit": "_default",
     "wait": "_jobs",
     **dict.fromkeys(_ERRORS, "_errors"),
@@ -90,6 +95,7 @@ __all__ = [
     "Checked",
     "Client",
     "Context",
+    "Device",
     "File",
     "Job",
     "JobCancelled",
@@ -100,6 +106,7 @@ __all__ = [
     "JobTimeout",
     "MlqError",
     "NotSerializable",
+    "Overview",
     "QuotaExceeded",
     "RemoteError",
     "Submitter",
@@ -116,11 +123,13 @@ __all__ = [
     "check",
     "context",
     "job",
+    "jobs",
     "map",
     "options",
     "progress",
     "run",
     "set_secret",
+    "status",
     "submit",
     "wait",
 ]

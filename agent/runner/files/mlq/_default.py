@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from ._ask import Overview
     from ._check import Check
     from ._job import Job
     from ._jobs import JobList
@@ -83,6 +84,20 @@ def check(fn: Callable[..., Any], /, **request: Any) -> Check:
     Raises what a submit of ``fn`` would, and MlqError where the server does not answer.
     """
     return default_client().check(fn, **request)
+
+
+def jobs(state: str | Iterable[str] | None = None, limit: int = 50) -> JobList[Any]:
+    """One's newest jobs (an admin's: everybody's), as a table in a notebook and by ``print``.
+
+    ``state`` is one of the server's words, or several: ``"running"``, ``["queued", "running"]``.
+    Raises ValueError for another word, and for a ``limit`` below 1.
+    """
+    return default_client().jobs(state, limit)
+
+
+def status() -> Overview:
+    """Which devices are free, who has the others until when, and one's own open jobs."""
+    return default_client().status()
 
 
 def set_secret(name: str, value: str | None = None) -> None:

@@ -108,7 +108,7 @@ def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happe
             said = ""
             yield from log.read(attempt)
             yield from log.end()
-        at = _unix(str(event.get("at", "")))
+        at = unix(str(event.get("at", "")))
         yield Step(kind, str(event.get("state", "")), str(event.get("text", "")), attempt, at)
 
 
@@ -141,7 +141,7 @@ def _moment(at: str) -> datetime:
     return datetime.fromisoformat(_FRACTION.sub("", at).replace("Z", "+00:00"))
 
 
-def _unix(at: str) -> float:
+def unix(at: str) -> float:
     """The same in seconds since 1970, with its fraction; 0 where it is none."""
     fraction = _FRACTION.search(at)
     try:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, TypeVar
 from . import _display
 from ._deadline import Deadline
 from ._job import Job
-from ._many import Line, table
+from ._listing import jobs_table
+from ._many import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +24,10 @@ R = TypeVar("R")
 
 
 class JobList(list[Job[R]]):
-    """The jobs of a ``map``, in the order of its arguments."""
+    """Many jobs: of a ``map`` in the order of its arguments, of ``mlq.jobs()`` the newest first.
+
+    ``print`` writes what is known of them as a table, and so does a notebook.
+    """
 
     def results(self, timeout: float | None = None) -> list[R]:
         """All values, in order. Raises what the first failed one of them raises.
@@ -59,9 +63,12 @@ class JobList(list[Job[R]]):
             return "<mlq.JobList, empty>"
         return f"<mlq.JobList of {len(self)}: {self[0].id} … {self[-1].id}>"
 
+    def __str__(self) -> str:
+        return jobs_table(self).text()
+
     def _repr_html_(self) -> str:
         """For a notebook: what is known of the jobs, without asking."""
-        return table(list(self))
+        return jobs_table(self).html()
 
 
 JobList.__module__ = "mlq"

@@ -128,18 +128,3 @@ def _title(jobs: list[Job[Any]]) -> str:
     names = {job._name for job in jobs}
     name = f" {_words.one_line(names.pop(), 60)}" if len(names) == 1 else ""
     return f"mlq jobs {jobs[0].id}–{jobs[-1].id}{name}".rstrip()
-
-
-_ROWS = 20
-
-
-def table(jobs: list[Job[Any]]) -> str:
-    """A list of jobs as an HTML table of what is known of them. Asks nothing."""
-    rows = "".join(
-        f"<tr><td>{job.id}</td><td>{html.escape(job._name)}</td>"
-        f"<td>{html.escape(job._last_state or 'submitted')}</td></tr>"
-        for job in jobs[:_ROWS]
-    )
-    more = f"<tr><td colspan='3'>… {len(jobs) - _ROWS:,} more</td></tr>" * (len(jobs) > _ROWS)
-    head = "<tr><th>job</th><th>name</th><th>state</th></tr>"
-    return f"<table><thead>{head}</thead><tbody>{rows}{more}</tbody></table>"

@@ -65,6 +65,11 @@ def place(position: int, over: bool, of: int | None) -> str:
     return f"place {position} of {of}" if of is not None and of >= position else f"place {position}"
 
 
+def plural(number: int, noun: str) -> str:
+    """As "1 job", "1,200 jobs"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def one_line(text: str, most: int = 300) -> str:
     """A text without line breaks and control characters, cut at ``most`` characters."""
     words = " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * most]).split())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
+    from ._ask import Overview
     from ._check import Check
 
 R = TypeVar("R")
@@ -88,6 +89,18 @@ class Client:
         if number < 1:
             raise ValueError(f"a job's id is a whole number from 1, not {number}")
         return Job(self, number)
+
+    def jobs(self, state: str | Iterable[str] | None = None, limit: int = 50) -> JobList[Any]:
+        """The newest jobs, at most ``limit``, of this ``state`` or these; see ``mlq.jobs``."""
+        from . import _ask
+
+        return _ask.jobs(self, state, limit)
+
+    def status(self) -> Overview:
+        """The devices and one's own open jobs, as they are now."""
+        from . import _ask
+
+        return _ask.overview(self)
 
     def set_secret(self, name: str, value: str | None = None) -> None:
         """Keep a secret for jobs with ``secrets=[name]``, in place of one of that name.

@@ -69,6 +69,7 @@ class Job(Generic[R]):
         self._client = client
         self._name = name
         self._last_state = ""
+        self._known: dict[str, Any] = {}  # what a list of jobs told of it
         self._outcome: Outcome | None = None
         self._show: Show | None = None  # the last one
 
@@ -181,8 +182,7 @@ class Job(Generic[R]):
         found = self._client._transport.request("GET", self._path()).json()
         if not isinstance(found, dict) or found.get("id") != self.id:
             raise MlqError("the server's answer is about something else than this job")
-        self._last_state = str(found.get("state", ""))
-        self._name = self._name or str(found.get("name") or found.get("function") or "")
+        self._remember(found)
         return found
 
     def why(self) -> Why:
@@ -302,6 +302,12 @@ class Job(Generic[R]):
             return self.cancel()
         except MlqError:
             return False
+
+    def _remember(self, told: dict[str, Any]) -> None:
+        """What the server told of it, so that showing it needs no question."""
+        self._known = told
+        self._last_state = str(told.get("state", ""))
+        self._name = self._name or str(told.get("name") or told.get("function") or "")
 
     def _note_end(self) -> None:
         """It is known to have ended, though not yet how: what it printed is no news any more."""
