@@ -36,7 +36,7 @@ CLIENT       := client/python
 TOOLWHEELS   := .tools/wheels
 WHEELS       ?= $(TOOLWHEELS)
 # Folders of Python code that ruff and mypy look at.
-PY_CODE      := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench e2e/web e2e/gpu e2e/notebook)
+PY_CODE      := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench e2e/web e2e/gpu e2e/notebook e2e/books notebooks)
 PY_TYPED     := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench)
 
 .PHONY: help
@@ -63,6 +63,7 @@ test: need-go need-test build $(VENV)/.dev $(TVENV)/.made ## Run all tests: Go w
 	@$(PYTHON) scripts/pythontest.py $(TVENV)/bin/python $(CLIENT)/tests/test_torch.py $(CLIENT)/tests/test_arrays.py
 	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/web
 	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/notebook
+	@$(MAKE) notebooks
 
 .PHONY: explore
 explore: need-go ## Explore the transitions to full depth, all faults and mutants (minutes)
@@ -84,7 +85,10 @@ check: need-go need-cc $(LINT) $(VENV)/.dev ## Lint, format, types, links and Op
 	@$(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml $(PY_TYPED)
 	@MYPYPATH=e2e/web $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/web
 	@MYPYPATH=e2e/web:e2e/notebook:$(CLIENT)/tests $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/notebook
+	@MYPYPATH=e2e/web:e2e/books $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/books
 	@MYPYPATH=e2e/gpu $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/gpu
+	@echo "check: notebooks"
+	@$(PYTHON) scripts/notebooks.py check notebooks
 	@echo "check: links"
 	@$(PYTHON) scripts/links.py
 	@echo "check: OpenAPI"
@@ -95,6 +99,7 @@ format: need-go $(LINT) $(VENV)/.dev ## Format Go and Python
 	@$(LINT) fmt ./...
 	@$(VPY) -m ruff check --quiet --fix $(PY_CODE)
 	@$(VPY) -m ruff format --quiet $(PY_CODE)
+	@$(PYTHON) scripts/notebooks.py strip notebooks
 
 .PHONY: bench
 bench: build $(VENV)/.dev ## Measure, beside the peers that it is measured against
@@ -105,8 +110,8 @@ pictures: need-test build $(VENV)/.dev ## Make the pictures of the page anew, in
 	@$(VPY) e2e/web/pictures.py docs/img
 
 .PHONY: notebooks
-notebooks: ## Execute the notebooks against a real server (not here yet)
-	@scripts/not-yet.sh notebooks "the worked notebooks"
+notebooks: need-test build $(TVENV)/.made ## Execute notebooks/ against Redis, a server and an agent, and check what the cells show
+	@$(PYTHON) scripts/pythontest.py $(TVENV)/bin/python e2e/books
 
 .PHONY: test-isolation
 test-isolation: build $(VENV)/.client ## Try on this host, as root, whether systemd holds jobs (LEVEL=cgroup: without systemd)
@@ -186,7 +191,9 @@ $(TVENV)/.made: $(CLIENT)/pyproject.toml | need-torch
 	@echo "make: installing the Python client beside the system's PyTorch, into $(TVENV)"
 	@rm -rf $(TVENV)
 	@$(TORCH_PYTHON) -m venv --system-site-packages $(TVENV)
-	@scripts/online.sh $(TVENV)/bin/python -m pip install --quiet -e './$(CLIENT)[test]'
+	@# The system's numpy stays: its PyTorch is built for that one.
+	@scripts/online.sh $(TVENV)/bin/python -m pip install --quiet -e './$(CLIENT)[test,notebook]' \
+	  "numpy==$$($(TVENV)/bin/python -c 'import numpy; print(numpy.__version__)')"
 	@touch $@
 
 $(TOOLWHEELS)/.made: $(CLIENT)/wheels.txt $(VMADE)
