@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/mlq-dev/mlq/gpu"
@@ -71,68 +70,66 @@ type Drained struct {
 	Device   string     `json:"device,omitempty"`
 	Drained  bool       `json:"drained"`
 	Deadline *time.Time `json:"deadline,omitempty"`
+	AlsoOn   []string   `json:"also_on,omitempty"` // the other agents that have, or had, the device
 }
 
 // drain answers POST /hosts/{host}/drain and /undrain.
 func drain(on bool) handler {
-	return func(s *Server, c *call) error { return s.drain(c, c.param("host"), "", on) }
+	return func(s *Server, c *call) error { return s.drain(c, []string{c.param("host")}, "", on) }
 }
 
 // drainDevice answers POST /gpus/{uuid}/drain and /undrain.
 func drainDevice(on bool) handler {
 	return func(s *Server, c *call) error {
-		host, err := s.hostOf(c, c.param("uuid"))
+		agents, err := s.scheduler.Reach(c.ctx(), c.param("uuid"), !on)
 		if err != nil {
 			return err
 		}
-		return s.drain(c, host, c.param("uuid"), on)
+		return s.drain(c, agents, c.param("uuid"), on)
 	}
 }
 
-// hostOf is the host that has a device: of several that listed it, as after a
-// card or an agent's name has moved, the one that was heard of last.
-func (s *Server) hostOf(c *call, uuid string) (string, error) {
-	hosts, err := s.scheduler.Hosts(c.ctx())
-	if err != nil {
-		return "", err
+// drain closes a host, or a device at all agents that have it, or opens it.
+func (s *Server) drain(c *call, agents []string, device string, on bool) error {
+	prepare := s.opens
+	if on {
+		prepare = s.closes
 	}
-	var last *scheduler.Host
-	for i := range hosts {
-		has := slices.ContainsFunc(hosts[i].Devices, func(d scheduler.DeviceReport) bool { return d.UUID == uuid })
-		if has && (last == nil || hosts[i].Renewed.After(last.Renewed)) {
-			last = &hosts[i]
-		}
-	}
-	if last == nil {
-		return "", scheduler.ErrUnknownDevice
-	}
-	return last.Host, nil
-}
-
-func (s *Server) drain(c *call, host, device string, on bool) error {
-	answer := Drained{Host: host, Device: device, Drained: on}
-	if !on {
-		if _, err := c.query([]string{"reason"}); err != nil {
-			return err
-		}
-		if err := s.scheduler.Undrain(c.ctx(), host, device); err != nil {
-			return err
-		}
-		return s.write(c, http.StatusOK, answer)
-	}
-	d, err := c.drainParams()
+	give, err := prepare(c, device)
 	if err != nil {
 		return err
 	}
-	d.Host, d.Device = host, device
-	at, err := s.scheduler.Drain(c.ctx(), d)
+	done, err := toEach(agents, give)
 	if err != nil {
 		return err
 	}
-	if !at.IsZero() {
-		answer.Deadline = &at
+	answer := done[0]
+	for _, other := range done[1:] {
+		answer.AlsoOn = append(answer.AlsoOn, other.Host)
 	}
 	return s.write(c, http.StatusOK, answer)
+}
+
+func (s *Server) opens(c *call, device string) (func(host string) (Drained, error), error) {
+	_, err := c.query([]string{"reason"})
+	return func(host string) (Drained, error) {
+		return Drained{Host: host, Device: device}, s.scheduler.Undrain(c.ctx(), host, device)
+	}, err
+}
+
+// closes has one deadline for all agents.
+func (s *Server) closes(c *call, device string) (func(host string) (Drained, error), error) {
+	d, err := c.drainParams()
+	return func(host string) (Drained, error) {
+		done := Drained{Host: host, Device: device, Drained: true}
+		d.Host, d.Device = host, device
+		at, err := s.scheduler.Drain(c.ctx(), d)
+		if err == nil && !at.IsZero() {
+			done.Deadline = &at
+			d.In, d.At = 0, at
+		}
+		return done, err
+	}, err
 }
 
 // drainParams reads ?deadline=&then=&reason=. A deadline ends jobs, and so

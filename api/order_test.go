@@ -88,19 +88,3 @@ func TestOrdersRefuse(t *testing.T) {
 		t.Errorf("a refusal left %+v", orders)
 	}
 }
-
-// TestOrderOfAMovedCard: the host that had it before is not meant, though it is
-// remembered, and comes first by name.
-func TestOrderOfAMovedCard(t *testing.T) {
-	t.Parallel()
-	w := cards(t)
-	inv := w.inv
-	inv.Host = "node2"
-	_, err := w.sched.Join(t.Context(), inv, nil, nil)
-	must(t, err)
-	var done api.Ordered
-	w.ok(w.do(w.admin, "POST", "/gpus/GPU-0/detach", nil), 200, &done)
-	if done.Host != "node2" {
-		t.Errorf("ordered %+v", done)
-	}
-}

@@ -162,4 +162,10 @@ func TestTwoAgentsOfOneDevice(t *testing.T) {
 		p.submit("alone", "gpu1", file)
 	}
 	p.eventually(`(?s)3 +succeeded.*2 +succeeded.*1 +succeeded`, "jobs")
+	for _, c := range []struct{ command, told string }{{"detach", "has let go of the driver"}, {"attach", "has the driver again"}} {
+		out := p.mlq("gpu", c.command, "gpu1@0:0")
+		if !strings.Contains(out, "gpu1@0 "+c.told) || !strings.Contains(out, "gpu1@0000:00:00.0 "+c.told) {
+			t.Errorf("%s says %s", c.command, out)
+		}
+	}
 }

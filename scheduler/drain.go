@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,7 +39,7 @@ func (s *Scheduler) Drain(ctx context.Context, d Drain) (deadline time.Time, err
 	if err := CheckThen(d.Then); err != nil {
 		return time.Time{}, err
 	}
-	return s.writeDrain(ctx, d.Host, d.Device, func(r *drainRecord, now time.Time) (time.Time, error) {
+	return s.writeDrain(ctx, d.Host, d.Device, false, func(r *drainRecord, now time.Time) (time.Time, error) {
 		at, err := d.deadline(now)
 		if err == nil {
 			r.close(d.Device, d.By, deadlineRecord{At: stamp(at), Then: d.Then})
@@ -47,9 +48,10 @@ func (s *Scheduler) Drain(ctx context.Context, d Drain) (deadline time.Time, err
 	})
 }
 
-// Undrain gives a host or a device new work again. Its deadline is off.
+// Undrain gives a host or a device new work again. Its deadline is off. It may be
+// a device that the host had when it was closed, and has no more.
 func (s *Scheduler) Undrain(ctx context.Context, host, device string) error {
-	_, err := s.writeDrain(ctx, host, device, func(r *drainRecord, _ time.Time) (time.Time, error) {
+	_, err := s.writeDrain(ctx, host, device, true, func(r *drainRecord, _ time.Time) (time.Time, error) {
 		r.open(device)
 		return time.Time{}, nil
 	})
@@ -69,16 +71,17 @@ func (d *Drain) deadline(now time.Time) (time.Time, error) {
 }
 
 // writeDrain changes what is closed on a host. A host with a deadline, or with
-// one that was taken off, is listed for KeepDrains.
-func (s *Scheduler) writeDrain(ctx context.Context, host, device string, change func(*drainRecord, time.Time) (time.Time, error)) (time.Time, error) {
+// one that was taken off, is listed for KeepDrains. What undoes may name a device
+// that is closed, though the host has it no more.
+func (s *Scheduler) writeDrain(ctx context.Context, host, device string, undoes bool, change func(*drainRecord, time.Time) (time.Time, error)) (time.Time, error) {
 	t := transition[time.Time]{name: "drain", query: store.Query{Keys: []string{keyDrain(host), keyInventory(host)}}}
 	t.decide = func(f *facts) (p plan[time.Time], err error) {
-		if err := knowsDevice(f, host, device); err != nil {
-			return p, err
-		}
 		var before, after drainRecord
 		version, err := f.load(keyDrain(host), &before)
 		if err != nil {
+			return p, err
+		}
+		if err := knowsDevice(f, host, device); err != nil && !(undoes && errors.Is(err, ErrUnknownDevice) && before.Devices[device] != "") {
 			return p, err
 		}
 		after = before.clone()

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -62,7 +63,7 @@ func (s *Scheduler) Detach(ctx context.Context, o Order) (number uint64, err err
 // Attach gives the driver back: to a host with all its devices, or to one that
 // was detached for the sake of a device.
 func (s *Scheduler) Attach(ctx context.Context, o Order) (number uint64, err error) {
-	return s.order(ctx, o, func(r *ordersRecord, _ []DeviceReport, _ signatureRecord) error {
+	return s.takeBack(ctx, o, func(r *ordersRecord) error {
 		if host, ok := r.Detached[""]; ok && o.Device != "" {
 			return &FieldError{"device", fmt.Sprintf("the whole host %s is detached, by %s; attach that", o.Host, host.By)}
 		}
@@ -90,7 +91,7 @@ func (s *Scheduler) Tolerate(ctx context.Context, o Order, memory int64) (number
 
 // Untolerate gives the agent's own setting back.
 func (s *Scheduler) Untolerate(ctx context.Context, o Order) (number uint64, err error) {
-	return s.order(ctx, o, func(r *ordersRecord, _ []DeviceReport, _ signatureRecord) error {
+	return s.takeBack(ctx, o, func(r *ordersRecord) error {
 		delete(r.Tolerate, o.Device)
 		return nil
 	})
@@ -99,26 +100,42 @@ func (s *Scheduler) Untolerate(ctx context.Context, o Order) (number uint64, err
 // order changes the orders of a host that joined. change gets the devices that
 // are concerned; where it changes nothing, the number stays.
 func (s *Scheduler) order(ctx context.Context, o Order, change func(*ordersRecord, []DeviceReport, signatureRecord) error) (uint64, error) {
-	t := transition[uint64]{name: "order", query: store.Query{Keys: []string{keyOrders(o.Host), keyInventory(o.Host)}}}
-	t.decide = func(f *facts) (p plan[uint64], err error) {
+	return s.changeOrders(ctx, o.Host, func(f *facts, r *ordersRecord) error {
 		devices, err := concerned(f, o.Host, o.Device)
 		if err != nil {
-			return p, err
+			return err
 		}
+		return change(r, devices, signatureRecord{o.By, stamp(f.Now)})
+	})
+}
+
+// takeBack changes them back, also for a device that is not there any more.
+func (s *Scheduler) takeBack(ctx context.Context, o Order, change func(*ordersRecord) error) (uint64, error) {
+	return s.changeOrders(ctx, o.Host, func(f *facts, r *ordersRecord) error {
+		if err := knowsDevice(f, o.Host, o.Device); err != nil && !(errors.Is(err, ErrUnknownDevice) && r.names(o.Device)) {
+			return err
+		}
+		return change(r)
+	})
+}
+
+func (s *Scheduler) changeOrders(ctx context.Context, host string, change func(*facts, *ordersRecord) error) (uint64, error) {
+	t := transition[uint64]{name: "order", query: store.Query{Keys: []string{keyOrders(host), keyInventory(host)}}}
+	t.decide = func(f *facts) (p plan[uint64], err error) {
 		var before ordersRecord
-		version, err := f.load(keyOrders(o.Host), &before)
+		version, err := f.load(keyOrders(host), &before)
 		if err != nil {
 			return p, err
 		}
 		after := before.clone()
 		p.value = before.Number
-		if err := change(&after, devices, signatureRecord{o.By, stamp(f.Now)}); err != nil || after.same(&before) {
+		if err := change(f, &after); err != nil || after.same(&before) {
 			return p, err
 		}
 		after.Number = max(before.Number+1, uint64(f.Now.UnixMilli()))
 		p.value = after.Number
-		p.guard(store.At(keyOrders(o.Host), version))
-		p.effect(store.Put(keyOrders(o.Host), encode(after)), store.Notify(topicWake(o.Host), []byte(wakeOrder)))
+		p.guard(store.At(keyOrders(host), version))
+		p.effect(store.Put(keyOrders(host), encode(after)), store.Notify(topicWake(host), []byte(wakeOrder)))
 		return p, nil
 	}
 	return run(ctx, s, t)
@@ -135,6 +152,13 @@ func concerned(f *facts, host, device string) ([]DeviceReport, error) {
 	}
 	i := slices.IndexFunc(inv.Devices, func(r DeviceReport) bool { return r.UUID == device })
 	return inv.Devices[i : i+1], nil
+}
+
+// names: something that can be taken back stands of the device.
+func (r *ordersRecord) names(device string) bool {
+	_, detached := r.Detached[device]
+	_, tolerates := r.Tolerate[device]
+	return detached || tolerates
 }
 
 // clone gives a copy that can be changed.

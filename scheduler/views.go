@@ -103,6 +103,14 @@ func (h *Host) opened(d *DeviceReport) gpu.State {
 // Shows reports whether the device is listed and counted as the agent tells it.
 func (v *Views) Shows(agent, uuid string) bool { return v.shown[view{agent, uuid}] }
 
+// Agents are those that list the device, first the one whose word is taken.
+func (v *Views) Agents(uuid string) (agents []string) {
+	for _, view := range v.all[uuid] {
+		agents = append(agents, view.host)
+	}
+	return agents
+}
+
 // Beside are the other agents that list the device.
 func (v *Views) Beside(agent, uuid string) (others []string) {
 	for _, other := range v.all[uuid] {

@@ -56,6 +56,9 @@ func TestViews(t *testing.T) {
 					t.Errorf("beside %s are %q", h.Host, others)
 				}
 			}
+			if agents := v.Agents("GPU-a"); len(agents) != len(c.hosts) || agents[0] != c.shown[0] {
+				t.Errorf("an order would go to %q", agents)
+			}
 			if !slices.Equal(shown, c.shown) {
 				t.Errorf("shown as told by %q, want %q", shown, c.shown)
 			}

@@ -89,14 +89,15 @@ func drainAll(ctx context.Context, io streams, r *remote, name string, f *drainF
 	if err != nil {
 		return err
 	}
-	targets, err := findTargets(hosts, name)
+	action, find := "/drain", findTargets
+	if f.undo {
+		action, find = "/undrain", findClosed
+	}
+	targets, err := find(hosts, name)
 	if err != nil {
 		return err
 	}
-	action := "/drain"
-	if f.undo {
-		action = "/undrain"
-	}
+	var closed []target
 	for _, t := range targets {
 		var done api.Drained
 		if err := r.send(ctx, http.MethodPost, t.path()+action, f.query(), nil, &done); err != nil {
@@ -105,9 +106,12 @@ func drainAll(ctx context.Context, io streams, r *remote, name string, f *drainF
 		if _, err := fmt.Fprintln(io.out, drainedInWords(t, &done, f)); err != nil {
 			return err
 		}
+		for _, host := range append([]string{done.Host}, done.AlsoOn...) {
+			closed = append(closed, target{host, t.device})
+		}
 	}
 	if f.wait {
-		return awaitEmpty(ctx, io, r, targets)
+		return awaitEmpty(ctx, io, r, closed)
 	}
 	return nil
 }

@@ -141,18 +141,24 @@ func (o ordering) run(ctx context.Context, io streams, r *remote, what, name str
 	if err != nil {
 		return err
 	}
-	targets, err := findTargets(hosts, what)
+	find := findTargets
+	if name == "attach" || name == "untolerate" {
+		find = findClosed
+	}
+	targets, err := find(hosts, what)
 	if err != nil {
 		return err
 	}
 	if o.deviceOnly && targets[0].device == "" {
 		return failed("%s is a host; this is about one device", what).with("mlq gpus lists them; name one as %s:0, or by its UUID", targets[0].host)
 	}
-	given := make([]api.Ordered, len(targets))
-	for i, t := range targets {
-		if err := r.send(ctx, http.MethodPost, t.path()+"/"+name, query, nil, &given[i]); err != nil {
+	var all []given
+	for _, t := range targets {
+		var done api.Ordered
+		if err := r.send(ctx, http.MethodPost, t.path()+"/"+name, query, nil, &done); err != nil {
 			return err
 		}
+		all = append(all, givenTo(t, &done)...)
 	}
-	return o.await(ctx, io, r, targets, given)
+	return o.await(ctx, io, r, all)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,22 +18,54 @@ const (
 	obeyEvery  = 250 * time.Millisecond
 )
 
+// given is an order to one agent.
+type given struct {
+	target
+	number uint64
+	also   bool // another agent has the device too, and its word is taken
+}
+
+// givenTo are the orders of an answer: a device may have several agents.
+func givenTo(t target, done *api.Ordered) []given {
+	all := []given{{target{done.Host, t.device}, done.Number, false}}
+	for _, other := range done.Also {
+		all = append(all, given{target{other.Host, t.device}, other.Number, true})
+	}
+	return all
+}
+
 // await waits until the agents have obeyed, and says what came of it. An order
-// that is not obeyed in time stands.
-func (o ordering) await(ctx context.Context, io streams, r *remote, targets []target, given []api.Ordered) error {
+// that is not obeyed in time stands. Of several agents of a device one may be of
+// the past: that it is not heard of is told, and is no failure.
+func (o ordering) await(ctx context.Context, io streams, r *remote, all []given) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, obeyWithin, errNotYet)
 	defer cancel()
-	for i, t := range targets {
-		h, err := awaitObeyed(ctx, r, t.host, given[i].Number)
-		if err != nil {
+	for _, g := range all {
+		h, err := awaitObeyed(ctx, r, g.host, g.number)
+		switch {
+		case g.also && errors.Is(err, errUnheard):
+			fmt.Fprintln(io.err, "mlq:", harmless(err.Error()))
+			continue
+		case err != nil:
 			return err
 		}
-		if _, err := fmt.Fprintln(io.out, harmless(o.done(t, h))); err != nil {
+		if _, err := fmt.Fprintln(io.out, harmless(o.inWords(g, h))); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// inWords says what came of it, of a second agent with its name.
+func (o ordering) inWords(g given, h *api.Host) string {
+	text := o.done(g.target, h)
+	if g.also && !strings.HasPrefix(text, h.Host+" ") {
+		text = h.Host + ": " + text
+	}
+	return text
+}
+
+var errUnheard = errors.New("nothing is heard")
 
 var errNotYet = fmt.Errorf("the agent has not obeyed within %s", short(obeyWithin))
 
@@ -45,7 +78,7 @@ func awaitObeyed(ctx context.Context, r *remote, name string, number uint64) (*a
 		case err == nil && h.Obeyed >= number:
 			return h, nil
 		case err == nil && h.State == "lost":
-			return nil, failed("nothing is heard of %s", name).with("the order stands: its agent obeys when it is back")
+			return nil, failed("%w of %s", errUnheard, name).with("the order stands: its agent obeys when it is back")
 		}
 		select {
 		case <-ctx.Done():

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,6 +69,20 @@ func findTargets(hosts []api.Host, name string) ([]target, error) {
 	}
 	return nil, failed("there is no host or device %q", name).with("mlq hosts and mlq gpus list them")
 }
+
+// findClosed says what a name means for a command that takes an order back: also
+// a UUID that no host lists any more, of which the servers know whether one stands.
+func findClosed(hosts []api.Host, name string) ([]target, error) {
+	targets, err := findTargets(hosts, name)
+	_, started := findDevices(hosts, name)
+	if err != nil && len(started) == 0 && deviceID.MatchString(name) {
+		return []target{{device: name}}, nil
+	}
+	return targets, err
+}
+
+// deviceID begins as the UUIDs of package gpu and of NVIDIA's driver do.
+var deviceID = regexp.MustCompile(`^(GPU|MIG|SIM|CPU)-.`)
 
 // findDevices gives the device that is named exactly, and those that begin so.
 // Of the hosts that listed a device, the one that was heard of last has it.

@@ -56,6 +56,26 @@ func TestMovedCard(t *testing.T) {
 	}
 }
 
+// TestFindClosed: what a host lists no more is meant by its whole UUID only.
+func TestFindClosed(t *testing.T) {
+	hosts := []api.Host{{Host: "gpu1", Devices: []api.Device{{UUID: "GPU-4f2c0"}, {UUID: "GPU-4f2c1"}}}}
+	for name, want := range map[string]string{
+		"gpu1": "/hosts/gpu1", "GPU-4f2c1": "/gpus/GPU-4f2c1", "MIG-GPU-9/1/0": "/gpus/MIG-GPU-9%2F1%2F0",
+		"GPU-4f2c": `"GPU-4f2c" begins the UUIDs of 2 devices`, "gpu2": `there is no host or device "gpu2"`, "GPU-": `"GPU-" begins the UUIDs of 2 devices`,
+	} {
+		targets, err := findClosed(hosts, name)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			got = targets[0].path()
+		}
+		if got != want {
+			t.Errorf("%q: got %s, want %s", name, got, want)
+		}
+	}
+}
+
 // TestStillBusy: only what is leased on what was closed is waited for, and one that was opened again ends it.
 func TestStillBusy(t *testing.T) {
 	devices := func(by string) []api.Device {
