@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Run `go test` and tell what ran: one line per package, the output of what
-failed, every skipped test with its reason, and a closing count.
+failed, every skipped test with its reason, the slowest tests, and a closing
+count.
 
 With MLQ_NO_SKIP=1, as in CI, a skipped test is a failure: a suite that quietly
 left something out proves nothing about it.
@@ -14,6 +15,9 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+
+SLOWEST = 12  # tests that are listed at the end, for whoever wants a faster run
+WORTH_TELLING = 5.0  # seconds
 
 
 def events(command: list[str]) -> Iterator[dict[str, object]]:
@@ -37,6 +41,7 @@ def main(command: list[str]) -> int:
     output: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     count: Counter[str] = Counter()
     skipped: list[str] = []
+    took: list[tuple[float, str]] = []
     code = 1
     for event in events(command):
         action = str(event["Action"])
@@ -56,6 +61,7 @@ def main(command: list[str]) -> int:
         elif action in ("pass", "fail", "skip"):
             if test:
                 count[action] += 1
+                took.append((float(str(event.get("Elapsed", 0))), f"{package} {test}"))
             if action == "fail":
                 print("".join(lines), end="", flush=True)
             if action == "skip" and test:
@@ -63,6 +69,9 @@ def main(command: list[str]) -> int:
             del output[package, test]
     for line in skipped:
         print("skipped:", line)
+    for seconds, test in sorted(took, reverse=True)[:SLOWEST]:
+        if seconds >= WORTH_TELLING:
+            print(f"slow: {seconds:6.1f} s  {test}")
     print(
         f"go: {count['pass']} passed, {count['fail']} failed, {count['skip']} skipped", flush=True
     )
