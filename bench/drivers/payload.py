@@ -5,7 +5,7 @@ argument the array is there when the function has read all of its pages; as a re
 ``result()`` has returned it. Clocks are CLOCK_MONOTONIC, which all processes of a machine
 share. Peaks are the kernel's VmHWM. Prints one JSON object: bytes per second and bytes.
 
-    payload.py [--mib N]
+    payload.py --folder DIR [--mib N]
 """
 
 # mypy: disable-error-code="import-not-found,import-untyped"
@@ -15,7 +15,9 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import socket
+import tempfile
 import time
 import warnings
 from typing import Any
@@ -43,6 +45,7 @@ def send(listener: socket.socket, size: int, times: int) -> None:
     for _ in range(times):
         connection, _address = listener.accept()
         with connection:
+            connection.sendall(b"!")  # the memory is there
             connection.recv(1)
             connection.sendall(memory)
 
@@ -58,6 +61,7 @@ def loopback(size: int, times: int = 3) -> list[float]:
         other.start()
         for _ in range(times):
             with socket.create_connection(listener.getsockname()) as connection:
+                connection.recv(1)
                 began, at = time.monotonic(), 0
                 connection.sendall(b"!")
                 while at < size:
@@ -65,6 +69,17 @@ def loopback(size: int, times: int = 3) -> list[float]:
                 rates.append(size / (time.monotonic() - began))
         other.join()
     return rates
+
+
+def disk(size: int, folder: str) -> float:
+    """Bytes per second of a file that is written and synced: what each hop's disk does at best."""
+    memory = memoryview(bytearray(b"x" * size))
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        began = time.monotonic()
+        for at in range(0, size, 1 << 20):
+            file.write(memory[at : at + (1 << 20)])
+        os.fsync(file.fileno())
+        return size / (time.monotonic() - began)
 
 
 def as_argument(size: int) -> dict[str, Any]:
@@ -97,7 +112,7 @@ def as_result(size: int) -> dict[str, Any]:
         array = numpy.ones(size, "u1")
         return time.monotonic(), array
 
-    mlq.run(give, 1000)  # what is imported for a result is here
+    mlq.submit(give, 1000).result(stream=False)  # what is imported for a result is here
     forget_peak()
     before = peak()
     job = mlq.submit(give, size)
@@ -114,14 +129,17 @@ def main() -> None:
     """Measure, with the copy before, between and after."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mib", type=int, default=1024)
-    size = parser.parse_args().mib << 20
+    parser.add_argument("--folder", required=True, help="on the disk of server and agent")
+    args = parser.parse_args()
+    size = args.mib << 20
     warnings.simplefilter("ignore")  # that it is large
     copies = loopback(size)
     argument = as_argument(size)
     copies += loopback(size)
     result = as_result(size)
     copies += loopback(size)
-    print(json.dumps({"loopback": copies, "argument": argument, "result": result}))
+    written = disk(size, args.folder)
+    print(json.dumps({"loopback": copies, "disk": written, "argument": argument, "result": result}))
 
 
 if __name__ == "__main__":

@@ -38,15 +38,19 @@ func (b *bench) payloadOnce(ctx context.Context, rep int) error {
 	defer s.Stop()
 	var got struct {
 		Loopback         []float64
+		Disk             float64
 		Argument, Result oneWay
 	}
-	if err := b.py.Run(ctx, &got, s.Env(), b.py.Driver("payload.py")); err != nil {
+	if err := b.py.Run(ctx, &got, s.Env(), b.py.Driver("payload.py", "--folder", b.out)); err != nil {
 		return err
 	}
 	for _, rate := range got.Loopback {
 		if err := b.payloadRate("1 GiB", report.Loopback, rate, rep); err != nil {
 			return err
 		}
+	}
+	if err := b.payloadRate("1 GiB", "a file written and synced", got.Disk, rep); err != nil {
+		return err
 	}
 	for metric, way := range map[string]oneWay{"argument": got.Argument, "result": got.Result} {
 		if err := b.payloadWay(metric, way, rep); err != nil {
