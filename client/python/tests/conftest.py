@@ -37,6 +37,7 @@ def _no_settings_of_the_user(
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setattr("mlq._default._client", None)
+    monkeypatch.setattr("mlq._default._others", {})
 
 
 @pytest.fixture(autouse=True)

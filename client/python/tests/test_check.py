@@ -146,7 +146,7 @@ def test_only_what_is_asked_for(
 
 def test_bad_input(fleet: mlq.Client, scripted: Scripted) -> None:
     with pytest.raises(TypeError, match="'gpu' is no request field"):
-        fleet.check(needs_pytest, gpu=1)
+        fleet.check(needs_pytest, gpu=1)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="submit takes a function"):
         fleet.check(needs_pytest())  # type: ignore[func-returns-value, arg-type]
     scripted.on("GET /hosts", as_json({"hosts": [{"host": "a"}]}))

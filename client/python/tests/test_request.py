@@ -108,4 +108,4 @@ def test_no_time_is_endless(endless: float) -> None:
 
 def test_options_refuse_what_is_no_field() -> None:
     with pytest.raises(TypeError, match=r"'gpu' is no request field.*did you mean 'gpus'"):
-        mlq.Client("http://127.0.0.1:1").options(gpu=1)
+        mlq.Client("http://127.0.0.1:1").options(gpu=1)  # type: ignore[call-arg]

@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from ._check import Check, Checked
     from ._client import Client
     from ._context import Context, context, progress
-    from ._default import check, job, jobs, map, options, run, set_secret, status, submit  # noqa: A004
+    from ._default import (
+        check,
+        connect,
+        job,
+        jobs,
+        map,  # noqa: A004
+        options,
+        run,
+        set_secret,
+        status,
+        submit,
+    )
     from ._errors import (
         JobCancelled,
         JobError,
@@ -37,6 +48,7 @@ if TYPE_CHECKING:
         Unsatisfiable,
         VersionMismatch,
     )
+    from ._executor import Executor, JobFuture
     from ._files import File
     from ._job import Job, Why, WhyReason
     from ._jobs import JobList, Waited, as_completed, wait
@@ -65,8 +77,10 @@ _HOME = {
     "Client": "_client",
     "Context": "_context",
     "Device": "_ask",
+    "Executor": "_executor",
     "File": "_files",
     "Job": "_job",
+    "JobFuture": "_executor",
     "JobList": "_jobs",
     "Overview": "_ask",
     "Submitter": "_submitter",
@@ -75,6 +89,7 @@ _HOME = {
     "WhyReason": "_job",
     "as_completed": "_jobs",
     "check": "_default",
+    "connect": "_default",
     "context": "_context",
     "job": "_default",
     "jobs": "_default",
@@ -96,10 +111,12 @@ __all__ = [
     "Client",
     "Context",
     "Device",
+    "Executor",
     "File",
     "Job",
     "JobCancelled",
     "JobError",
+    "JobFuture",
     "JobList",
     "JobLost",
     "JobOutOfMemory",
@@ -121,6 +138,7 @@ __all__ = [
     "__version__",
     "as_completed",
     "check",
+    "connect",
     "context",
     "job",
     "jobs",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from . import _binding, _config
+from ._collect import Collector
 from ._deadline import Deadline
+from ._hands import Hands
 from ._http import Transport
 from ._job import Job
 from ._jobs import JobList
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
+    from typing_extensions import Unpack
+
     from ._ask import Overview
     from ._check import Check
+    from ._request import Request
 
 R = TypeVar("R")
 
@@ -50,6 +55,8 @@ class Client:
         self.max_result = max_result
         self._transport = Transport(settings, allow_insecure=allow_insecure)
         self._watcher = Watcher(self._transport)
+        self._collector = Collector(self._watcher)
+        self._callbacks = Hands("mlq-callbacks", 1)
 
     @property
     def url(self) -> str:
@@ -79,9 +86,9 @@ class Client:
         request, keywords = _binding.split(fn, kwargs)
         return self._map(fn, iterables, keywords, normalise(request))
 
-    def options(self, **request: Any) -> Submitter:
+    def options(self, **request: Unpack[Request]) -> Submitter:
         """Request fields for what is submitted through the result; see ``mlq.options``."""
-        return Submitter(self, request)
+        return Submitter(self, dict(request))
 
     def job(self, job_id: int | str) -> Job[Any]:
         """A job by its id, also one that another program submitted. Asks nothing yet."""
@@ -110,7 +117,7 @@ class Client:
         """
         keep_secret(self._transport, name, value)
 
-    def check(self, fn: Callable[..., Any], /, **request: Any) -> Check:
+    def check(self, fn: Callable[..., Any], /, **request: Unpack[Request]) -> Check:
         """Compare what ``fn`` imports with what the hosts have; see ``mlq.check``."""
         from ._check import check
 

@@ -24,7 +24,7 @@ class Deadline:
     def check(self) -> None:
         """Raise TimeoutError once it has passed."""
         if self.remaining() <= 0:
-            raise TimeoutError("not finished in time; the job goes on")
+            raise late("not finished in time; the job goes on")
 
     def when_ended(self, call: Callable[[], None] | None) -> None:
         """What ``end`` calls, to wake who waits in another thread; None for nothing."""
@@ -36,3 +36,19 @@ class Deadline:
         call = self._on_end
         if call is not None:
             call()
+
+
+def left(deadline: Deadline) -> float | None:
+    """What is left as a timeout of the standard library: None for no limit."""
+    seconds = deadline.remaining()
+    return None if seconds == float("inf") else seconds
+
+
+def late(text: str) -> TimeoutError:
+    """A TimeoutError that is also that of ``concurrent.futures``, another one before 3.11."""
+    from concurrent.futures import TimeoutError as OfFutures
+
+    if issubclass(TimeoutError, OfFutures):
+        return TimeoutError(text)
+    both: Callable[[str], TimeoutError] = type("TimeoutError", (TimeoutError, OfFutures), {})
+    return both(text)

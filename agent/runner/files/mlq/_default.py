@@ -6,27 +6,31 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from ._client import Client
+from ._submitter import Submitter
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
     from datetime import datetime
+    from typing import Literal
+
+    from typing_extensions import Unpack
 
     from ._ask import Overview
     from ._check import Check
     from ._job import Job
     from ._jobs import JobList
-    from ._request import Duration, JobLike
-    from ._submitter import Submitter
+    from ._request import Duration, JobLike, Request
 
 R = TypeVar("R")
 
 _lock = threading.Lock()
 _client: Client | None = None
+_others: dict[str, Client] = {}  # of jobs that came from elsewhere, by their server
 
 
 def default_client() -> Client:
-    """The client of ``MLQ_URL``, ``MLQ_TOKEN`` and the configuration file."""
+    """The client of the last ``connect``, or of environment and configuration file."""
     global _client  # noqa: PLW0603 - one per process, made late
     with _lock:
         if _client is None:
@@ -34,13 +38,49 @@ def default_client() -> Client:
         return _client
 
 
+def connect(
+    url: str | None = None,
+    token: str | None = None,
+    *,
+    token_file: str | os.PathLike[str] | None = None,
+    tls_fingerprint: str | None = None,
+    allow_insecure: bool = False,
+    max_result: int | None = None,
+) -> Client:
+    """Make a ``Client``, and have the functions of the package be those of it from now on.
+
+    Parameters and errors are those of ``Client``. Asks the server nothing yet. Jobs that
+    there are already stay with their server.
+    """
+    global _client  # noqa: PLW0603 - one per process
+    made = Client(
+        url,
+        token,
+        token_file=token_file,
+        tls_fingerprint=tls_fingerprint,
+        allow_insecure=allow_insecure,
+        max_result=max_result,
+    )
+    with _lock:
+        if _client is not None:
+            _others[_client.url] = _client
+        _others.pop(made.url, None)
+        _client = made
+    return made
+
+
 def client_for(server: str) -> Client:
-    """The default client where it is of that server, else a new one.
+    """The default client where it is of that server, else one that is kept for it.
 
     A token is used for the server that it was given for, and for no other.
     """
     default = default_client()
-    return default if default.url == server else Client(server)
+    if default.url == server:
+        return default
+    with _lock:
+        if server not in _others:
+            _others[server] = Client(server)
+        return _others[server]
 
 
 def submit(fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Job[R]:
@@ -76,7 +116,7 @@ def job(job_id: int | str) -> Job[Any]:
     return default_client().job(job_id)
 
 
-def check(fn: Callable[..., Any], /, **request: Any) -> Check:
+def check(fn: Callable[..., Any], /, **request: Unpack[Request]) -> Check:
     """Compare the modules that ``fn`` imports with those of the hosts' environments.
 
     Nothing is queued. Of the request fields, ``host``, ``labels``, ``python`` and
@@ -128,7 +168,7 @@ def options(
     grace: Duration | None = None,
     run_at: datetime | str | float | None = None,
     after: JobLike | Iterable[JobLike] | None = None,
-    on_partition: str | None = None,
+    on_partition: Literal["kill", "keep"] | None = None,
     result_ttl: Duration | None = None,
     key: str | None = None,
     modules: bool | str | list[str] | None = None,
@@ -139,4 +179,4 @@ def options(
     ``f``, where ``mlq.submit`` would take it. ``docs/python.md`` explains the fields.
     """
     given = {name: value for name, value in locals().items() if value is not None}
-    return default_client().options(**given)
+    return Submitter(default_client(), given)

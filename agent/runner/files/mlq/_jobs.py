@@ -7,7 +7,7 @@ import queue
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, TypeVar
 
 from . import _display
-from ._deadline import Deadline
+from ._deadline import Deadline, late, left
 from ._job import Job
 from ._listing import jobs_table
 from ._many import Line
@@ -39,7 +39,7 @@ class JobList(list[Job[R]]):
         with _shown(self) as line:
             if line is not None:
                 return list(self._in_order(deadline, line))
-            return [job.result(_left(deadline), stream=False) for job in self]
+            return [job.result(left(deadline), stream=False) for job in self]
 
     def _in_order(self, deadline: Deadline, line: Line) -> Iterator[R]:
         """The values, each as soon as all before it are there."""
@@ -48,7 +48,7 @@ class JobList(list[Job[R]]):
         for job in self:
             while job not in ended:
                 ended.add(next(ends))
-            yield job.result(_left(deadline), stream=False)
+            yield job.result(left(deadline), stream=False)
 
     def as_completed(self, timeout: float | None = None) -> Iterator[Job[R]]:
         """The jobs in the order in which they end, as ``mlq.as_completed``."""
@@ -118,12 +118,17 @@ def _shown(jobs: Iterable[Job[R]]) -> Iterator[Line | None]:
 
 
 def _ends(jobs: Iterable[Job[R]], deadline: Deadline, line: Line | None = None) -> Iterator[Job[R]]:
-    by_id = {(job.server, job.id): job for job in jobs}
+    unique = {(job.server, job.id): job for job in jobs}.values()
+    known, waited_for = list[Job[R]](), list[Job[R]]()
+    for job in unique:
+        (known if job._has_ended() else waited_for).append(job)
     ended: queue.SimpleQueue[tuple[Job[R], MlqError | None]] = queue.SimpleQueue()
-    stops = [_subscribe(group, ended, line) for group in _by_client(by_id.values())]
+    groups = _by_client(waited_for)
+    stops = [_subscribe(group, ended, line) for group in groups]
     try:
-        for _ in range(len(by_id)):
-            job, error = _next(ended, deadline, line)
+        yield from known
+        for _ in waited_for:
+            job, error = _next(ended, deadline, line, groups)
             if error is not None:
                 raise error
             job._note_end()
@@ -169,22 +174,22 @@ def _next(
     ended: queue.SimpleQueue[tuple[Job[R], MlqError | None]],
     deadline: Deadline,
     line: Line | None,
+    groups: list[list[Job[R]]],
 ) -> tuple[Job[R], MlqError | None]:
     while True:
         pause = line.tick() if line is not None else None
-        left = _left(deadline)
-        waits = [seconds for seconds in (pause, left) if seconds is not None]
+        waits = [seconds for seconds in (pause, left(deadline)) if seconds is not None]
         try:
             return ended.get(timeout=min(waits, default=None))
         except queue.Empty:
-            if deadline.remaining() <= 0:
-                raise TimeoutError("not all jobs ended in time; they go on") from None
-
-
-def _left(deadline: Deadline) -> float | None:
-    """What is left as a timeout of the standard library: None for no limit."""
-    left = deadline.remaining()
-    return None if left == float("inf") else left
+            if deadline.remaining() > 0:
+                continue
+        for group in groups:  # short of time, or without any: what is true now counts
+            group[0]._client._watcher.glance({job.id for job in group})
+        try:
+            return ended.get_nowait()
+        except queue.Empty:
+            raise late("not all jobs ended in time; they go on") from None
 
 
 def wait(
@@ -195,7 +200,7 @@ def wait(
     """Wait for jobs, as ``concurrent.futures.wait`` does; never raises TimeoutError.
 
     ``return_when`` is ``"ALL_COMPLETED"``, ``"FIRST_COMPLETED"`` or
-    ``"FIRST_EXCEPTION"`` (a failed or cancelled job counts as one).
+    ``"FIRST_EXCEPTION"`` (a failed job; as there, a cancelled one is none).
     """
     if return_when not in ("ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION"):
         raise ValueError(
@@ -207,7 +212,7 @@ def wait(
             done.add(job)
             if return_when == "FIRST_COMPLETED":
                 break
-            if return_when == "FIRST_EXCEPTION" and job.state != "succeeded":
+            if return_when == "FIRST_EXCEPTION" and job.state == "failed":
                 break
     except TimeoutError:
         pass

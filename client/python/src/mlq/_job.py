@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import logging
@@ -70,6 +71,7 @@ class Job(Generic[R]):
         self._name = name
         self._last_state = ""
         self._known: dict[str, Any] = {}  # what a list of jobs told of it
+        self._over = False  # it is known that it ended, though maybe not how
         self._outcome: Outcome | None = None
         self._show: Show | None = None  # the last one
 
@@ -115,48 +117,64 @@ class Job(Generic[R]):
         False if it had ended already. A running job's function gets
         ``mlq.Cancelled``, and is killed after the job's ``grace``.
         """
-        answer = self._client._transport.request("DELETE", self._path()).json()
-        state = str(answer.get("state", ""))
-        self._last_state = state
+        state = self._cancel()
         return state == "cancelled" or state not in _follow.FINAL
 
+    def _cancel(self) -> str:
+        """Cancel the job; its state then."""
+        answer = self._client._transport.request("DELETE", self._path()).json()
+        self._last_state = state = str(answer.get("state", ""))
+        return state
+
     def add_done_callback(self, fn: Callable[[Job[R]], object]) -> None:
-        """Call ``fn(job)`` when the job has ended, in a thread of this package."""
+        """Call ``fn(job)`` when the job has ended: at once where that is known, else in a thread.
+
+        One thread of the package calls all callbacks, in the order in which jobs end. What
+        one raises is logged. If the server stays away for 2 minutes, that is logged, and
+        ``fn`` is not called.
+        """
+        if self._has_ended():
+            self._call(fn)
+            return
 
         def notify(_job: int, error: MlqError | None) -> None:
             if error is not None:
                 _log.error("job %d is not watched any more: %s", self.id, error)
-                return
-            try:
-                fn(self)
-            except Exception:  # noqa: BLE001 - as concurrent.futures does
-                _log.exception("a callback of job %d failed", self.id)
+            else:
+                self._over = True
+                self._client._callbacks.do(lambda: self._call(fn))
 
         self._client._watcher.add([self.id], notify)
 
+    def _call(self, fn: Callable[[Job[R]], object]) -> None:
+        try:
+            fn(self)
+        except Exception:  # noqa: BLE001 - as concurrent.futures does
+            _log.exception("a callback of job %d failed", self.id)
+
     def __await__(self) -> Generator[Any, None, R]:
         """``await job``: the result, without blocking the loop. Cancelling it leaves the job."""
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> R:
         import asyncio
 
         loop = asyncio.get_running_loop()
-        ended: asyncio.Future[None] = loop.create_future()
+        ended: asyncio.Future[Outcome] = loop.create_future()
 
-        def settle(error: MlqError | None) -> None:
+        def settle(outcome: Outcome) -> None:
             if not ended.done():
-                ended.set_exception(error) if error else ended.set_result(None)
+                ended.set_result(outcome)
 
-        def notify(_job: int, error: MlqError | None) -> None:
-            loop.call_soon_threadsafe(settle, error)
+        def told(_job: Job[Any], outcome: Outcome) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(settle, outcome)
 
-        async def value() -> R:
-            await loop.run_in_executor(None, self._client._watcher.add, [self.id], notify)
-            try:
-                await ended
-            finally:
-                self._client._watcher.drop(notify)
-            return await loop.run_in_executor(None, lambda: self.result(stream=False))
-
-        return value().__await__()
+        stop = self._client._collector.collect([self], told)
+        try:
+            return self._taken(await ended)
+        finally:
+            stop()
 
     # What it does now. Each of these asks the server.
 
@@ -269,6 +287,9 @@ class Job(Generic[R]):
             outcome = self._wait(deadline, stream, owned=owned)
         except (KeyboardInterrupt, TimeoutError) as stop:
             raise stop.with_traceback(None) from None  # where exactly it waited helps nobody
+        return self._taken(outcome)
+
+    def _taken(self, outcome: Outcome) -> R:
         if outcome.error is not None:
             raise outcome.error.with_traceback(None)
         value: R = outcome.value
@@ -311,8 +332,13 @@ class Job(Generic[R]):
 
     def _note_end(self) -> None:
         """It is known to have ended, though not yet how: what it printed is no news any more."""
+        self._over = True
         if self._last_state not in _follow.FINAL:
             self._last_state = "ended"
+
+    def _has_ended(self) -> bool:
+        """Whether it is known here that it ended. Asks nothing."""
+        return self._over or self._last_state in _follow.FINAL
 
     def _is_news(self) -> bool:
         """Whether nobody was told yet that it ended."""

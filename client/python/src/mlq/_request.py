@@ -14,12 +14,38 @@ from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Union
+    from typing import Literal, TypedDict, Union
 
     from ._job import Job
 
     Duration = Union[str, float, timedelta]  # "2h", seconds, a timedelta
     JobLike = Union[int, "Job[Any]"]
+
+    class Request(TypedDict, total=False):
+        """The request fields as keywords, for type checkers. None is as if not given."""
+
+        gpus: int | None
+        gpu_mem: str | int | None
+        gpu_type: str | None
+        min_cc: str | float | tuple[int, int] | None
+        host: str | None
+        labels: dict[str, str] | None
+        python: str | os.PathLike[str] | None
+        workdir: str | os.PathLike[str] | None
+        env_vars: dict[str, str] | None
+        secrets: str | Iterable[str] | dict[str, str] | None
+        name: str | None
+        priority: int | None
+        timeout: Duration | None
+        queue_timeout: Duration | None
+        retries: int | None
+        grace: Duration | None
+        run_at: datetime | str | float | None
+        after: JobLike | Iterable[JobLike] | None
+        on_partition: Literal["kill", "keep"] | None
+        result_ttl: Duration | None
+        key: str | None
+        modules: bool | str | list[str] | None
 
 
 def _text(name: str, value: object) -> str:

@@ -9,32 +9,15 @@ from ._request import FIELDS, normalise, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Protocol
 
     from typing_extensions import ParamSpec
 
+    from ._client import Client
+    from ._executor import Executor
     from ._job import Job
     from ._jobs import JobList
 
     P = ParamSpec("P")
-
-    class _Sender(Protocol):
-        def _submit(
-            self,
-            fn: Callable[..., Any],
-            args: tuple[Any, ...],
-            kwargs: dict[str, Any],
-            request: dict[str, Any],
-        ) -> Job[Any]: ...
-
-        def _map(
-            self,
-            fn: Callable[..., Any],
-            iterables: tuple[Iterable[Any], ...],
-            kwargs: dict[str, Any],
-            request: dict[str, Any],
-        ) -> JobList[Any]: ...
-
 
 R = TypeVar("R")
 
@@ -48,7 +31,7 @@ def refuse_unknown(request: Iterable[str]) -> None:
 class Submitter:
     """What ``options`` returns: its methods pass *all* keywords to the function."""
 
-    def __init__(self, client: _Sender, request: dict[str, Any]) -> None:
+    def __init__(self, client: Client, request: dict[str, Any]) -> None:
         refuse_unknown(request)
         self._client = client
         self._request = normalise(request)
@@ -68,6 +51,12 @@ class Submitter:
         """Queue ``fn`` once for each element, or for each tuple of several iterables."""
         check_function(fn)
         return self._client._map(fn, iterables, kwargs, self._request)
+
+    def executor(self) -> Executor:
+        """A ``concurrent.futures.Executor`` whose jobs have these request fields."""
+        from ._executor import through
+
+        return through(self)
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in self._request.items())

@@ -9,6 +9,7 @@ looked at again every minute.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, Callable, Optional
@@ -61,6 +62,13 @@ class Watcher:
             looks = self._open
         if looks:
             self._look(ids)
+
+    def glance(self, jobs: Iterable[int]) -> None:
+        """Look at those of ``jobs`` that somebody waits for once, now. What is not answered
+        is left to the stream.
+        """
+        with contextlib.suppress(MlqError):
+            self._look(set(jobs) & self._waits(), patience=0)
 
     def drop(self, notify: Notify) -> None:
         """Forget a callback: nobody waits for it any more."""
@@ -148,26 +156,28 @@ class Watcher:
         for job in self._waits():
             self._tell(job, error)
 
-    def _look(self, jobs: set[int]) -> None:
+    def _look(self, jobs: set[int], patience: float = LONG_PATIENCE) -> None:
         """Ask once how each of these jobs is."""
-        left = jobs - self._look_by_page(jobs) if len(jobs) > _SINGLY else jobs
+        left = jobs - self._look_by_page(jobs, patience) if len(jobs) > _SINGLY else jobs
         for job in sorted(left):
             try:
-                answer = self._transport.request("GET", f"/jobs/{job}", patience=LONG_PATIENCE)
+                answer = self._transport.request("GET", f"/jobs/{job}", patience=patience)
                 state = str(answer.json().get("state"))
                 self._seen(job, state)
                 if state in FINAL:
                     self._tell(job, None)
             except MlqError as err:
+                if not patience and isinstance(err, Unavailable):
+                    raise
                 self._tell(job, err)
 
-    def _look_by_page(self, jobs: set[int]) -> set[int]:
+    def _look_by_page(self, jobs: set[int], patience: float) -> set[int]:
         """Look at many jobs at once; returns those that were found."""
         found: set[int] = set()
         before = max(jobs) + 1
         for _ in range(2 + len(jobs) // 20):  # ids that lie far apart are better asked for singly
             query = {"before": str(before), "limit": str(_PAGE)}
-            page = self._transport.request("GET", "/jobs", query=query, patience=LONG_PATIENCE)
+            page = self._transport.request("GET", "/jobs", query=query, patience=patience)
             for job in page.json()["jobs"]:
                 if job["id"] in jobs:
                     found.add(job["id"])
