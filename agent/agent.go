@@ -30,7 +30,7 @@ type Agent struct {
 	runner       string // folder of the runner's Python files
 	bootID       string
 	seed         uint64 // spreads this host's choices
-	environments []scheduler.Environment
+	environments *environments
 	accounts     *accounts
 	held         isolation.Place // how control groups hold the jobs here
 	barred       barred
@@ -173,16 +173,8 @@ func (a *Agent) findHost(ctx context.Context) (err error) {
 	if pythons == nil {
 		pythons = pyenv.Guess(os.Getenv("VIRTUAL_ENV"), a.opts.SlotCommand[0])
 	}
-	var safe safety
-	a.environments = pyenv.Probe(ctx, pythons, safe.probeAs(a.accounts))
-	if root() && a.accounts.runAs == RunAsSelf {
-		safe.refuse(a.environments)
-	}
-	for _, e := range a.environments {
-		if e.Problem != "" {
-			a.opts.Log.Warn().Str("environment", e.Name).Msg(e.Problem)
-		}
-	}
+	a.environments = &environments{candidates: pythons, probe: a.askPythons}
+	a.logEnvironments(a.environments.ask(ctx))
 	return nil
 }
 

@@ -63,7 +63,7 @@ func due(last, now scheduler.Inventory, age time.Duration) bool {
 // differs: something that people or jobs wait for is another.
 func differs(a, b scheduler.Inventory) bool {
 	return !slices.EqualFunc(a.Devices, b.Devices, sameReport) || !slices.Equal(a.Accounts, b.Accounts) || a.AccountsByName != b.AccountsByName || !slices.Equal(a.Barred, b.Barred) ||
-		a.ClockAhead != b.ClockAhead || !reflect.DeepEqual(a.GPU, b.GPU) || !slices.Equal(a.Links, b.Links) || a.Obeyed != b.Obeyed || a.Unlisted != b.Unlisted
+		a.ClockAhead != b.ClockAhead || !reflect.DeepEqual(a.GPU, b.GPU) || !slices.Equal(a.Links, b.Links) || a.Obeyed != b.Obeyed || a.Unlisted != b.Unlisted || !reflect.DeepEqual(a.Environments, b.Environments)
 }
 
 // sameReport compares what people and jobs wait for; readings are not.
@@ -88,7 +88,7 @@ func (a *Agent) inventory() scheduler.Inventory {
 	listed, byName := a.accounts.list()
 	return scheduler.Inventory{
 		Host: a.opts.Name, Version: a.opts.Version, BootID: a.bootID,
-		Devices: devices, Environments: a.environments, Labels: a.opts.Labels,
+		Devices: devices, Environments: a.environments.all(), Labels: a.opts.Labels,
 		Isolation: a.isolation(), RunAs: a.accounts.runAs, Accounts: listed, AccountsByName: byName,
 		Barred: a.barred.list(time.Now()), ClockAhead: a.wall.difference(),
 		GPU: a.driver.info(a.opts.Provider.Info()), Links: a.linksOf(devices), Obeyed: a.obeyed.Load(),
@@ -139,7 +139,7 @@ func (a *Agent) offer() scheduler.Offer {
 	}
 	o := scheduler.Offer{
 		Host: a.opts.Name, Devices: devices, Labels: a.opts.Labels, Links: a.driver.linksOf(uuids),
-		Environments: withoutModules(a.environments), WorkDirOK: a.mayEnter,
+		Environments: withoutModules(a.environments.all()), WorkDirOK: a.mayEnter,
 	}
 	var byName bool
 	if o.Accounts, byName = a.accounts.list(); byName {

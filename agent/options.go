@@ -29,7 +29,7 @@ type Options struct {
 	// Tolerate is how much memory processes of others may have on a device, together,
 	// without making it foreign; bytes. An admin can say otherwise of one device.
 	Tolerate int64
-	// Pythons are the environments to offer, probed at the start; nil: guessed.
+	// Pythons are the environments to offer, probed at the start, and again while they cannot run jobs; nil: guessed.
 	Pythons []pyenv.Candidate
 
 	Scheduler Scheduler

@@ -15,12 +15,7 @@ func (a *Agent) slotOptions(uuid string) slot.Options {
 	o.Device, o.Dir = uuid, a.slotDir(uuid)
 	o.Log, o.Version = a.opts.Log, a.opts.Version
 	o.Spool, o.Runner, o.Preload = a.spool, a.runner, a.opts.Preload
-	for _, e := range a.environments {
-		if e.Problem == "" {
-			o.Python = e.Path // the first one is the usual one
-			break
-		}
-	}
+	o.Python = a.environments.usual()
 	o.TermBefore = a.timing.Believe - a.timing.Term
 	o.KillBefore = a.timing.Believe - a.timing.Kill
 	o.WatchEvery = min(time.Second, o.KillBefore/5)
