@@ -134,12 +134,12 @@ func TestDecideForeign(t *testing.T) {
 	hidden := Process{PID: 5, UID: -1, Memory: 1 << 30}
 	nameless := Process{PID: 6, UID: 1003, Memory: 1 << 20}
 	check(t, []decided{
-		{"foreign process: one look", card, Evidence{Samples: append(twice(Sample{}), Sample{At: at, Processes: []Process{ana}})}, Foreign, "used by process 4242 (python) of ana with 512 MiB since 14:02 (59 min)"},
-		{"foreign process: age", card, Evidence{Samples: once(by(told))}, Foreign, "with 512 MiB since 14:02 (10 min)"},
-		{"foreign process: neither memory nor age told", card, Evidence{Samples: once(by(untold))}, Foreign, "of ana since 2026-05-04 14:02"},
+		{"foreign process: one look", card, Evidence{Samples: append(twice(Sample{}), Sample{At: at, Processes: []Process{ana}})}, Foreign, "used by process 4242 (python) of ana with 512 MiB since 14:02 UTC (59 min)"},
+		{"foreign process: age", card, Evidence{Samples: once(by(told))}, Foreign, "with 512 MiB since 14:02 UTC (10 min)"},
+		{"foreign process: neither memory nor age told", card, Evidence{Samples: once(by(untold))}, Foreign, "of ana since 2026-05-04 14:02 UTC"},
 		{"foreign process: of another namespace", card, Evidence{Samples: once(by(hidden))}, Foreign, "process 5 of a user who cannot be seen from here with 1024 MiB"},
 		{"foreign process: of an account without a name", card, Evidence{Samples: once(by(nameless))}, Foreign, "process 6 of user 1003 with 1 MiB"},
-		{"foreign process: the largest is named", card, Evidence{Samples: once(by(nameless, ana, xorg))}, Foreign, "process 4242 (python) of ana with 512 MiB since 14:02 (59 min) and 1 more"},
+		{"foreign process: the largest is named", card, Evidence{Samples: once(by(nameless, ana, xorg))}, Foreign, "process 4242 (python) of ana with 512 MiB since 14:02 UTC (59 min) and 1 more"},
 		{"foreign process: without memory", card, Evidence{Samples: once(by(Process{PID: 8, Name: "mps"}))}, Foreign, "process 8 (mps)"},
 		{"foreign process: ours without a lease", card, Evidence{Samples: once(by(own))}, Foreign, "orphan: a former job's process 7 (python) of ben"},
 		{"foreign process: before the lock", card, Evidence{Samples: once(by(ana)), Locked: true}, Foreign, "process 4242"},

@@ -15,16 +15,18 @@ func (h *Health) inWords() string {
 // there, the next look finds it again.
 func (h *Health) Mend(d *Device) string {
 	byHand := "mlq gpu reset-health " + d.UUID
+	reset := fmt.Sprintf("mlq gpu detach %[1]s, on its host nvidia-smi --gpu-reset -i %[2]s, mlq gpu attach %[1]s", d.UUID, d.card())
 	switch {
 	case h.Sick == "":
 		return ""
 	case h.Cure == CureBoot:
 		return "a new boot of its host; or, if the card was mended in another way, " + byHand
+	case h.Cure == CureClean && d.Simulated():
+		return "the simulated driver asking for nothing for ten minutes, or " + byHand
 	case h.Cure == CureClean:
-		return "whatever the driver asks for: it is well once the driver has asked for nothing for ten minutes, or after " + byHand
+		return "what the driver asks for, mostly a reset: " + reset + "; it is well once the driver has asked for nothing for ten minutes, or after " + byHand
 	case d.Kind == KindGPU || d.Kind == KindMIG:
-		return fmt.Sprintf("a reset: mlq gpu detach %[1]s, on its host nvidia-smi --gpu-reset -i %[2]s, mlq gpu attach %[1]s, %[3]s; or a new boot, or the driver loaded anew",
-			d.UUID, d.card(), byHand)
+		return "a reset: " + reset + ", " + byHand + "; or a new boot, or the driver loaded anew"
 	}
 	return byHand
 }

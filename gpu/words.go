@@ -7,7 +7,7 @@ import (
 )
 
 // describe is a process as people want to hear of it, with how many others there
-// are: "process 4242 (python) of ana with 512 MiB since 14:02 (3 h) and 1 more".
+// are: "process 4242 (python) of ana with 512 MiB since 14:02 UTC (3 h) and 1 more".
 func (s *scene) describe(p Process, n int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "process %d", p.PID)
@@ -36,16 +36,16 @@ func owner(p *Process) string {
 }
 
 func (s *scene) since(p *Process) string {
-	age := s.age(p)
+	age, at := s.age(p), p.Since.UTC() // who reads it may be in another zone than the host
 	switch {
 	case p.Since.IsZero():
 		return ""
 	case age == 0:
-		return " since " + p.Since.Format("2006-01-02 15:04")
+		return " since " + at.Format("2006-01-02 15:04 MST")
 	case age < 24*time.Hour:
-		return fmt.Sprintf(" since %s (%s)", p.Since.Format("15:04"), span(age))
+		return fmt.Sprintf(" since %s (%s)", at.Format("15:04 MST"), span(age))
 	}
-	return fmt.Sprintf(" since %s (%s)", p.Since.Format("2006-01-02 15:04"), span(age))
+	return fmt.Sprintf(" since %s (%s)", at.Format("2006-01-02 15:04 MST"), span(age))
 }
 
 // span is a time in one word, coarse enough that it changes rarely: what changes
