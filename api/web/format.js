@@ -1,10 +1,11 @@
-// Numbers and times in words. Times are shown in the reader's zone; the whole
-// date and the zone stand in the title.
+// Numbers and times in words. Times are shown in the reader's zone, with its name, since
+// reasons have the time of UTC; the whole date stands in the title.
 import { h, text } from "./dom.js";
 
 const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
-const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+const time = { hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+const hour = new Intl.DateTimeFormat(undefined, time);
+const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", ...time });
 
 /** date reads a time of the wire: RFC 3339, or null. */
 export function date(value) {

@@ -156,9 +156,11 @@ def test_cards_on_a_phone(browser: Browser, lab: Lab, cards: Cards, theme: str) 
     """Nothing is wider than 375 px, every text has the contrast of WCAG AA."""
     cards.devices[0]["model"] = "NVIDIA-a-very-long-name-without-a-space-" * 3
     cards.report()
+    Cards(lab, f"{cards.name}@0").join(card(0, "foreign"))
     context = browser.new_context(viewport={"width": 375, "height": 740}, color_scheme=theme)  # type: ignore[arg-type]
     desk = Desk(context, lab.url).sign_in(lab.admin_token)
     expect(of(desk, cards, 0)).to_contain_text("97 % busy")
+    expect(of(desk, cards, 0).locator(".beside")).to_contain_text(f"{cards.name}@0")
     assert desk.page.evaluate("document.documentElement.scrollWidth") <= 375
     assert desk.page.evaluate(CONTRAST) == []
     desk.complain()

@@ -52,13 +52,13 @@ def test_a_device_that_is_held(browser: Browser, lab: Lab, gpus: Path) -> None:
         desk = Desk(context, lab.url).sign_in(token)
         card = desk.section("Host gpu1").locator(".card")
         expect(card.locator(".badge")).to_have_text("leased")
-        held = re.compile(rf"held by {ana.name} until \d\d:\d\d$")
+        held = re.compile(rf"held by {ana.name} until \d\d:\d\d \S+$")
         expect(card.get_by_text(held)).to_be_visible()
         expect(card.locator(".holder")).to_contain_text(ana.name)
         gpus.write_text(SHARED)
         expect(card).to_contain_text("2 of 80 GiB")
         also = re.compile(
-            rf"held by {ana.name} until \d\d:\d\d; also used by process 4712 \(python3\) of \S*bo"
+            rf"held by {ana.name} until \d\d:\d\d \S+; also used by process 4712 \(python3\) of \S*bo"
         )
         expect(card.get_by_text(also if told else held)).to_be_visible()
         expect(card.get_by_role("link", name=f"job {job}")).to_have_count(int(told))
