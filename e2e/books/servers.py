@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import operator
 import os
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+import mlq
 from lab import binary, free_port, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 HOST = "lab-1"
 
@@ -36,6 +44,11 @@ class Servers:
         until("the agent has joined", lambda: self._lives() and HOST in self.mlq("hosts"))
         return self
 
+    def await_idle(self) -> None:
+        """Wait until what ran before has left both devices."""
+        with mlq.Client(self.url, self.admin_token) as admin:
+            until("both are free", lambda: all(d.state == "free" for d in admin.status().devices))
+
     def stop(self) -> None:
         """End all, the last one first."""
         for process in reversed(self._started):
@@ -49,6 +62,26 @@ class Servers:
     def token(self, user: str, role: str = "user") -> str:
         """Make a token, as an admin does."""
         return self.mlq("token", "create", "--user", user, "--role", role).strip()
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """Both devices are held, by ana and ben, and a job of ben's waits. Of each, some jobs ended."""
+        ana, ben = (mlq.Client(self.url, self.token(user)) for user in ("ana", "ben"))
+        with ana, ben:
+            for user, count in ((ana, 3), (ben, 1)):
+                mlq.wait(user.map(time.sleep, [0.3] * count), timeout=60)
+                user.submit(operator.truediv, 1, 0).exception(timeout=60)
+            jobs = [
+                ana.submit(time.sleep, 600, name="night", timeout="2h"),
+                ben.submit(time.sleep, 600, name="sweep", timeout="30m"),
+            ]
+            until("both run", lambda: all(job.running() for job in jobs))
+            try:
+                jobs.append(ben.submit(time.sleep, 600, name="waits"))
+                yield
+            finally:
+                for job in jobs:
+                    job.cancel()
 
     @property
     def admin_token(self) -> str:

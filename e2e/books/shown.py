@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,7 +44,15 @@ def text_of_output(output: NotebookNode) -> str:
         return str(output.text)
     if output.output_type == "error":
         return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(output.traceback))
-    return str(output.data.get("text/plain", ""))
+    page = str(output.data.get("text/html", ""))
+    return text_of_table(page) if "<table" in page else str(output.data.get("text/plain", ""))
+
+
+def text_of_table(page: str) -> str:
+    """A line for each row, with two spaces between cells."""
+    page = re.sub(r"<style.*?</style>|\s+", " ", page, flags=re.DOTALL)
+    lines = re.split(r"</tr>|</div>", re.sub(r"</t[hd]>", "  ", page))
+    return "\n".join(html.unescape(re.sub(r"<[^>]*>", "", line)).strip() for line in lines)
 
 
 def missing(cell: NotebookNode, painted: int, want: Shows) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,8 +28,11 @@ def test_every_notebook_has_its_expectations() -> None:
 @pytest.mark.parametrize("name", BOOKS)
 def test_notebook(name: str, servers: Servers, tmp_path: Path) -> None:
     book, expected = Book(BOOKS[name]), EXPECTED[name]
-    token = servers.admin_token if name == "admin" else servers.token("ana")
-    cells = book.run({"MLQ_URL": servers.url, "MLQ_TOKEN": token}, tmp_path)
+    admin = name == "admin"
+    token = servers.admin_token if admin else servers.token("ana")
+    servers.await_idle()
+    with servers.busy() if admin else contextlib.nullcontext():
+        cells = book.run({"MLQ_URL": servers.url, "MLQ_TOKEN": token}, tmp_path)
     assert cells
     assert set(expected) <= {cell.id for cell in cells}, "expectations of cells that are not there"
     reports = [
