@@ -37,7 +37,7 @@ def test_the_lazy_table_agrees_with_the_types() -> None:
     """What a type checker sees is what is there."""
     tree = ast.parse((PACKAGE / "__init__.py").read_text())
     (typed,) = (
-        node for node in tree.body if isinstance(node, ast.If) and "TYPE" in ast.dump(node.test)
+        node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name)
     )
     names = {
         alias.name: str(node.module)
@@ -51,7 +51,7 @@ def test_the_lazy_table_agrees_with_the_types() -> None:
 
 def test_an_unknown_name() -> None:
     with pytest.raises(AttributeError, match="no attribute 'sumbit'"):
-        mlq.sumbit  # noqa: B018
+        mlq.sumbit  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_the_page_has_every_name() -> None:

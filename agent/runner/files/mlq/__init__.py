@@ -153,15 +153,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name from its module, once."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'mlq' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # which would take every name for one that is there
 
-    value: object = getattr(import_module(f"mlq.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        """Import a public name from its module, once."""
+        if name not in _HOME:
+            raise AttributeError(f"module 'mlq' has no attribute {name!r}")
+        from importlib import import_module
+
+        value: object = getattr(import_module(f"mlq.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -87,8 +87,10 @@ def submit(fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Job[R]:
     """Queue ``fn(*args, **kwargs)`` and return its job at once.
 
     Keywords named like a request field (see ``options``) belong to MLQ, all
-    others to ``fn``. A wrong call is a TypeError here, before anything is sent;
-    a job that no host can ever run is refused with Unsatisfiable.
+    others to ``fn``. A wrong call is a TypeError here, before anything is sent; so
+    is NotSerializable, and TooLarge for what captures more than 16 MiB. A job that no
+    host can ever run is refused with Unsatisfiable, and Unavailable says that there was
+    no answer for 5 seconds. All but the first are MlqErrors.
 
     If exactly one positional argument and no keyword of ``fn`` is given, and
     the second parameter of ``fn`` has no default, the job's ``context()`` is
@@ -98,7 +100,10 @@ def submit(fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Job[R]:
 
 
 def run(fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
-    """``submit(…).result()`` in one. An interrupt cancels the job."""
+    """``submit(…).result()`` in one. An interrupt cancels the job.
+
+    Raises what ``submit`` does, and then what ``Job.result`` does.
+    """
     return default_client().run(fn, *args, **kwargs)
 
 
@@ -106,13 +111,18 @@ def map(fn: Callable[..., R], /, *iterables: Iterable[Any], **kwargs: Any) -> Jo
     """Queue ``fn`` once for each element of an iterable, in one request.
 
     With several iterables, once for each tuple of their elements, as the
-    builtin. Keywords as in ``submit``; those of ``fn`` are the same for all.
+    builtin. Keywords and errors as in ``submit``; those of ``fn`` are the same for all.
+    ``key`` is a TypeError.
     """
     return default_client().map(fn, *iterables, **kwargs)
 
 
 def job(job_id: int | str) -> Job[Any]:
-    """A job by its id: from another kernel, another machine, or the command line."""
+    """A job by its id: from another kernel, another machine, or the command line.
+
+    Asks nothing yet: that there is no such job is an MlqError of its first method. What is
+    no whole number from 1 is a ValueError.
+    """
     return default_client().job(job_id)
 
 
@@ -136,7 +146,10 @@ def jobs(state: str | Iterable[str] | None = None, limit: int = 50) -> JobList[A
 
 
 def status() -> Overview:
-    """Which devices are free, who has the others until when, and one's own open jobs."""
+    """Which devices are free, who has the others until when, and one's own open jobs.
+
+    Raises MlqError where the server does not answer.
+    """
     return default_client().status()
 
 
@@ -144,6 +157,7 @@ def set_secret(name: str, value: str | None = None) -> None:
     """Keep a secret, as a token of another service, for jobs with ``secrets=[name]``.
 
     Without ``value`` it is asked for, and neither shown nor kept in the notebook.
+    Raises MlqError where name or value cannot be one.
     """
     default_client().set_secret(name, value)
 
@@ -176,7 +190,13 @@ def options(
     """Request fields for what is submitted through the result.
 
     ``mlq.options(gpus=2, timeout="2h").submit(f, name="x")`` passes ``name`` to
-    ``f``, where ``mlq.submit`` would take it. ``docs/python.md`` explains the fields.
+    ``f``, where ``mlq.submit`` would take it. A value of the wrong type is a TypeError here.
+
+    ``gpu_mem`` is bytes of each device, or a text as ``"40GB"``. ``timeout``, ``queue_timeout``,
+    ``grace`` and ``result_ttl`` are seconds, a text as ``"90s"`` or ``"2h"``, or a ``timedelta``;
+    ``run_at`` is a ``datetime`` (local without a zone), an RFC 3339 text or Unix seconds.
+    ``priority`` is from -10 to 0, ``min_cc`` a CUDA compute capability as ``"8.0"``. The page
+    docs/python.md of the repository explains them all.
     """
     given = {name: value for name, value in locals().items() if value is not None}
     return Submitter(default_client(), given)
