@@ -36,7 +36,7 @@ CLIENT       := client/python
 TOOLWHEELS   := .tools/wheels
 WHEELS       ?= $(TOOLWHEELS)
 # Folders of Python code that ruff and mypy look at.
-PY_CODE      := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench e2e/web e2e/gpu e2e/notebook e2e/books notebooks)
+PY_CODE      := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench e2e/web e2e/gpu e2e/notebook e2e/jupyter e2e/books notebooks)
 PY_TYPED     := $(wildcard $(CLIENT)/src $(CLIENT)/tests examples scripts bench)
 
 .PHONY: help
@@ -63,6 +63,7 @@ test: need-go need-test build $(VENV)/.dev $(TVENV)/.made ## Run all tests: Go w
 	@$(PYTHON) scripts/pythontest.py $(TVENV)/bin/python $(CLIENT)/tests/test_torch.py $(CLIENT)/tests/test_arrays.py
 	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/web
 	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/notebook
+	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/jupyter
 	@$(MAKE) notebooks
 
 .PHONY: explore
@@ -85,6 +86,7 @@ check: need-go need-cc $(LINT) $(VENV)/.dev ## Lint, format, types, links and Op
 	@$(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml $(PY_TYPED)
 	@MYPYPATH=e2e/web $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/web
 	@MYPYPATH=e2e/web:e2e/notebook:$(CLIENT)/tests $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/notebook
+	@MYPYPATH=e2e/web:e2e/jupyter $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/jupyter
 	@MYPYPATH=e2e/web:e2e/books $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/books
 	@MYPYPATH=e2e/gpu $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/gpu
 	@echo "check: notebooks"

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from chromium import chromium
 from desk import Desk
 from lab import Lab, Person, binary
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Browser, BrowserContext
 
 
 @pytest.fixture(autouse=True)
@@ -22,15 +23,9 @@ def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, driven by Playwright, which brings no browser of its own here."""
-    found = os.environ.get("MLQ_CHROMIUM") or shutil.which("chromium")
-    if found is None:
-        pytest.fail("no chromium: scripts/need.sh test installs it, MLQ_CHROMIUM names another")
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=flags)
-        yield launched
-        launched.close()
+    """One browser for all tests."""
+    with chromium() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 import mlq
+from chromium import chromium
 from desk import Desk
 from lab import Lab, until
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
 
 
 def training(gate: str, epochs: int, stop: int) -> Callable[[], dict[str, Any]]:
@@ -140,11 +143,7 @@ def main(folder: str) -> None:
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     data = Path(tempfile.mkdtemp())
-    with full_lab(data) as (lab, ana, job), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("MLQ_CHROMIUM") or shutil.which("chromium"),
-            args=["--no-sandbox"] if os.geteuid() == 0 else [],
-        )
+    with full_lab(data) as (lab, ana, job), chromium() as browser:
         wide: dict[str, Any] = {"viewport": {"width": 1360, "height": 800}}
         small: dict[str, Any] = {
             "viewport": {"width": 375, "height": 812},
@@ -156,7 +155,6 @@ def main(folder: str) -> None:
         admin = lab.admin_token
         shoot(browser, lab, admin, "admin", out / "page-admin.png", color_scheme="dark", **wide)
         shoot(browser, lab, admin, "", out / "page-orders.png", color_scheme="light", **wide)
-        browser.close()
     shutil.rmtree(data, ignore_errors=True)
 
 

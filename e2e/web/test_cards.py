@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cards import GIB, Cards, card, piece
+from contrast import CONTRAST
 from desk import Desk
 from lab import Lab, until
 from playwright.sync_api import expect
-from test_looks import CONTRAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

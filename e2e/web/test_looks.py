@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from contrast import CONTRAST
 from desk import Desk
 from lab import until
 from playwright.sync_api import expect
@@ -15,36 +16,6 @@ if TYPE_CHECKING:
 
     from lab import Lab, Person
     from playwright.sync_api import Browser
-
-# The contrast of each text with what lies behind it, as WCAG 2.1 defines it.
-CONTRAST = """() => {
-    const rgba = (text) => {
-        const canvas = new OffscreenCanvas(1, 1).getContext("2d");
-        canvas.fillStyle = text;
-        canvas.fillRect(0, 0, 1, 1);
-        return [...canvas.getImageData(0, 0, 1, 1).data];
-    };
-    const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
-        .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-    const behind = (el) => {
-        for (; el; el = el.parentElement) {
-            const color = rgba(getComputedStyle(el).backgroundColor);
-            if (color[3] === 255) return color;
-        }
-        return [255, 255, 255, 255];
-    };
-    const weak = [];
-    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walk.nextNode()) {
-        const el = walk.currentNode.parentElement;
-        if (!walk.currentNode.data.trim() || !el.checkVisibility() || el.closest("noscript, .unseen, .skip")) continue;
-        const [a, b] = [light(rgba(getComputedStyle(el).color)), light(behind(el))];
-        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-        if (ratio < 4.5) weak.push(`${ratio.toFixed(2)}: ${walk.currentNode.data.trim().slice(0, 40)}`);
-    }
-    return weak;
-}"""
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
