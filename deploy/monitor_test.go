@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/VictoriaMetrics/metricsql"
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 )
 
 // queries are those of the dashboard and of the alert rules, by where they stand.

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"regexp"
 
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/mlq-dev/mlq/gpu"
 )

@@ -3,7 +3,7 @@ package sim
 import (
 	"slices"
 
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/mlq-dev/mlq/gpu"
 )

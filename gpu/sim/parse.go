@@ -3,10 +3,10 @@ package sim
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
-	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/mlq-dev/mlq/gpu"
 )
@@ -48,7 +48,7 @@ func document(text []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0:
 		return nil, errors.New("it is empty")
 	case err != nil:
-		return nil, syntax(err)
+		return nil, syntax(err, text)
 	}
 	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, errors.New("want one document, here are more")
@@ -56,14 +56,27 @@ func document(text []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// syntax is an error of the YAML reader, which leaves out the first line's number.
-func syntax(err error) error {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	if !strings.HasPrefix(text, "line ") {
-		text = "line 1: " + text
+// syntax is an error of the YAML reader: where it was found, and where the list
+// or the quoted text began that has no end.
+func syntax(err error, text []byte) error {
+	var at *yaml.LoadError
+	if !errors.As(err, &at) {
+		return err
 	}
-	return errors.New(text)
+	line := at.Mark.Line
+	if line == 0 { // what is no text has an offset only
+		line = lines(text[:min(at.Mark.Index, len(text))])
+	}
+	line = min(line, lines(bytes.TrimRight(text, "\n"))) // the end is no line of its own
+	said := fmt.Sprintf("line %d: %s", line, at.Message)
+	if begin := at.ContextMark.Line; at.ContextMsg != "" && 0 < begin && begin < line {
+		said += fmt.Sprintf(", in what begins in line %d", begin)
+	}
+	return errors.New(said)
 }
+
+// lines counts them, also a last one without its end.
+func lines(text []byte) int { return 1 + bytes.Count(text, []byte("\n")) }
 
 // read reads what is said of the driver.
 func (d *driver) read(n *yaml.Node) error {
