@@ -43,6 +43,8 @@ type AgentReadings struct {
 	Power       *int `json:"power,omitempty"`       // mW
 	PowerLimit  *int `json:"power_limit,omitempty"` // mW
 	Clock       *int `json:"clock,omitempty"`       // MHz
+	// Free is memory without the driver's reserve, bytes.
+	Free *int64 `json:"free,omitempty"`
 }
 
 // AgentProcess is a process on a device that MLQ did not start.

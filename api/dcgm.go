@@ -37,7 +37,7 @@ var dcgmReadings = []dcgmReading{
 	{dcgmDesc("DCGM_FI_DEV_POWER_USAGE", "Power draw (in W)."), func(d *scheduler.DeviceReport) (float64, bool) { return told(d.Readings.Power, 1000) }},
 	{dcgmDesc("DCGM_FI_DEV_GPU_UTIL", "GPU utilization (in %)."), func(d *scheduler.DeviceReport) (float64, bool) { return told(d.Readings.Utilization, 1) }},
 	{dcgmDesc("DCGM_FI_DEV_FB_USED", "Framebuffer memory used (in MiB)."), func(d *scheduler.DeviceReport) (float64, bool) { return mib(d.Used), d.Memory > 0 }},
-	{dcgmDesc("DCGM_FI_DEV_FB_FREE", "Framebuffer memory free (in MiB)."), func(d *scheduler.DeviceReport) (float64, bool) { return mib(max(d.Memory-d.Used, 0)), d.Memory > 0 }},
+	{dcgmDesc("DCGM_FI_DEV_FB_FREE", "Framebuffer memory free (in MiB)."), func(d *scheduler.DeviceReport) (float64, bool) { return mib(freeOf(d)), d.Memory > 0 }},
 }
 
 var dcgmXid = dcgmDesc("DCGM_FI_DEV_XID_ERRORS", "Value of the last XID error encountered.")
@@ -64,12 +64,29 @@ func collectReadings(ch chan<- prometheus.Metric, once once, h *scheduler.Host, 
 // what tells it apart in two of its own.
 func dcgmLabelsOf(h *scheduler.Host, d *scheduler.DeviceReport) []string {
 	host, _, _ := strings.Cut(h.Host, "@")
-	number, uuid, profile, instance := d.Index, d.UUID, "", ""
+	number, uuid, profile, instance := d.Index, d.UUID, "", "" // their number is that of NVML
 	if d.Slice() {
 		number, uuid, instance = d.Minor, d.Parent, strconv.Itoa(d.GI)
 		_, profile, _ = strings.Cut(d.Model, " MIG ")
 	}
-	return []string{strconv.Itoa(number), uuid, d.PCI, fmt.Sprintf("nvidia%d", d.Minor), modelOf(d), profile, instance, host}
+	return []string{strconv.Itoa(number), uuid, busID(d.PCI), fmt.Sprintf("nvidia%d", number), modelOf(d), profile, instance, host}
+}
+
+// busID is a PCI address as NVML writes it: a domain of eight digits, in upper case.
+func busID(address string) string {
+	if domain, rest, ok := strings.Cut(address, ":"); ok && len(domain) < 8 && strings.Contains(rest, ":") {
+		address = strings.Repeat("0", 8-len(domain)) + address
+	}
+	return strings.ToUpper(address)
+}
+
+// freeOf is the memory that is left, in bytes: of a device that does not tell it,
+// what is not in use.
+func freeOf(d *scheduler.DeviceReport) int64 {
+	if d.Readings.Free != nil {
+		return *d.Readings.Free
+	}
+	return max(d.Memory-d.Used, 0)
 }
 
 // told is a reading in other units; false: the driver does not tell.

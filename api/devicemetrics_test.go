@@ -18,9 +18,9 @@ import (
 func metered(t *testing.T, change ...func(*api.Options)) *world {
 	t.Helper()
 	w := cards(t, change...)
-	clock, degrees, percent, milliwatts := 1980, 65, 97, 301_500
-	w.inv.Devices[0].Readings = gpu.Readings{Clock: &clock, Temperature: &degrees, Utilization: &percent, Power: &milliwatts}
-	w.inv.Devices[0].Minor = 3
+	clock, degrees, percent, milliwatts, free := 1980, 65, 97, 301_500, int64(60889)<<20 // 551 MiB are the driver's
+	w.inv.Devices[0].Readings = gpu.Readings{Clock: &clock, Temperature: &degrees, Utilization: &percent, Power: &milliwatts, Free: &free}
+	w.inv.Devices[0].Minor, w.inv.Devices[0].PCI = 3, "0000:af:00.0"
 	w.inv.Devices[0].Foreign = append(w.inv.Devices[0].Foreign, gpu.Process{PID: 9, Memory: -1})
 	w.inv.Devices = append(w.inv.Devices,
 		scheduler.DeviceReport{Device: gpu.Device{UUID: "GPU-2", Index: 2, Kind: gpu.KindGPU, Model: "NVIDIA H100", Memory: 80 << 30}, State: gpu.Unknown, Readings: w.inv.Devices[0].Readings},
@@ -45,11 +45,11 @@ func TestDeviceMetrics(t *testing.T) {
 	t.Parallel()
 	w := metered(t)
 	text := w.metrics()
-	card := `{GPU_I_ID="",GPU_I_PROFILE="",Hostname="node1",UUID="GPU-0",device="nvidia3",gpu="0",modelName="NVIDIA H100",pci_bus_id="0000:65:00.0"} `
+	card := `{GPU_I_ID="",GPU_I_PROFILE="",Hostname="node1",UUID="GPU-0",device="nvidia0",gpu="0",modelName="NVIDIA H100",pci_bus_id="00000000:AF:00.0"} `
 	slice := `{GPU_I_ID="9",GPU_I_PROFILE="1g.10gb",Hostname="node1",UUID="GPU-7",device="nvidia4",gpu="4",modelName="NVIDIA H100 MIG 1g.10gb",pci_bus_id=""} `
 	for _, want := range []string{
 		"DCGM_FI_DEV_SM_CLOCK" + card + "1980", "DCGM_FI_DEV_GPU_TEMP" + card + "65", "DCGM_FI_DEV_GPU_UTIL" + card + "97",
-		"DCGM_FI_DEV_POWER_USAGE" + card + "301.5", "DCGM_FI_DEV_FB_USED" + card + "20480", "DCGM_FI_DEV_FB_FREE" + card + "61440",
+		"DCGM_FI_DEV_POWER_USAGE" + card + "301.5", "DCGM_FI_DEV_FB_USED" + card + "20480", "DCGM_FI_DEV_FB_FREE" + card + "60889",
 		"DCGM_FI_DEV_FB_USED" + slice + "1024", "DCGM_FI_DEV_FB_FREE" + slice + "9216", "DCGM_FI_DEV_XID_ERRORS" + card + "0",
 		`mlq_device_state{host="node1",state="foreign",uuid="GPU-0"} 1`, `mlq_device_foreign_bytes{host="node1",uuid="GPU-0"} 2.147483648e+10`,
 		`mlq_device_orphan{host="node1",uuid="GPU-0"} 0`, `mlq_gpu_driver_up{host="node1"} 1`,
@@ -59,12 +59,12 @@ func TestDeviceMetrics(t *testing.T) {
 			t.Errorf("no %s", want)
 		}
 	}
-	for _, wrong := range []string{`DCGM_FI_DEV_GPU_UTIL` + slice, `UUID="GPU-2",device="nvidia0",gpu="2",modelName="NVIDIA H100",pci_bus_id=""} 97`} {
+	for _, wrong := range []string{`DCGM_FI_DEV_GPU_UTIL` + slice, `UUID="GPU-2",device="nvidia2",gpu="2",modelName="NVIDIA H100",pci_bus_id=""} 97`} {
 		if strings.Contains(text, wrong) {
 			t.Errorf("nobody knows %s", wrong)
 		}
 	}
-	if !strings.Contains(text, `UUID="GPU-1",device="nvidia0",gpu="1",modelName="NVIDIA H100",pci_bus_id=""} 79`) || strings.Contains(text, "evesecret") {
+	if !strings.Contains(text, `UUID="GPU-1",device="nvidia1",gpu="1",modelName="NVIDIA H100",pci_bus_id=""} 79`) || strings.Contains(text, "evesecret") {
 		t.Error("no Xid of the sick one, or what the processes are")
 	}
 }

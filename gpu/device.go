@@ -38,7 +38,7 @@ type Device struct {
 	GI int `json:",omitempty"`
 	CI int `json:",omitempty"`
 	// Minor is the N of /dev/nvidiaN, of a slice that of its parent. Only for
-	// KindGPU and KindMIG.
+	// KindGPU and KindMIG; of a simulated slice the place of its parent among the GPUs.
 	Minor int `json:",omitempty"`
 	// Display: a screen hangs on it, so that some memory is always in use.
 	Display bool `json:",omitempty"`

@@ -53,6 +53,9 @@ type Readings struct {
 	Power       *int `json:",omitempty"` // mW
 	PowerLimit  *int `json:",omitempty"` // mW
 	Clock       *int `json:",omitempty"` // MHz, of the streaming multiprocessors
+	// Free is the memory that applications can still have, in bytes: without what the
+	// driver keeps for itself.
+	Free *int64 `json:",omitempty"`
 }
 
 // Fault is a class of what a driver says instead of an answer.

@@ -155,7 +155,7 @@ func TestAnOldDriver(t *testing.T) {
 		t.Errorf("devices: %+v", d)
 	}
 	got := well(t, p, standin.UUID(0))
-	if !got.WithReserve || got.Used != (300+551)<<20 || len(got.Processes) != 1 || got.Processes[0].PID != pid || got.RecoveryKnown {
+	if !got.WithReserve || got.Used != (300+551)<<20 || *got.Readings.Free != (81559-300-551)<<20 || len(got.Processes) != 1 || got.Processes[0].PID != pid || got.RecoveryKnown {
 		t.Errorf("sample: %+v", got)
 	}
 }

@@ -109,6 +109,9 @@ func (p *provider) used(x *part, s *gpu.Sample) nvml.Return {
 		return nvml.SUCCESS
 	}
 	s.Used, s.WithReserve = m.used, m.reserve
+	if r == nvml.SUCCESS {
+		s.Readings.Free = &m.free
+	}
 	return r
 }
 

@@ -65,7 +65,7 @@ func TestAForeignProcessComesAndGoes(t *testing.T) {
 	pid := sleeper(t)
 	s.AddProcess(1, standin.Process{PID: pid, MiB: 160})
 	seen := well(t, p, standin.UUID(1))
-	if len(seen.Processes) != 1 || seen.Used != 160<<20 {
+	if len(seen.Processes) != 1 || seen.Used != 160<<20 || *seen.Readings.Free != (81559-551-160)<<20 {
 		t.Fatalf("sample: %+v", seen)
 	}
 	got := seen.Processes[0]

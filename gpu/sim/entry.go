@@ -59,6 +59,7 @@ func (b *builder) device(n *yaml.Node) error {
 	if err := b.enter(&e, e.name, slices != nil); err != nil {
 		return err
 	}
+	b.gpus++
 	b.tell(e.device.UUID, -1, -1, e.state.xids)
 	if slices == nil {
 		return b.offer(&e, e.name)
@@ -144,6 +145,7 @@ func (b *builder) cut(parent *entry, slices *yaml.Node) error {
 func (b *builder) slice(parent *entry, n *yaml.Node) error {
 	e := entry{node: n, device: parent.device, state: parent.state}
 	e.device.UUID, e.device.Memory, e.device.Parent, e.state.xids = "", 0, parent.device.UUID, nil
+	e.device.Minor = b.gpus - 1
 	f := fields{
 		"name": matching(&e.name, nameForm, wantName), "uuid": matching(&e.device.UUID, uuidForm, wantUUID),
 		"profile": words(&e.profile), "memory": size(&e.device.Memory),

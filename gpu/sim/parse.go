@@ -97,6 +97,7 @@ func (d *driver) read(n *yaml.Node) error {
 type builder struct {
 	seed  string
 	lab   *lab
+	gpus  int // so many were read
 	names map[string]*place
 	uuids map[string]int // the line in which it stands first
 	pcis  map[string]int

@@ -107,7 +107,7 @@ func TestEverything(t *testing.T) {
 	parent := gpu.DerivedUUID("SIM", testSeed, "gpu5")
 	a, b := &l.devices[5], &l.devices[6]
 	if a.Device != (gpu.Device{
-		UUID: "SIM-slice", Index: 5, Kind: gpu.KindSim, Model: "NVIDIA H200 MIG 1g.18gb (simulated)", Memory: 16 << 30, ComputeCapability: 90, Parent: parent, GI: 7, CI: 1,
+		UUID: "SIM-slice", Index: 5, Kind: gpu.KindSim, Model: "NVIDIA H200 MIG 1g.18gb (simulated)", Memory: 16 << 30, ComputeCapability: 90, Parent: parent, GI: 7, CI: 1, Minor: 5,
 	}) || a.sample.Used != 1<<30 || *a.sample.Readings.Temperature != 40 || *b.sample.Readings.Temperature != 41 {
 		t.Errorf("slices %+v, %+v", a, b)
 	}
