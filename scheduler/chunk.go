@@ -25,9 +25,18 @@ func (b *batch) known(f *facts) ([]JobID, error) {
 	case version == 0 || f.Now.After(unstamp(r.Expires)):
 		return nil, nil
 	case !bytes.Equal(r.Content, b.content):
-		return nil, fmt.Errorf("%w: it was used for another submit in the last 24 hours", ErrKeyReused)
+		return nil, reused(&r)
 	}
 	return r.ids(), nil
+}
+
+// reused refuses a key that has a job already. Who has the key may know the job's id.
+func reused(r *idemRecord) error {
+	ids := r.ids()
+	if len(ids) == 0 {
+		return fmt.Errorf("%w: it was used for another submit in the last 24 hours", ErrKeyReused)
+	}
+	return fmt.Errorf("%w: it was used in the last 24 hours for another submit, of job %d", ErrKeyReused, ids[0])
 }
 
 // keepKey writes what came of the part's key so far.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import time
 from typing import Any, Callable, NamedTuple
 
@@ -114,11 +115,15 @@ class Kernel:
     def __init__(self, env: dict[str, str]) -> None:
         self.manager = KernelManager(kernel_name="python3")
         self.manager.start_kernel(env={**os.environ, **env})
+        self.strays: list[Message] = []  # of no cell that was waited for
+        self._connect()
+
+    def _connect(self) -> None:
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=PATIENCE)
-        self.strays: list[Message] = []  # of no cell that was waited for
         self.run(SETUP)
+        self.pid = int(self.value("__import__('os').getpid()"))
 
     def start(self, code: str) -> Cell:
         """Run a cell, without waiting for it."""
@@ -137,6 +142,16 @@ class Kernel:
     def interrupt(self) -> None:
         """What the stop button does."""
         self.manager.interrupt_kernel()
+
+    def kill(self) -> None:
+        """What the machine does to a kernel that takes too much memory."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def restart(self) -> None:
+        """What "Restart kernel" does: nothing of before is left in it."""
+        self.client.stop_channels()
+        self.manager.restart_kernel(now=True)
+        self._connect()
 
     def stop(self) -> None:
         """End the kernel."""

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ._files import File
     from ._job import Job, Why, WhyReason
     from ._jobs import JobList, Waited, as_completed, wait
+    from ._magics import load_ipython_extension
     from ._submitter import Submitter
 
 _ERRORS = (
@@ -93,6 +94,7 @@ _HOME = {
     "context": "_context",
     "job": "_default",
     "jobs": "_default",
+    "load_ipython_extension": "_magics",
     "map": "_default",
     "options": "_default",
     "progress": "_context",
@@ -142,6 +144,7 @@ __all__ = [
     "context",
     "job",
     "jobs",
+    "load_ipython_extension",
     "map",
     "options",
     "progress",

@@ -9,7 +9,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Callable, Generic, NamedTuple, TypeVar, overload
 
-from . import _display, _follow
+from . import _display, _follow, _giveup
 from ._deadline import Deadline
 from ._ending import NOT_YET, Outcome, fetch
 from ._errors import MlqError
@@ -310,19 +310,13 @@ class Job(Generic[R]):
                 if show is not None:
                     show.arrived()
             except (KeyboardInterrupt, TimeoutError) as stop:
-                cancelled = owned and isinstance(stop, KeyboardInterrupt) and self._give_up()
+                gave_up = owned and isinstance(stop, KeyboardInterrupt)
+                left = _giveup.cancel(self._client._transport, self.id) if gave_up else ""
                 if show is not None:
-                    show.leave(cancelled=cancelled)
+                    show.leave(left)
                 raise
             self._last_state = self._outcome.state
         return self._outcome
-
-    def _give_up(self) -> bool:
-        """Cancel it, if the server can be told: the interrupt goes on in any case."""
-        try:
-            return self.cancel()
-        except MlqError:
-            return False
 
     def _remember(self, told: dict[str, Any]) -> None:
         """What the server told of it, so that showing it needs no question."""

@@ -11,6 +11,7 @@ where neither the notebook nor its cells are.
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 import types
 from typing import TYPE_CHECKING, Any, Callable
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 MAX_SOURCE = 32 << 10  # characters of all sources of a call
 MAX_EMPTY = 500  # lines of a file that are left empty
+_CELL = re.compile(r"^.*[/\\]ipykernel_\d+[/\\](\d+)\.py$")
 _NOWHERE = "<dynamic-code>"
 
 
@@ -70,7 +72,8 @@ class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         self.codes.append(obj)
         make, args = self.dispatch_table[types.CodeType](obj)
         return make, tuple(
-            obj.co_filename if type(arg) is str and arg == _NOWHERE else arg for arg in args
+            filename_of(obj.co_filename) if type(arg) is str and arg == _NOWHERE else arg
+            for arg in args
         )
 
     def references(self) -> set[str]:
@@ -92,6 +95,14 @@ class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
             self.modules.add(name)
 
 
+def filename_of(filename: str) -> str:
+    """A code's file; of a notebook's cell without the kernel's process, which says nothing there.
+
+    So an equal cell is an equal call in another kernel too, and its ``key`` finds the same job.
+    """
+    return _CELL.sub(r"<cell \1>", filename)
+
+
 def sources(codes: Iterable[types.CodeType]) -> dict[str, str]:
     """The source of code by file, without the lines of anything else.
 
@@ -107,7 +118,7 @@ def sources(codes: Iterable[types.CodeType]) -> dict[str, str]:
     for filename, numbers in wanted.items():
         text = _excerpt(linecache.getlines(filename), numbers)
         if text and len(text) <= room:
-            found[filename] = text
+            found[filename_of(filename)] = text
             room -= len(text)
     return found
 

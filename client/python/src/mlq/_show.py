@@ -65,15 +65,13 @@ class Show:
             self._display.status(self._story.status)
             self._display.close()
 
-    def leave(self, *, cancelled: bool) -> None:
-        """The caller stops waiting: say what becomes of the job, and how to come back to it."""
+    def leave(self, left: str) -> None:
+        """The caller stops waiting: what became of the job by that, or how to come back to it."""
         status = self._story.status if self._story else at_first(self._job, {})
         again = f"mlq.job({self._job}).result()"
         if status.state in FINAL:
             left = f"its result was not fetched; {again} does that"
-        elif cancelled:
-            left = "cancelled by this interrupt"
-        else:
+        elif not left:
             left = f"goes on; {again} waits again, .cancel() stops it"
         self._display.status(status._replace(left=left))
         self._display.close()
