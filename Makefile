@@ -87,10 +87,10 @@ check: need-go need-cc $(LINT) $(VENV)/.dev ## Lint, format, types, links and Op
 	@MYPYPATH=e2e/web $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/web
 	@MYPYPATH=e2e/web:e2e/notebook:$(CLIENT)/tests $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/notebook
 	@MYPYPATH=e2e/web:e2e/jupyter $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/jupyter
-	@MYPYPATH=e2e/web:e2e/books $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/books
+	@MYPYPATH=e2e/web:e2e/books:scripts $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/books
 	@MYPYPATH=e2e/gpu $(VPY) -m mypy --strict --config-file $(CLIENT)/pyproject.toml e2e/gpu
 	@echo "check: notebooks"
-	@$(PYTHON) scripts/notebooks.py check notebooks
+	@$(PYTHON) scripts/ipynb.py check notebooks
 	@echo "check: links"
 	@$(PYTHON) scripts/links.py
 	@echo "check: OpenAPI"
@@ -101,7 +101,7 @@ format: need-go $(LINT) $(VENV)/.dev ## Format Go and Python
 	@$(LINT) fmt ./...
 	@$(VPY) -m ruff check --quiet --fix $(PY_CODE)
 	@$(VPY) -m ruff format --quiet $(PY_CODE)
-	@$(PYTHON) scripts/notebooks.py strip notebooks
+	@$(PYTHON) scripts/ipynb.py strip notebooks
 
 .PHONY: bench
 bench: build $(VENV)/.dev ## Measure, beside the peers that it is measured against

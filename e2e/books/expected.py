@@ -60,6 +60,7 @@ ERRORS = {
     ),
     "patience-again": shows("^mlq job .* count: succeeded in", "^step 0$", "^step 4$", "^5$"),
     "before": shows(r"<mlq.Job \d+ long_count>"),
+    "gone": shows("^False$"),
     "after": shows(r"^\d+ +(running|leased) +long_count", tables=1),
     "reattach": shows(
         r"^mlq job \d+ long_count: succeeded in [67]\.\d s",

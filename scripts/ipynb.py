@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Keep notebooks as git should have them: no outputs, no counts, nothing that a front end left.
 
-scripts/notebooks.py check FOLDER   says what is wrong, and fails
-scripts/notebooks.py strip FOLDER   writes them anew
+scripts/ipynb.py check FOLDER   says what is wrong, and fails
+scripts/ipynb.py strip FOLDER   writes them anew
 """
 
 from __future__ import annotations
