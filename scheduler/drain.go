@@ -81,7 +81,8 @@ func (s *Scheduler) writeDrain(ctx context.Context, host, device string, undoes 
 		if err != nil {
 			return p, err
 		}
-		if err := knowsDevice(f, host, device); err != nil && !(undoes && errors.Is(err, ErrUnknownDevice) && before.Devices[device] != "") {
+		stands := undoes && before.Devices[device] != ""
+		if err := knowsDevice(f, host, device); err != nil && !excused(err, stands) {
 			return p, err
 		}
 		after = before.clone()
@@ -112,6 +113,9 @@ func knowsDevice(f *facts, host, device string) error {
 	}
 	return nil
 }
+
+// excused: what is taken back may be of a device that the host has no more.
+func excused(err error, stands bool) bool { return stands && errors.Is(err, ErrUnknownDevice) }
 
 // close notes that the host (device "") or a device is closed.
 func (r *drainRecord) close(device, by string, d deadlineRecord) {

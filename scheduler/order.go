@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -112,7 +111,7 @@ func (s *Scheduler) order(ctx context.Context, o Order, change func(*ordersRecor
 // takeBack changes them back, also for a device that is not there any more.
 func (s *Scheduler) takeBack(ctx context.Context, o Order, change func(*ordersRecord) error) (uint64, error) {
 	return s.changeOrders(ctx, o.Host, func(f *facts, r *ordersRecord) error {
-		if err := knowsDevice(f, o.Host, o.Device); err != nil && !(errors.Is(err, ErrUnknownDevice) && r.names(o.Device)) {
+		if err := knowsDevice(f, o.Host, o.Device); err != nil && !excused(err, r.names(o.Device)) {
 			return err
 		}
 		return change(r)

@@ -64,16 +64,17 @@ func TestFindClosed(t *testing.T) {
 		"GPU-4f2c": `"GPU-4f2c" begins the UUIDs of 2 devices`, "gpu2": `there is no host or device "gpu2"`, "GPU-": `"GPU-" begins the UUIDs of 2 devices`,
 	} {
 		targets, err := findClosed(hosts, name)
-		got := ""
-		if err != nil {
-			got = err.Error()
-		} else {
-			got = targets[0].path()
-		}
-		if got != want {
+		if got := pathOrError(targets, err); got != want {
 			t.Errorf("%q: got %s, want %s", name, got, want)
 		}
 	}
+}
+
+func pathOrError(targets []target, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return targets[0].path()
 }
 
 // TestStillBusy: only what is leased on what was closed is waited for, and one that was opened again ends it.
