@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from urllib3.exceptions import HTTPError
 
+from ._advice import advice
 from ._answers import Answer, media_type, not_ours, problem_of, read_answer
 from ._arrive import Arrival, Received, check_digest
 from ._envelope import MEDIA_TYPE
@@ -159,7 +160,9 @@ def _died(client: Client, job: int, problem: dict[str, Any]) -> MlqError:
     """A job that left nothing: the reason, the words for it, and the end of its log."""
     reason = str(problem.get("reason", ""))
     kind = BY_REASON.get(reason, JobLost)
-    text = str(problem.get("detail") or reason)
+    words = str(problem.get("detail") or reason)
+    words = words[len(reason) + 2 :] if words.startswith(f"{reason}: ") else words
+    text = ". ".join(filter(None, (words, advice(reason, words))))
     tail = _tail(client, job)
     if tail:
         text += f"\nThe last lines of its log:\n{tail}"

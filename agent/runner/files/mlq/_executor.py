@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 from . import _chunks
 from ._deadline import Deadline, left
 from ._errors import MlqError
+from ._tidy import public_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -238,3 +239,4 @@ def _cancel(futures: Iterable[JobFuture[Any]]) -> None:
 
 JobFuture.__module__ = "mlq"
 Executor.__module__ = "mlq"
+public_class(Executor)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import cloudpickle
 
-from . import _envelope, _trace, _values
+from . import _envelope, _raised, _trace, _values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,11 +126,8 @@ def versions() -> dict[str, str]:
 
 
 def _pickled(err: BaseException) -> list[tuple[str, Body]]:
-    with contextlib.suppress(Exception):
-        data = cloudpickle.dumps(err, protocol=5)
-        if len(data) <= _PICKLED_ERROR:
-            return [("pickle", data)]
-    return []
+    data = _raised.dumps(err, _PICKLED_ERROR)
+    return [] if data is None else [("pickle", data)]
 
 
 def _text_of(err: BaseException) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from ._binding import check_function, nearest
 from ._request import FIELDS, normalise, unknown
+from ._tidy import public_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,3 +65,4 @@ class Submitter:
 
 
 Submitter.__module__ = "mlq"
+public_class(Submitter)

@@ -163,8 +163,12 @@ if not TYPE_CHECKING:  # which would take every name for one that is there
         if name not in _HOME:
             raise AttributeError(f"module 'mlq' has no attribute {name!r}")
         from importlib import import_module
+        from types import FunctionType
 
         value: object = getattr(import_module(f"mlq.{_HOME[name]}"), name)
+        if isinstance(value, FunctionType):
+            value = import_module("mlq._tidy").public(value)
+            value.__module__ = "mlq"  # pickled as what it is called here
         globals()[name] = value
         return value
 

@@ -15,6 +15,7 @@ from ._request import normalise
 from ._secret import keep_secret
 from ._send import Sender
 from ._submitter import Submitter, refuse_unknown
+from ._tidy import public_class
 from ._watch import Watcher
 
 if TYPE_CHECKING:
@@ -168,6 +169,7 @@ class Client:
 
 
 Client.__module__ = "mlq"
+public_class(Client)
 
 
 def _run(job: Job[R]) -> R:

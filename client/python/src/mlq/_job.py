@@ -15,9 +15,10 @@ from ._ending import NOT_YET, Outcome, fetch
 from ._errors import MlqError
 from ._files import File, download, list_files
 from ._show import Show
+from ._tidy import public, public_class
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Coroutine, Generator, Iterator
     from pathlib import Path
     from typing import Literal
 
@@ -154,7 +155,8 @@ class Job(Generic[R]):
 
     def __await__(self) -> Generator[Any, None, R]:
         """``await job``: the result, without blocking the loop. Cancelling it leaves the job."""
-        return self._awaited().__await__()
+        awaited: Coroutine[Any, Any, R] = public(self._awaited)()
+        return awaited.__await__()
 
     async def _awaited(self) -> R:
         import asyncio
@@ -222,7 +224,7 @@ class Job(Generic[R]):
     def logs(self, follow: bool = False) -> str | Iterator[str]:
         """What the last attempt printed. ``follow=True`` iterates until the job has ended."""
         if follow:
-            return _follow.logs(self._client._transport, self.id)
+            return public(_follow.logs)(self._client._transport, self.id)
         answer = self._client._transport.request("GET", self._path("/logs"))
         return answer.body.decode("utf-8", "replace")
 
@@ -352,6 +354,7 @@ class Job(Generic[R]):
 
 
 Job.__module__ = "mlq"
+public_class(Job)
 Why.__module__ = "mlq"
 WhyReason.__module__ = "mlq"
 

@@ -11,6 +11,7 @@ from ._deadline import Deadline, late, left
 from ._job import Job
 from ._listing import jobs_table
 from ._many import Line
+from ._tidy import public_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -72,6 +73,7 @@ class JobList(list[Job[R]]):
 
 
 JobList.__module__ = "mlq"
+public_class(JobList)
 
 
 class Waited(NamedTuple):

@@ -14,6 +14,7 @@ import platform
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from ._cells import with_cells
 from ._errors import MlqError, RemoteError, RemoteTraceback, VersionMismatch
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def error_of(envelope: Envelope, where: str) -> BaseException:
     says which job it was, in words.
     """
     header = envelope.header
-    text = str(header.get("traceback", ""))
+    text = with_cells(str(header.get("traceback", "")))
     error = _rebuilt(envelope) or _remote(header)
     error.__cause__ = RemoteTraceback(f"{where}\n{text}" if text else where)
     return error
