@@ -13,11 +13,19 @@ var license []byte
 
 // metadata is what client/python/pyproject.toml says of the package (TestMetadataIsThePackages).
 const metadata = `Summary: Python client of MLQ: run functions on shared GPUs, one job at a time per GPU
+License: Apache-2.0
 License-File: LICENSE
 Classifier: Framework :: Jupyter
+Classifier: Intended Audience :: Science/Research
 Classifier: Operating System :: POSIX :: Linux
 Classifier: Operating System :: MacOS
 Classifier: Programming Language :: Python :: 3
+Classifier: Programming Language :: Python :: 3.9
+Classifier: Programming Language :: Python :: 3.10
+Classifier: Programming Language :: Python :: 3.11
+Classifier: Programming Language :: Python :: 3.12
+Classifier: Programming Language :: Python :: 3.13
+Classifier: Programming Language :: Python :: Implementation :: CPython
 Classifier: Typing :: Typed
 Requires-Python: >=3.9
 Requires-Dist: cloudpickle>=3

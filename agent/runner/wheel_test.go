@@ -8,6 +8,14 @@ import (
 	"testing"
 )
 
+func licenseOf(project string) string {
+	found := regexp.MustCompile(`(?m)^license = { text = "(.*)" }$`).FindStringSubmatch(project)
+	if found == nil {
+		return "none in pyproject.toml"
+	}
+	return found[1]
+}
+
 // TestMetadataIsThePackages: what the wheel says is what pyproject.toml says.
 func TestMetadataIsThePackages(t *testing.T) {
 	text, err := os.ReadFile("../../client/python/pyproject.toml")
@@ -34,7 +42,7 @@ func TestMetadataIsThePackages(t *testing.T) {
 		}
 		return all
 	}
-	want := []string{"Summary: " + field("description"), "License-File: LICENSE", "Requires-Python: " + field("requires-python")}
+	want := []string{"Summary: " + field("description"), "License-File: LICENSE", "License: " + licenseOf(project), "Requires-Python: " + field("requires-python")}
 	for _, c := range list("classifiers") {
 		want = append(want, "Classifier: "+c)
 	}

@@ -66,6 +66,8 @@ var Targets = []Target{
 	{Figure: "T10", Metric: "cancel to tree gone, minus grace", Subject: MLQ, Limit: 1_000},
 	{Figure: "T13", Metric: "share of a core, idle", Subject: AgentAndProbe, Limit: 1},
 	{Figure: "T13", Metric: "memory (PSS)", Subject: AgentAndProbe, Limit: 40},
+	{Figure: "N1", Metric: "submit returns, p50", Subject: MLQ, Limit: 5},
+	{Figure: "N2", Metric: "import mlq, p50", Subject: MLQ, Limit: 100},
 }
 
 // Met reports whether a value, or a ratio where there is a peer, keeps the promise.
