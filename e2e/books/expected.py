@@ -30,7 +30,7 @@ QUICKSTART = {
 }
 
 MANY_JOBS = {
-    "map": shows(r"^mlq jobs \d+–\d+ degree: 12 of 12 done$", paints=3),
+    "map": shows(r"^mlq jobs \d+–\d+ degree: 12 of 12 done$", paints=2),
     "best": shows(r"^degree [4-8] has the lowest error, 0\.0[45]\d\d$", pictures=1),
     "table": shows("^id +state +name", *[r"^\d+ +succeeded +degree"] * 12, tables=1),
     "live": shows("^<Figure", r"^mlq jobs \d+–\d+ grid: 24 of 24 done$", pictures=1, paints=3),
@@ -55,16 +55,14 @@ ERRORS = {
     "wrong-call": shows("learning_rate", error="TypeError"),
     "logs": shows(*[f"^step {n}$" for n in range(5)]),
     "logs-again": shows("^step 4$"),
-    "patience": shows(
-        r"^mlq job \d+ count: ", "^step 0$", "^not finished in time; the job goes on$"
-    ),
+    "patience": shows(r"^mlq job \d+ count: ", "^not finished in time; the job goes on$"),
     "patience-again": shows("^mlq job .* count: succeeded in", "^step 0$", "^step 4$", "^5$"),
     "before": shows(r"<mlq.Job \d+ long_count>"),
     "gone": shows("^False$"),
-    "after": shows(r"^\d+ +(running|leased) +long_count", tables=1),
+    "after": shows(r"^\d+ +running +long_count", tables=1),
     "reattach": shows(
-        r"^mlq job \d+ long_count: succeeded in [67]\.\d s",
-        *[f"^step {n}$" for n in range(12)],
+        r"^mlq job \d+ long_count: succeeded in [89]\.\d s",
+        *[f"^step {n}$" for n in range(16)],
         "^'done'$",
         paints=3,
     ),
