@@ -83,7 +83,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := lockDataDir(o.DataDir)
+	lock, err := lockDataDir(o.DataDir, o.Log)
 	if err != nil {
 		return nil, err
 	}

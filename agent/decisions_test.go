@@ -104,17 +104,28 @@ func TestDataFolderIsOneMachines(t *testing.T) {
 	dir := t.TempDir()
 	here := machine{ID: "a1", Name: "here"}
 	for range 2 {
-		if err := claimDataDir(dir, here); err != nil {
+		if err := claimDataDir(dir, here, zerolog.Nop()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := claimDataDir(dir, machine{ID: "b2", Name: "there"}); !errors.Is(err, ErrOtherHost) || !strings.Contains(err.Error(), "here") {
+	if err := claimDataDir(dir, machine{ID: "b2", Name: "there"}, zerolog.Nop()); !errors.Is(err, ErrOtherHost) || !strings.Contains(err.Error(), "here") {
 		t.Errorf("another machine: %v", err)
 	}
-	if err := claimDataDir(dir, machine{Name: "container"}); err != nil {
+	if err := claimDataDir(dir, machine{Name: "container"}, zerolog.Nop()); err != nil {
 		t.Errorf("a machine without an id: %v", err)
 	}
-	if err := claimDataDir(dir, machine{ID: "a1", Name: "renamed"}); err != nil {
+	if err := claimDataDir(dir, machine{ID: "a1", Name: "renamed"}, zerolog.Nop()); err != nil {
 		t.Errorf("a new name: %v", err)
+	}
+	path := filepath.Join(dir, hostFile)
+	if err := os.WriteFile(path, []byte(`{"id": "b2`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	if err := claimDataDir(dir, here, zerolog.New(&log)); err != nil || !strings.Contains(log.String(), "cannot be read") || !exists(path+".damaged") {
+		t.Errorf("a damaged file: %v, and in the log %q", err, log.String())
+	}
+	if err := claimDataDir(dir, machine{ID: "b2", Name: "there"}, zerolog.Nop()); !errors.Is(err, ErrOtherHost) {
+		t.Errorf("another machine after it: %v", err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/rs/zerolog"
+
 	"github.com/mlq-dev/mlq/internal/lockfile"
 )
 
@@ -36,7 +38,7 @@ func prepareFolders(data string) (folders, error) {
 }
 
 // lockDataDir makes this process the only agent of the folder, on any machine.
-func lockDataDir(data string) (*lockfile.Lock, error) {
+func lockDataDir(data string, log zerolog.Logger) (*lockfile.Lock, error) {
 	if err := os.MkdirAll(data, 0o711); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
@@ -49,7 +51,7 @@ func lockDataDir(data string) (*lockfile.Lock, error) {
 	}
 	this, err := thisMachine("/etc/machine-id")
 	if err == nil {
-		err = claimDataDir(data, this)
+		err = claimDataDir(data, this, log)
 	}
 	if err != nil {
 		closeLocks([]*lockfile.Lock{lock})

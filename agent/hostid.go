@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/rs/zerolog"
 )
 
 // ErrOtherHost: the data folder belongs to another machine.
@@ -44,7 +46,8 @@ func thisMachine(path string) (machine, error) {
 
 // claimDataDir makes the folder this machine's, or says whose it is. A machine
 // without an id can be told from no other, and is believed.
-func claimDataDir(dir string, m machine) error {
+// A file that cannot be read says nothing; it is put aside, for whoever knows.
+func claimDataDir(dir string, m machine, log zerolog.Logger) error {
 	path := filepath.Join(dir, hostFile)
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -54,7 +57,15 @@ func claimDataDir(dir string, m machine) error {
 		return nil
 	}
 	var owner machine
-	if err == nil && json.Unmarshal(text, &owner) == nil && owner.ID != "" && owner.ID != m.ID {
+	if err == nil && json.Unmarshal(text, &owner) != nil {
+		owner = machine{}
+		aside := path + ".damaged"
+		if err := os.Rename(path, aside); err != nil {
+			return fmt.Errorf("data folder: %w", err)
+		}
+		log.Warn().Str("kept_as", aside).Msg("which machine's data folder this is cannot be read: it counts as this machine's")
+	}
+	if owner.ID != "" && owner.ID != m.ID {
 		return fmt.Errorf("%w: %s was made on %s (machine id %s), and this is %s (%s); give each machine a folder of its own with --data; if the folder has moved here for good, remove %s",
 			ErrOtherHost, dir, owner.Name, owner.ID, m.Name, m.ID, path)
 	}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/lockfile"
 )
 
@@ -74,11 +75,15 @@ func holderWords(pid int) string {
 	if err != nil {
 		return fmt.Sprintf("process %d", pid)
 	}
+	program := strings.TrimSpace(string(name))
 	owner := strconv.FormatUint(uint64(stat.Uid), 10)
 	if u, err := user.LookupId(owner); err == nil {
 		owner = u.Username
 	}
-	return fmt.Sprintf("process %d (%s) of %s", pid, strings.TrimSpace(string(name)), owner)
+	if own, err := os.ReadFile("/proc/self/comm"); err == nil && program == strings.TrimSpace(string(own)) {
+		return fmt.Sprintf("%s (process %d of %s)", gpu.OtherAgent, pid, owner)
+	}
+	return fmt.Sprintf("process %d (%s) of %s", pid, program, owner)
 }
 
 // lockable lists the devices whose lock nobody here may have now.

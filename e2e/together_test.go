@@ -176,7 +176,7 @@ func TestTogetherSaysWhoHasTheLock(t *testing.T) {
 	g.startDevice(g.uuids[1])
 	g.eventually(`gpu1@`+g.uuids[1]+` +ok`, "hosts")
 	g.mlq("run", "-d", "--host", "gpu1@"+g.uuids[1], "--", "true")
-	said := regexp.MustCompile(`its lock file is held by process \d+ \(mlq\) of \S+`)
+	said := regexp.MustCompile(`taken by another agent of this machine \(process \d+ of \S+\)`)
 	if err := eventually(startPatience, func() error {
 		var host struct{ Devices []api.Device }
 		text := g.mlq("hosts", "-o", "json")

@@ -68,8 +68,8 @@ func TestDecideUnknown(t *testing.T) {
 		{"unknown: never looked", card, Evidence{}, Unknown, "not looked at yet"},
 		{"unknown: never looked, leased", card, Evidence{Lease: lease}, Unknown, "not looked at yet; runs job 53"},
 		{"unknown: just fresh", card, Evidence{Samples: []Sample{{At: ago(FreshFor)}, {At: ago(FreshFor)}}, Ended: 1}, Free, ""},
-		{"unknown: stale", card, Evidence{Samples: []Sample{{At: ago(FreshFor + time.Nanosecond)}}}, Unknown, "last looked at 15s ago"},
-		{"unknown: long stale, drained", card, Evidence{Samples: []Sample{{At: ago(time.Minute)}}, Drained: "ana"}, Unknown, "1m0s ago"},
+		{"unknown: stale", card, Evidence{Samples: []Sample{{At: ago(FreshFor + time.Nanosecond)}}}, Unknown, "last looked at more than 15s ago"},
+		{"unknown: long stale, drained", card, Evidence{Samples: []Sample{{At: ago(time.Minute)}}, Drained: "ana"}, Unknown, "more than 15s ago"},
 		{"unknown: timeout", card, Evidence{Samples: once(Sample{Fault: FaultTimeout})}, Unknown, "did not answer in time"},
 		{"unknown: down", card, Evidence{Samples: once(Sample{Fault: FaultDown, Err: "no driver"})}, Unknown, "cannot be asked: no driver"},
 		{"unknown: gone", card, Evidence{Samples: once(Sample{Fault: FaultGone})}, Unknown, "does not list it any more"},
@@ -146,6 +146,7 @@ func TestDecideForeign(t *testing.T) {
 		{"foreign process: not when it only draws", card, Evidence{Samples: twice(by(xorg))}, Free, ""},
 		{"foreign process: on a CPU slot too", cpuSlot, Evidence{Samples: once(by(ana))}, Foreign, "process 4242"},
 		{"locked", card, Evidence{Samples: twice(Sample{}), Locked: true}, Foreign, "its lock file is held by another process"},
+		{"locked: by an agent", card, Evidence{Samples: twice(Sample{}), Locked: true, LockedBy: OtherAgent + " (process 9 of mlq)"}, Foreign, "taken by another agent of this machine (process 9 of mlq)"},
 		{"locked: by whom", card, Evidence{Samples: twice(Sample{}), Locked: true, LockedBy: "process 9 (train) of ana"}, Foreign, "held by process 9 (train) of ana"},
 	})
 }

@@ -35,7 +35,7 @@ func unknown(s *scene) (Verdict, bool) {
 	case s.last.fault() != FaultNone:
 		why = silence(&s.last)
 	case s.now-s.last.At > FreshFor:
-		why = fmt.Sprintf("last looked at %v ago", (s.now - s.last.At).Round(time.Second))
+		why = fmt.Sprintf("last looked at more than %v ago", FreshFor)
 	default:
 		return Verdict{}, false
 	}
@@ -147,7 +147,14 @@ func foreignWork(s *scene) (Verdict, bool) {
 	return Verdict{Foreign, fmt.Sprintf("computes at %d %% for a process that is not listed", *s.last.Readings.Utilization)}, true
 }
 
+// OtherAgent begins Evidence.LockedBy where that is an agent of MLQ, and with
+// "taken by " the reason.
+const OtherAgent = "another agent of this machine"
+
 func locked(s *scene) (Verdict, bool) {
+	if strings.HasPrefix(s.LockedBy, OtherAgent) {
+		return Verdict{Foreign, "taken by " + s.LockedBy}, s.Locked
+	}
 	return Verdict{Foreign, "its lock file is held by " + cmp.Or(s.LockedBy, "another process")}, s.Locked
 }
 

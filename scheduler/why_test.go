@@ -72,6 +72,18 @@ func TestWhyDevices(t *testing.T) {
 			"1 device fits: gpu1 #0 is used, not through MLQ: another process holds its lock file",
 		},
 		{
+			"another agent's",
+			[]func(*DeviceReport){is(gpu.Foreign, reason("taken by another agent of this machine (process 9 of mlq)"))},
+			nil, nil, 1, false,
+			"1 device fits: gpu1 #0 is taken by another agent of this machine (process 9 of mlq) since 14:02 UTC",
+		},
+		{
+			"another agent's, privately",
+			[]func(*DeviceReport){is(gpu.Foreign, reason("taken by another agent of this machine (process 9 of mlq)"))},
+			nil, nil, 1, true,
+			"1 device fits: gpu1 #0 is taken by another agent of this machine",
+		},
+		{
 			"held, the first to end first",
 			[]func(*DeviceReport){is(gpu.Leased), free},
 			[]func(*DeviceReport){is(gpu.Leased)},

@@ -132,6 +132,12 @@ func (sc *scene) heldWords(w *WhyDevice) string {
 
 // foreignWords names the process that is on a device and not ours.
 func (sc *scene) foreignWords(d *DeviceReport, shown Shown) string {
+	if taken := "taken by " + gpu.OtherAgent; strings.HasPrefix(d.Reason, taken) { // that is MLQ, too
+		if shown.HideForeign {
+			return taken
+		}
+		return d.Reason + " since " + sc.clock(d.Since)
+	}
 	if shown.HideForeign {
 		return "used by a process that is not of MLQ"
 	}

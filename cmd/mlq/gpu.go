@@ -70,6 +70,7 @@ foreign: a desktop, a monitor of somebody's. It holds in place of the agent's
 		args: cobra.RangeArgs(1, 2), name: "tolerate", deviceOnly: true, done: toleratedInWords,
 		choose: func(args []string) (string, url.Values, error) { return tolerance(args, undo) },
 	}.command(io)
+	cmd.SetFlagErrorFunc(orNegative(noSize))
 	cmd.Flags().BoolVar(&undo, "undo", false, "give the agent's own setting back")
 	return cmd
 }
@@ -85,9 +86,13 @@ func tolerance(args []string, undo bool) (name string, query url.Values, err err
 		return "", nil, usage("how much may others have?").with(`a size as 500MiB, 0 for none, or --undo`)
 	}
 	if _, err := units.ParseBytes(args[0]); err != nil && args[0] != "0" {
-		return "", nil, usage("%q is no size: %s, or 0 for none", args[0], units.WantBytes)
+		return "", nil, noSize(args[0])
 	}
 	return "tolerate", url.Values{"memory": {args[0]}}, nil
+}
+
+func noSize(given string) error {
+	return usage("%q is no size: %s, or 0 for none", given, units.WantBytes)
 }
 
 // ordering is a command that orders something of agents and waits until they

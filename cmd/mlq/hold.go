@@ -48,6 +48,7 @@ func newHold(io streams) *cobra.Command {
   mlq hold -d 8h`,
 		Args: cobra.ArbitraryArgs,
 	}
+	cmd.SetFlagErrorFunc(orNegative(noTime))
 	server, request := bindServer(cmd), bindRequest(cmd)
 	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "once they are held, print the id and the line, and return")
 	cmd.Flags().Lookup("host").Usage = "devices of this host (default: this machine)"
@@ -99,10 +100,12 @@ func holdArgs(cmd *cobra.Command, args []string) (long string, command []string,
 		return "", nil, usage("mlq hold wants one argument, the time for which to hold, and got %d", len(before)).with("mlq hold 2h, or mlq hold 2h -- COMMAND…")
 	}
 	if _, err := units.ParseDuration(before[0]); err != nil {
-		return "", nil, usage("how long, %q: %w", before[0], err)
+		return "", nil, noTime(before[0])
 	}
 	return before[0], command, nil
 }
+
+func noTime(given string) error { return usage("how long, %q: %s", given, units.WantDuration) }
 
 // thisHost is what MLQ calls this machine.
 func thisHost(ctx context.Context, r *remote) (string, error) {

@@ -104,6 +104,19 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 	return e.with("see %s --help", cmd.CommandPath())
 }
 
+// orNegative is wrongFlag for a command whose argument is a size or a time: one
+// below zero is read as a flag, and is told what it must be.
+func orNegative(wrong func(given string) error) func(*cobra.Command, error) error {
+	return func(cmd *cobra.Command, err error) error {
+		if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
+			if given := e.GetSpecifiedShortnames(); given != "" && '0' <= given[0] && given[0] <= '9' {
+				return wrong("-" + given)
+			}
+		}
+		return wrongFlag(cmd, err)
+	}
+}
+
 // plainly says of a value that is no number, or neither yes nor no, what is
 // wanted, instead of which function could not read it.
 func plainly(err error) error {

@@ -78,8 +78,8 @@ func (c *calls) turn(ctx context.Context, l lane, within time.Duration, ended <-
 		if mine != nil {
 			return mine, nil
 		}
-		if since := time.Since(other.sent); since >= within {
-			return nil, &lateError{fmt.Sprintf("still waiting for an answer, since %s", inSeconds(since))}
+		if time.Since(other.sent) >= within { // words that stay the same: each change is news
+			return nil, &lateError{"still waiting for an answer, since " + other.sent.UTC().Format("15:04:05 MST")}
 		}
 		if err := await(ctx, other.done, deadline.C, ended, within); err != nil {
 			return nil, err

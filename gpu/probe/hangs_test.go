@@ -25,12 +25,13 @@ func TestOneDeviceHangs(t *testing.T) {
 	if got := w.sample("GPU-1"); got.Fault != gpu.FaultTimeout || !strings.Contains(got.Err, "still waiting") || time.Since(before) > 250*time.Millisecond {
 		t.Errorf("the second one, after %v: %+v", time.Since(before), got)
 	}
+	said := w.sample("GPU-1").Err // the same words as long as it hangs
 	for until := time.Now().Add(3 * time.Second); time.Now().Before(until); {
 		if got := w.sample("GPU-2"); got.Fault != gpu.FaultNone {
 			t.Fatalf("its neighbour: %+v", got)
 		}
 	}
-	if got := w.sample("GPU-1"); got.Fault != gpu.FaultTimeout {
+	if got := w.sample("GPU-1"); got.Fault != gpu.FaultTimeout || got.Err != said {
 		t.Errorf("after a while: %+v", got)
 	}
 	w.write(twoGPUs)
