@@ -51,7 +51,7 @@ def text_of_output(output: NotebookNode) -> str:
 def text_of_table(page: str) -> str:
     """A line for each row, with two spaces between cells."""
     page = re.sub(r"<style.*?</style>|\s+", " ", page, flags=re.DOTALL)
-    lines = re.split(r"</tr>|</div>", re.sub(r"</t[hd]>", "  ", page))
+    lines = re.split(r"</tr>|</div>|(?=<table)", re.sub(r"</t[hd]>", "  ", page))
     return "\n".join(html.unescape(re.sub(r"<[^>]*>", "", line)).strip() for line in lines)
 
 

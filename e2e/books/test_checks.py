@@ -67,7 +67,7 @@ SHOWN = cell(
     nbformat.v4.new_output("stream", text="one\ntwo\n"),
     nbformat.v4.new_output("display_data", {"image/png": "", "text/plain": "<Figure>"}),
     nbformat.v4.new_output(
-        "execute_result", {"text/html": "<table><tr><td>3</td><td>a&amp;b</td></tr></table>"}
+        "execute_result", {"text/html": "two:<table><tr><td>3</td><td>a&amp;b</td></tr></table>"}
     ),
 )
 FAILED = cell(nbformat.v4.new_output("error", ename="KeyError", traceback=["\x1b[31mKeyError"]))
@@ -76,7 +76,7 @@ FAILED = cell(nbformat.v4.new_output("error", ename="KeyError", traceback=["\x1b
 @pytest.mark.parametrize(
     ("shown", "painted", "want", "says"),
     [
-        (SHOWN, 2, shows("^one$", "^3  a&b$", pictures=1, tables=1, paints=2), []),
+        (SHOWN, 2, shows("^one$", "^two:$", "^3  a&b$", pictures=1, tables=1, paints=2), []),
         (SHOWN, 2, shows("^two$", "^one$", pictures=1, tables=1), ["no '^one$'"]),
         (SHOWN, 2, shows(pictures=2, tables=1), ["1 pictures, not 2"]),
         (SHOWN, 2, shows(pictures=1), ["1 tables, not 0"]),
