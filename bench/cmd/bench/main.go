@@ -36,6 +36,7 @@ var experiments = []experiment{
 	{"T8", "a device between two jobs", (*bench).turnover},
 	{"T9", "an array of 1 GiB as argument and as result, beside a copy over loopback", (*bench).payload},
 	{"T10", "cancel to the end of the process tree", (*bench).cancel},
+	{"interrupt", "a notebook's stop button to an idle kernel, at each stage of a job", (*bench).interrupt},
 	{"T13", "an idle agent and its probe on a host of 8 GPUs (NVML's stand-in)", (*bench).idle},
 	{"N1 N2", "what a cell waits for: submit, import mlq", (*bench).notebook},
 }

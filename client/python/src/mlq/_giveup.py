@@ -14,7 +14,7 @@ from ._status import FINAL
 if TYPE_CHECKING:
     from ._http import Transport
 
-_SHORTLY = 0.25  # seconds that an interrupted cell waits to say what became of its job
+_SHORTLY = 0.2  # seconds that an interrupted cell waits to say what became of its job
 _AGAIN = 0.03  # seconds between two looks whether the job has ended
 
 
