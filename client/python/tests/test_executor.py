@@ -16,14 +16,14 @@ import cloudpickle
 import pytest
 
 import mlq
-from scripted import as_json, problem
+from scripted import DROP, Reply, as_json, problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from conftest import Server
-    from scripted import Scripted
+    from scripted import Request, Scripted
 
 LONG = 60.0  # seconds, far more than anything here takes
 
@@ -355,6 +355,33 @@ class TestWithoutAServer:
         future = client.options().executor().submit(add, 1)
         with pytest.raises(mlq.Unauthorized):
             future.cancel()
+
+    def test_a_program_that_exits_waits_for_no_result(self, scripted: Scripted) -> None:
+        """The server is silent in the middle of it; a pool of the standard library would wait."""
+        asked, go = threading.Event(), threading.Event()
+
+        def silent(_: Request) -> Reply:
+            asked.set()
+            go.wait(LONG)
+            return DROP
+
+        scripted.on("POST /jobs", as_json(53, 201))
+        scripted.on("GET /jobs/53", as_json({"id": 53, "state": "succeeded"}))
+        scripted.on("GET /jobs/53/result", silent)
+        stream = b": still here\n\n"
+        scripted.on("GET /events", Reply(200, {"Content-Type": "text/event-stream"}, stream))
+        script = "import mlq; future = mlq.Executor().submit(len, 'x'); input()"
+        with subprocess.Popen(
+            [sys.executable, "-c", script],
+            env={"MLQ_URL": scripted.url}, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as program:  # fmt: skip
+            try:
+                assert asked.wait(LONG)
+                _, said = program.communicate(b"\n", timeout=LONG / 2)
+            finally:
+                go.set()
+                program.kill()
+        assert (program.returncode, said) == (0, b"")
 
     @pytest.mark.parametrize("wrong", [{"sumbit": 1}, {"gpus": "two"}, {"key": "x"}])
     def test_wrong_fields(self, client: mlq.Client, wrong: Any) -> None:

@@ -217,10 +217,13 @@ class TestSeveral:
         assert left == set(several) - done
 
     @pytest.mark.parametrize("kind", ["succeeded", "cancelled"])
-    def test_what_is_no_exception_ends_no_waiting(self, of: Any, kind: str) -> None:
+    def test_what_is_no_exception_ends_no_waiting(self, of: Any, kind: str, gate: Path) -> None:
         it, other = getattr(of, kind)(), of.running()
-        found = of.wait([it, other], timeout=0.2, return_when="FIRST_EXCEPTION")
-        assert found == ({it}, {other})
+        opener = threading.Timer(0.3, gate.touch)
+        opener.start()
+        found = of.wait([it, other], timeout=LONG, return_when="FIRST_EXCEPTION")
+        opener.join()
+        assert found == ({it, other}, set())
 
     def test_a_word_that_is_none(self, of: Any) -> None:
         with pytest.raises(ValueError):
