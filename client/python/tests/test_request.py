@@ -11,6 +11,8 @@ import pytest
 import mlq
 from mlq._request import FIELDS, normalise
 
+HERE = "http://127.0.0.1:5001"
+
 
 @pytest.mark.parametrize(
     ("field", "given", "sent"),
@@ -50,27 +52,27 @@ from mlq._request import FIELDS, normalise
     ],
 )
 def test_what_is_sent(field: str, given: Any, sent: Any) -> None:
-    assert normalise({field: given}) == {field: sent}
+    assert normalise({field: given}, HERE) == {field: sent}
 
 
 def test_a_job_as_after() -> None:
     client = mlq.Client("http://127.0.0.1:1")
-    assert normalise({"after": client.job(7)}) == {"after": [7]}
-    assert normalise({"after": [client.job(7), 8]}) == {"after": [7, 8]}
+    assert normalise({"after": client.job(7)}, client.url) == {"after": [7]}
+    assert normalise({"after": [client.job(7), 8]}, client.url) == {"after": [7, 8]}
 
 
 def test_a_time_without_a_zone_is_local() -> None:
     local = datetime(2026, 11, 24, 8)  # noqa: DTZ001 - that is the case
-    assert normalise({"run_at": local}) == normalise({"run_at": local.astimezone()})
+    assert normalise({"run_at": local}, HERE) == normalise({"run_at": local.astimezone()}, HERE)
 
 
 def test_none_is_not_given() -> None:
-    assert normalise(dict.fromkeys(FIELDS)) == {}
+    assert normalise(dict.fromkeys(FIELDS), HERE) == {}
 
 
 def test_a_secret_is_named_by_a_text() -> None:
     with pytest.raises(TypeError, match=r"^each of secrets must be a str, not int"):
-        normalise({"secrets": ["HF_TOKEN", 1]})
+        normalise({"secrets": ["HF_TOKEN", 1]}, HERE)
 
 
 @pytest.mark.parametrize(
@@ -97,13 +99,13 @@ def test_a_secret_is_named_by_a_text() -> None:
 )
 def test_a_wrong_type_names_the_field(field: str, given: Any) -> None:
     with pytest.raises(TypeError, match=f"^{field} must be"):
-        normalise({field: given})
+        normalise({field: given}, HERE)
 
 
 @pytest.mark.parametrize("endless", [float("inf"), float("nan")])
 def test_no_time_is_endless(endless: float) -> None:
     with pytest.raises(ValueError, match="timeout must be finite"):
-        normalise({"timeout": endless})
+        normalise({"timeout": endless}, HERE)
 
 
 def test_options_refuse_what_is_no_field() -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
+from ._pickler import Pickler
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -121,6 +123,20 @@ def path_to_unpicklable(root: object, label: str) -> tuple[str, object]:
             return path, value
 
 
+def hint(culprit: object) -> str:
+    """What to send instead of it, where that is known."""
+    name = f"{type(culprit).__module__}.{type(culprit).__qualname__}".lower()
+    if isinstance(culprit, (types.GeneratorType, types.AsyncGeneratorType)):
+        return "A generator stays in its process: send list(…) of it"
+    if isinstance(culprit, io.IOBase):
+        return "Send its path, or what is in it: f.read()"
+    if any(word in name for word in ("connection", "cursor", "socket", "session", "client")):
+        return "A connection stays in its process: open it within the function"
+    if "lock" in name or "thread" in name:
+        return "It belongs to this process: make it within the function"
+    return ""
+
+
 def _parts(value: object, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, part in value.items():  # the root of a call is {"args": …, "kwargs": …}
@@ -138,7 +154,7 @@ def _parts(value: object, path: str) -> Iterator[tuple[str, Any]]:
 
 def _can_pickle(value: object) -> bool:
     try:
-        cloudpickle.CloudPickler(_Counter(), protocol=5, buffer_callback=_out_of_band).dump(value)
+        Pickler(_Counter(), buffer_callback=_out_of_band).dump(value)
     except Exception:  # noqa: BLE001 - any exception of any __reduce__ means that it cannot
         return False
     return True

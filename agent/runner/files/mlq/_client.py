@@ -71,7 +71,7 @@ class Client:
         """
         _binding.check_function(fn)
         request, keywords = _binding.split(fn, kwargs)
-        return self._submit(fn, args, keywords, normalise(request))
+        return self._submit(fn, args, keywords, normalise(request, self.url))
 
     def run(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
         """``submit`` and ``result`` in one; an interrupt cancels the job."""
@@ -85,7 +85,7 @@ class Client:
         """
         _binding.check_function(fn)
         request, keywords = _binding.split(fn, kwargs)
-        return self._map(fn, iterables, keywords, normalise(request))
+        return self._map(fn, iterables, keywords, normalise(request, self.url))
 
     def options(self, **request: Unpack[Request]) -> Submitter:
         """Request fields for what is submitted through the result; see ``mlq.options``."""
@@ -124,7 +124,7 @@ class Client:
 
         _binding.check_function(fn)
         refuse_unknown(request)
-        return check(self._transport, fn, normalise(request))
+        return check(self._transport, fn, normalise(request, self.url))
 
     def close(self) -> None:
         """Close the connections."""

@@ -19,7 +19,7 @@ import cloudpickle
 
 from . import _large
 from ._binding import name_of
-from ._blame import largest_captured, path_to_unpicklable
+from ._blame import hint, largest_captured, path_to_unpicklable
 from ._caller import caller
 from ._dump import dumps
 from ._envelope import ALIGNED_FROM, length, pack, pieces
@@ -121,7 +121,9 @@ def _plain(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 def _refusal(root: object, label: str, err: Exception) -> NotSerializable:
     path, culprit = path_to_unpicklable(root, label)
     what = f" ({type(culprit).__module__}.{type(culprit).__qualname__})" if path else ""
-    return NotSerializable(f"cannot send {path or label or 'the arguments'}{what}: {err}")
+    advice = hint(culprit)
+    text = f"cannot send {path or label or 'the arguments'}{what}: {err}"
+    return NotSerializable(f"{text}. {advice}" if advice else text)
 
 
 def _check_cloudpickle() -> None:

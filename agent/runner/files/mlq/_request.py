@@ -184,12 +184,25 @@ FIELDS: dict[str, Callable[[str, object], Any]] = {
 }
 
 
-def normalise(fields: Mapping[str, object]) -> dict[str, Any]:
-    """Request fields as JSON takes them. ``None`` means not given.
+def normalise(fields: Mapping[str, object], server: str) -> dict[str, Any]:
+    """Request fields as JSON takes them. ``None`` means not given. ``server`` is who gets them.
 
     Raises TypeError or ValueError naming the field.
     """
+    _refuse_foreign(fields.get("after"), server)
     return {name: FIELDS[name](name, value) for name, value in fields.items() if value is not None}
+
+
+def _refuse_foreign(after: object, server: str) -> None:
+    """A job of another server is another job here, or none."""
+    from ._job import Job
+
+    for job in after if isinstance(after, (list, tuple, set, frozenset)) else [after]:
+        if isinstance(job, Job) and job.server != server:
+            raise ValueError(
+                f"after: job {job.id} is of {job.server}, and this goes to {server}. "
+                f"If that is the same server under another name, after={job.id} says it"
+            )
 
 
 def unknown(names: Iterable[str]) -> list[str]:

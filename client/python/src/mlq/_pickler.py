@@ -10,7 +10,9 @@ where neither the notebook nor its cells are.
 
 from __future__ import annotations
 
+import io
 import linecache
+import pickle
 import re
 import sys
 import types
@@ -22,7 +24,6 @@ from . import _arrays
 from ._tensors import Tensors
 
 if TYPE_CHECKING:
-    import pickle
     from collections.abc import Iterable
     from typing import Protocol
 
@@ -54,7 +55,8 @@ class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         self.codes: list[types.CodeType] = []
         self.modules: set[str] = set()
         tensors = tensors or Tensors(at_once=True)
-        self._reducers = dict(_arrays.reducers())
+        self._reducers: dict[type, Callable[[Any], Any]] = dict(_arrays.reducers())
+        self._reducers[io.TextIOWrapper] = _file
         self._reducers.update(dict.fromkeys(tensors.types(), tensors.reduce))
 
     def reducer_override(self, obj: Any) -> Any:
@@ -101,6 +103,13 @@ def filename_of(filename: str) -> str:
     So an equal cell is an equal call in another kernel too, and its ``key`` finds the same job.
     """
     return _CELL.sub(r"<cell \1>", filename)
+
+
+def _file(file: io.TextIOWrapper) -> Any:
+    """Cloudpickle would send what is in it, however much; a job is better told where it is."""
+    if file in (sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__):
+        return NotImplemented  # those of the process that loads it
+    raise pickle.PicklingError("cannot pickle an open file")
 
 
 def sources(codes: Iterable[types.CodeType]) -> dict[str, str]:

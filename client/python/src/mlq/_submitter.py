@@ -35,7 +35,7 @@ class Submitter:
     def __init__(self, client: Client, request: dict[str, Any]) -> None:
         refuse_unknown(request)
         self._client = client
-        self._request = normalise(request)
+        self._request = normalise(request, client.url)
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """Queue ``fn(*args, **kwargs)`` and return at once."""
