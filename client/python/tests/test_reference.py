@@ -45,6 +45,7 @@ NAMED = [match for match in map(_SPAN.fullmatch, SPANS) if match]
 # Made by the package; what makes them has an example. Errors have one for several.
 NO_EXAMPLE = {"Check", "Checked", "Context", "Device", "File", "JobFuture", "JobList", "Overview"}
 NO_EXAMPLE |= {"Job", "Submitter", "Waited", "Why", "WhyReason", "__version__"}
+NO_EXAMPLE |= {"load_ipython_extension"}  # IPython calls it; e2e/notebook has the sessions
 NO_EXAMPLE |= {name for name, home in mlq._HOME.items() if home == "_errors"}
 
 
