@@ -31,6 +31,7 @@ def shows(
 
 
 NOTHING = shows()
+INTERNAL = re.compile(r"mlq/_\w+\.py")  # a frame of the package in a traceback
 
 
 def text_of(cell: NotebookNode) -> str:
@@ -70,6 +71,8 @@ def missing(cell: NotebookNode, painted: int, want: Shows) -> list[str]:
     for what, there in counted.items():
         if there != getattr(want, what):
             wrong.append(f"{there} {what}, not {getattr(want, what)}")
+    if INTERNAL.search(text_of(cell)):
+        wrong.append("frames of the package")
     if painted < want.paints:
         wrong.append(f"painted {painted} times, not {want.paints}")
     errors = [output.ename for output in cell.outputs if output.output_type == "error"]

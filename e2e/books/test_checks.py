@@ -72,6 +72,10 @@ SHOWN = cell(
 )
 FAILED = cell(nbformat.v4.new_output("error", ename="KeyError", traceback=["\x1b[31mKeyError"]))
 
+DEEP = cell(
+    nbformat.v4.new_output("error", ename="KeyError", traceback=["mlq/_job.py:9", "KeyError"])
+)
+
 
 @pytest.mark.parametrize(
     ("shown", "painted", "want", "says"),
@@ -84,6 +88,7 @@ FAILED = cell(nbformat.v4.new_output("error", ename="KeyError", traceback=["\x1b
         (SHOWN, 2, shows(), ["it shows something, and nothing is expected"]),
         (FAILED, 0, shows("^KeyError", error="KeyError"), []),
         (FAILED, 0, shows(error="ValueError"), ["it raised ['KeyError'], not ValueError"]),
+        (DEEP, 0, shows("^KeyError", error="KeyError"), ["frames of the package"]),
         (cell(), 0, shows("x"), ["no 'x'"]),
         (cell(), 0, shows(error="KeyError"), ["it raised [], not KeyError"]),
         (cell(), 0, shows(), []),
