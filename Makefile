@@ -108,8 +108,9 @@ bench: build $(VENV)/.dev ## Measure, beside the peers that it is measured again
 	@if [ -x bench/run ]; then exec bench/run; else scripts/not-yet.sh bench "the benchmarks"; fi
 
 .PHONY: pictures
-pictures: need-test build $(VENV)/.dev ## Make the pictures of the page anew, in docs/img
+pictures: need-test build $(VENV)/.dev ## Make the pictures of the page and of notebooks anew, in docs/img
 	@$(VPY) e2e/web/pictures.py docs/img
+	@PYTHONPATH=e2e/web $(VPY) e2e/jupyter/pictures.py docs/img
 
 .PHONY: notebooks
 notebooks: need-test build $(TVENV)/.made ## Execute notebooks/ against Redis, a server and an agent, and check what the cells show

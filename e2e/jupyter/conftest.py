@@ -46,7 +46,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def jupyter(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
     """One Jupyter server for all front ends."""
-    made = Jupyter(tmp_path_factory.mktemp("jupyter"), lab.url)
+    made = Jupyter(tmp_path_factory.mktemp("jupyter"), MLQ_URL=lab.url)
     try:
         yield made.start()
     finally:

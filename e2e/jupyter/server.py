@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 TOKEN = "of-the-tests"
 EXTENSIONS = ("jupyterlab", "notebook", "notebook_shim", "nbclassic", "jupyter_server_terminals")
-QUIET = (
+BEHAVIOUR = (
     "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
     "--LabApp.news_url=None",
     "--LabApp.extension_manager=readonly",
+    "--LabApp.expose_app_in_browser=True",  # tells when the front end is ready
+    "--JupyterNotebookApp.expose_app_in_browser=True",
 )
 # The theme follows the browser's colour scheme, and nothing is fetched.
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -30,11 +32,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 class Jupyter:
-    """JupyterLab, Notebook and the classic Notebook in one process; kernels have mlq and a server."""
+    """JupyterLab, Notebook and the classic Notebook in one process. Kernels have mlq and these settings of it."""
 
-    def __init__(self, folder: Path, mlq_url: str) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.folder, self.notebooks = folder, folder / "notebooks"
-        self._mlq_url = mlq_url
+        self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
@@ -98,7 +100,7 @@ class Jupyter:
 
     def _command(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "jupyter_server", "--no-browser", *QUIET),
+            *(sys.executable, "-m", "jupyter_server", "--no-browser", *BEHAVIOUR),
             *("--ip=127.0.0.1", "--port=0", f"--IdentityProvider.token={TOKEN}"),
             *(f"--ServerApp.root_dir={self.notebooks}", "--ServerApp.allow_root=True"),
             *(f"--ServerApp.jpserver_extensions={name}=True" for name in EXTENSIONS),
@@ -113,7 +115,7 @@ class Jupyter:
         for kind in ("CONFIG", "DATA", "RUNTIME"):
             mine[f"JUPYTER_{kind}_DIR"] = str(self.folder / kind.lower())
         kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-        return {**kept, **mine, "JUPYTER_NO_CONFIG": "1", "MLQ_URL": self._mlq_url}
+        return {**kept, **mine, "JUPYTER_NO_CONFIG": "1", **self._settings}
 
     def _write_settings(self) -> None:
         for name, settings in SETTINGS.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,8 +17,16 @@ if TYPE_CHECKING:
 expect.set_options(timeout=30_000)  # ms; this machine may have much to do
 
 
+# JupyterLab and Notebook know that their kernel is there, and that it has nothing to do.
+CONNECTED = """() => {
+    const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
+    const kernel = context?.session?.kernel;
+    return context?.isReady && kernel?.status === "idle" && kernel.connectionStatus === "connected";
+}"""
+
+
 class FrontEnd(NamedTuple):
-    """Where a front end has its parts, as CSS selectors."""
+    """Where a front end has its parts, as CSS selectors; ``ready`` asks it in JavaScript."""
 
     path: str
     cell: str
@@ -40,7 +49,7 @@ LAB = FrontEnd(
     prompt=".jp-InputPrompt",
     output=".jp-Cell-outputArea",
     said=".jp-OutputArea-output",
-    ready=".jp-Notebook-ExecutionIndicator[data-status=idle]",
+    ready=CONNECTED,
     stop="[data-command='notebook:interrupt-kernel']",
     restart="[data-command='notebook:restart-kernel']",
     confirm=".jp-Dialog .jp-mod-accept",
@@ -54,7 +63,7 @@ CLASSIC = FrontEnd(
     prompt=".input_prompt",
     output=".output_wrapper",
     said=".output_subarea",
-    ready=".kernel_idle_icon",
+    ready="() => window.Jupyter?.notebook?.kernel?.is_connected()",
     stop="[data-jupyter-action='jupyter-notebook:interrupt-kernel']",
     restart="[data-jupyter-action='jupyter-notebook:confirm-restart-kernel']",
     confirm=".modal-dialog .btn-danger",
@@ -69,9 +78,14 @@ class Cell:
 
     def run(self) -> Cell:
         """Run it with the keyboard, as people do. The cell keeps the cursor."""
-        self._focus()
-        self.page.keyboard.press("Control+Enter")
-        return self
+        before = self.prompt.inner_text()
+        for _ in range(3):  # JupyterLab may lose a key while it still starts
+            self._focus()
+            self.page.keyboard.press("Control+Enter")
+            with contextlib.suppress(AssertionError):
+                expect(self.prompt).not_to_have_text(before, timeout=5_000)
+                return self
+        raise AssertionError(f"the cell does not run: {before}")
 
     def fill(self, code: str) -> Cell:
         """Write code in place of what is there."""
@@ -124,31 +138,40 @@ class Cell:
 class Sheet:
     """A notebook in a browser's tab, with a kernel of its own."""
 
-    def __init__(
-        self, page: Page, jupyter: Jupyter, front: FrontEnd, names: dict[str, str]
-    ) -> None:
+    def __init__(self, page: Page, jupyter: Jupyter, front: FrontEnd) -> None:
         self.page, self._jupyter, self._front = page, jupyter, front
-        self._names = list(names)
-        self._cells = list(names.values())
+        self._names: list[str] = []
         self._file = ""
 
-    def open(self, name: str) -> Sheet:
-        """Write the notebook and open it; its kernel is ready then."""
-        self._file = self._jupyter.write(name, self._cells)
-        path = self._front.path.format(self._file)
-        self.page.goto(f"{self._jupyter.url}{path}?token={TOKEN}")
+    def write(self, name: str, cells: dict[str, str]) -> Sheet:
+        """Write a notebook of cells that have names here, and open it."""
+        self._names = list(cells)
+        return self.open(self._jupyter.write(name, list(cells.values())))
+
+    def open(self, file: str) -> Sheet:
+        """Open a notebook, and none that was open before; its kernel is ready then."""
+        self._file = file
+        self.page.goto(f"{self._jupyter.url}{self._front.path.format(file)}?reset&token={TOKEN}")
         self.ready()
         return self
 
     def ready(self) -> None:
         """Wait until the kernel has nothing to do, and the front end knows that it is there."""
         until("the kernel is idle", lambda: self._jupyter.is_idle(self._file))
-        expect(self.page.locator(self._front.ready).first).to_be_visible()
+        self.page.wait_for_function(self._front.ready)
 
     def cell(self, name: str) -> Cell:
         """A cell by its name in the test."""
-        at = self.page.locator(self._front.cell).nth(self._names.index(name))
-        return Cell(self.page, at, self._front)
+        return Cell(self.page, self.cells.nth(self._names.index(name)), self._front)
+
+    def find(self, code: str) -> Cell:
+        """The first cell that has this code."""
+        return Cell(self.page, self.cells.filter(has_text=code).first, self._front)
+
+    @property
+    def cells(self) -> Locator:
+        """All cells of code."""
+        return self.page.locator(self._front.cell)
 
     def stop(self) -> None:
         """Press the stop button."""
@@ -160,3 +183,10 @@ class Sheet:
         with self.page.expect_response("**/restart*"):
             self.page.locator(self._front.confirm).first.click()
         self.ready()
+
+    def theme(self, name: str) -> None:
+        """Make it light or dark, as the system of the person is. JupyterLab follows."""
+        self.page.emulate_media(color_scheme=name)  # type: ignore[arg-type]
+        is_light = str(name == "light").lower()
+        expect(self.page.locator(f"body[data-jp-theme-light={is_light}]")).to_be_attached()
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 CELLS = {
     "train": "job = mlq.submit(train, 10, 'train', gpus=2, name='resnet50')\njob.result()",
-    "submit": "one = mlq.submit(speak, 'one', 'one')\ntwo = mlq.submit(speak, 'two', 'two')",
+    "submit": "one = mlq.submit(speak, 'one', 'one', name='first')\n"
+    "two = mlq.submit(speak, 'two', 'two', name='second')",
     "one": "one.result()",
     "two": "two.result()",
     "chatter": "mlq.run(chatter, 10_000, 'chatter')",
@@ -29,6 +30,10 @@ CELLS = {
     "owned": "mlq.run(speak, 'owned', 'never')",
     "fails": "mlq.run(load, '/no/such/file')",
     "held": "held = mlq.submit(speak, 'held', 'held')\nheld.result()",
+    "magics": "%load_ext mlq",
+    "gpu": "%%gpu\nprint('on a device', flush=True)\nfound = [n * n for n in range(4)]\nlen(found)",
+    "found": "found",
+    "table": "mlq.jobs()",
     "again": "",
 }
 
@@ -42,7 +47,7 @@ def gates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def sheet(page: Page, jupyter: Jupyter, gates: Path) -> Sheet:
     """A notebook that is open, with its functions defined."""
-    made = Sheet(page, jupyter, LAB, cells(gates, **CELLS)).open("work")
+    made = Sheet(page, jupyter, LAB).write("work", cells(gates, **CELLS))
     made.cell("setup").run().done()
     return made
 
@@ -83,6 +88,8 @@ def test_each_job_in_the_cell_that_waits_for_it(sheet: Sheet, gates: Path) -> No
     two.done()
     assert re.findall(r"\w+ (?:begins|ends)", one.text) == ["one begins", "one ends"]
     assert re.findall(r"\w+ (?:begins|ends)", two.text) == ["two begins", "two ends"]
+    expect(one.line).to_contain_text("first: succeeded in")
+    expect(two.line).to_contain_text("second: succeeded in")
     assert submit.text.strip() == ""
 
 
@@ -146,6 +153,15 @@ def test_an_error_has_the_line_that_failed_there(sheet: Sheet) -> None:
     expect(cell.shows).to_contain_text("FileNotFoundError: [Errno 2] No such file")
 
 
+def test_a_cell_on_a_device_brings_back_what_it_assigned(sheet: Sheet) -> None:
+    sheet.cell("magics").run().done()
+    cell = sheet.cell("gpu").run().done()
+    expect(cell.line).to_contain_text("succeeded in")
+    expect(cell.shows).to_contain_text("on a device")
+    assert cell.value == "4"
+    assert sheet.cell("found").run().done().value == "[0, 1, 4, 9]"
+
+
 def test_another_kernel_finds_the_job_with_its_log_from_the_start(
     sheet: Sheet, client: mlq.Client, gates: Path
 ) -> None:
@@ -167,10 +183,7 @@ def test_another_kernel_finds_the_job_with_its_log_from_the_start(
 def test_all_reads_in_both_themes(
     sheet: Sheet, client: mlq.Client, gates: Path, theme: str
 ) -> None:
-    sheet.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-    expect(
-        sheet.page.locator(f"body[data-jp-theme-light={str(theme == 'light').lower()}]")
-    ).to_be_attached()
+    sheet.theme(theme)
     gate = gates / theme
     ahead = client.submit(holder(gate), gpus=2)
     until("the devices are taken", ahead.running)
@@ -182,3 +195,6 @@ def test_all_reads_in_both_themes(
     cell.done()
     expect(cell.line).to_contain_text("succeeded in")
     assert cell.weak() == []
+    table = sheet.cell("table").run().done()
+    expect(table.shows.locator("table")).to_contain_text("speak")
+    assert table.weak() == []

@@ -42,7 +42,7 @@ def gates(front: FrontEnd, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def sheet(page: Page, jupyter: Jupyter, front: FrontEnd, gates: Path) -> Sheet:
     """A notebook that is open, with its functions defined."""
-    made = Sheet(page, jupyter, front, cells(gates, **CELLS)).open(front.path.split("/")[0])
+    made = Sheet(page, jupyter, front).write(front.path.split("/")[0], cells(gates, **CELLS))
     made.cell("setup").run().done()
     return made
 

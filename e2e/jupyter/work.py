@@ -29,11 +29,11 @@ def wait(gate):
         assert time.monotonic() < end, gate
         time.sleep(0.02)
 
-def speak(name, gate):
-    print(name, "begins", flush=True)
+def speak(who, gate):
+    print(who, "begins", flush=True)
     wait(gate)
-    print(name, "ends")
-    return name
+    print(who, "ends")
+    return who
 
 def train(epochs, gate):
     for epoch in mlq.progress(range(1, epochs + 1)):
