@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import Any
 
 _FILE = re.compile(r'^([ |+]*)File "([^"\n]+)", line (\d+)', re.MULTILINE)
+_SENT = re.compile(r"<cell (\d+)>$")
 
 
 def with_cells(traceback: str) -> str:
@@ -30,7 +32,14 @@ def _labels() -> Any | None:
         return None
 
     def label(filename: str) -> str | None:
-        found = words(filename)  # ("Cell", "In[3]"), or None for what is no cell
+        found = words(_here(filename))  # ("Cell", "In[3]"), or None for what is no cell
         return " ".join(found) if found else None
 
     return label
+
+
+def _here(filename: str) -> str:
+    """The file that ``<cell 4711>``, as cells are sent, has in this kernel."""
+    sent, kernel = _SENT.match(filename), sys.modules.get("ipykernel.compiler")
+    folder = getattr(kernel, "get_tmp_directory", None)
+    return f"{folder()}{os.sep}{sent[1]}.py" if sent and folder else filename
