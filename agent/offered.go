@@ -44,12 +44,12 @@ func (f *fleet) report() []scheduler.DeviceReport {
 func (d *device) report() scheduler.DeviceReport {
 	r := scheduler.DeviceReport{
 		Device: d.Device, State: d.verdict.State, Reason: d.verdict.Reason, Since: d.since,
-		Health: d.evidence.Health, Tolerated: d.evidence.Tolerate,
+		Health: d.evidence.Health, Tolerated: d.evidence.Tolerate, Used: -1,
 	}
 	if r.State == gpu.Free && !d.ready {
 		r.State, r.Reason = gpu.Unknown, "its slot process does not answer"
 	}
-	if s, ok := d.last(); ok {
+	if s, ok := d.last(); ok && s.Answered() {
 		r.Used, r.Readings, r.Foreign = s.Used, s.Readings, strangers(s, d.evidence.Lease != nil, d.verdict.State)
 	}
 	return r

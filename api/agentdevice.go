@@ -26,7 +26,7 @@ type AgentDevice struct {
 	State     gpu.State      `json:"state,omitempty"`
 	Reason    string         `json:"reason,omitempty"`
 	Since     time.Time      `json:"since,omitzero"`
-	Used      int64          `json:"used,omitempty"` // bytes
+	Used      int64          `json:"used,omitempty"` // bytes; -1: not known
 	Readings  AgentReadings  `json:"readings,omitzero"`
 	Foreign   []AgentProcess `json:"foreign,omitempty"`
 	Health    AgentHealth    `json:"health,omitzero"`

@@ -36,8 +36,8 @@ var dcgmReadings = []dcgmReading{
 	{dcgmDesc("DCGM_FI_DEV_GPU_TEMP", "GPU temperature (in C)."), func(d *scheduler.DeviceReport) (float64, bool) { return told(d.Readings.Temperature, 1) }},
 	{dcgmDesc("DCGM_FI_DEV_POWER_USAGE", "Power draw (in W)."), func(d *scheduler.DeviceReport) (float64, bool) { return told(d.Readings.Power, 1000) }},
 	{dcgmDesc("DCGM_FI_DEV_GPU_UTIL", "GPU utilization (in %)."), func(d *scheduler.DeviceReport) (float64, bool) { return told(d.Readings.Utilization, 1) }},
-	{dcgmDesc("DCGM_FI_DEV_FB_USED", "Framebuffer memory used (in MiB)."), func(d *scheduler.DeviceReport) (float64, bool) { return mib(d.Used), d.Memory > 0 }},
-	{dcgmDesc("DCGM_FI_DEV_FB_FREE", "Framebuffer memory free (in MiB)."), func(d *scheduler.DeviceReport) (float64, bool) { return mib(freeOf(d)), d.Memory > 0 }},
+	{dcgmDesc("DCGM_FI_DEV_FB_USED", "Framebuffer memory used (in MiB)."), func(d *scheduler.DeviceReport) (float64, bool) { return mib(d.Used), d.Memory > 0 && d.Used >= 0 }},
+	{dcgmDesc("DCGM_FI_DEV_FB_FREE", "Framebuffer memory free (in MiB)."), func(d *scheduler.DeviceReport) (float64, bool) { return mib(freeOf(d)), d.Memory > 0 && d.Used >= 0 }},
 }
 
 var dcgmXid = dcgmDesc("DCGM_FI_DEV_XID_ERRORS", "Value of the last XID error encountered.")

@@ -31,7 +31,7 @@ type Device struct {
 	DrainDeadline *Deadline `json:"drain_deadline,omitempty"`
 
 	Since     time.Time       `json:"since,omitzero"`
-	Used      int64           `json:"used"` // bytes
+	Used      *int64          `json:"used,omitempty"` // bytes; nil: not known
 	User      string          `json:"user,omitempty"`
 	UserSince time.Time       `json:"user_since,omitzero"`
 	EndsBy    time.Time       `json:"ends_by,omitzero"`
@@ -137,7 +137,7 @@ func (s *Server) wireDevice(c *call, h *scheduler.Host, d *scheduler.DeviceRepor
 	w := Device{
 		UUID: d.UUID, Host: h.Host, Index: d.Index, Kind: d.Kind, Model: d.Model, Memory: d.Memory, MinCC: d.ComputeCapability,
 		PCI: d.PCI, Parent: d.Parent, GI: d.GI, CI: d.CI, Display: d.Display,
-		State: d.State, Reason: s.reasonFor(c, d, lease), Since: d.Since, Used: d.Used, Reported: h.Reported, Simulated: d.Simulated(),
+		State: d.State, Reason: s.reasonFor(c, d, lease), Since: d.Since, Used: knownUsed(d), Reported: h.Reported, Simulated: d.Simulated(),
 		Health: healthOf(d), Foreign: s.foreignFor(c, d, lease), Tolerated: d.Tolerated,
 	}
 	w.read(&d.Readings)
@@ -165,8 +165,16 @@ func (w *Device) read(r *gpu.Readings) {
 // unheard takes back what was told too long ago to be true now.
 func (w *Device) unheard(h *scheduler.Host) {
 	w.State, w.Reason, w.Since = gpu.Unknown, "nothing is heard of its host", h.Renewed
-	w.Used, w.Foreign = 0, nil
+	w.Used, w.Foreign = nil, nil
 	w.read(&gpu.Readings{})
+}
+
+// knownUsed is the memory in use, in bytes; nil where the driver did not answer.
+func knownUsed(d *scheduler.DeviceReport) *int64 {
+	if d.Used < 0 {
+		return nil
+	}
+	return &d.Used
 }
 
 // watts are those of milliwatts; nil stays.

@@ -146,7 +146,7 @@ func TestSilentHostsDevices(t *testing.T) {
 			t.Fatal("a host that is silent for long is believed")
 		}
 	}
-	if d := w.gpus(w.admin).GPUs[0]; d.Utilization != nil || d.Foreign != nil || d.Used != 0 || d.Reason != "nothing is heard of its host" {
+	if d := w.gpus(w.admin).GPUs[0]; d.Utilization != nil || d.Foreign != nil || d.Used != nil || d.Reason != "nothing is heard of its host" {
 		t.Errorf("told %+v", d)
 	}
 }

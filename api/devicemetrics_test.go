@@ -39,6 +39,25 @@ func (w *world) metrics() string {
 	return string(a.body)
 }
 
+// TestUnknownMemoryIsNotTold: of a card that did not answer, neither as used nor as free.
+func TestUnknownMemoryIsNotTold(t *testing.T) {
+	t.Parallel()
+	w := cards(t)
+	w.inv.Devices[0].State, w.inv.Devices[0].Used = gpu.Sick, -1
+	w.report()
+	id := w.inv.Devices[0].UUID
+	for _, d := range w.gpus(w.admin).GPUs {
+		if unknown := d.UUID == id; unknown != (d.Used == nil) {
+			t.Errorf("%s: used %v", d.UUID, d.Used)
+		}
+	}
+	for _, line := range strings.Split(w.metrics(), "\n") {
+		if strings.Contains(line, `"`+id+`"`) && strings.Contains(line, "_FB_") {
+			t.Error(line)
+		}
+	}
+}
+
 // TestDeviceMetrics: readings under the names, units and labels of dcgm-exporter,
 // nothing where nothing is known, and our own.
 func TestDeviceMetrics(t *testing.T) {

@@ -100,6 +100,9 @@ type Event struct {
 	Changed bool
 }
 
+// Answered reports whether the driver said how the device is.
+func (s *Sample) Answered() bool { return s.fault() == FaultNone }
+
 // fault is the fault, also of a provider that has words for it only.
 func (s *Sample) fault() Fault {
 	if s.Fault == FaultNone && s.Err != "" {

@@ -65,7 +65,7 @@ type DeviceReport struct {
 	State  gpu.State
 	Reason string // in words, "" when free
 	Since  time.Time
-	Used   int64 // bytes in use
+	Used   int64 // bytes in use; -1: the last look had no answer
 	// Readings are those of the last look.
 	Readings gpu.Readings
 	// Foreign are the processes on it that are not ours.

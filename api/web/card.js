@@ -35,7 +35,7 @@ export function card(d) {
       fill(who, holder(next));
       fill(times, span(next));
       fill(why, [reason(next), beside(next)].flat());
-      memory.update(next.used ?? 0, next.memory, `${bytes(next.used ?? 0)} of ${bytes(next.memory ?? 0)}`.replace(/ (\S+) of (\S+) \1$/, " of $2 $1"));
+      memory.update(next.used ?? 0, typeof next.used === "number" ? next.memory : 0, `${bytes(next.used ?? 0)} of ${bytes(next.memory ?? 0)}`.replace(/ (\S+) of (\S+) \1$/, " of $2 $1"));
       busy.update(next.utilization ?? 0, typeof next.utilization === "number" ? 100 : 0, `${next.utilization} % busy`);
       text(values, readings(next));
       values.title = next.power_limit ? `at most ${Math.round(next.power_limit)} W` : "";

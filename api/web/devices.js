@@ -38,10 +38,14 @@ function byHost(list, drivers = [], admin) {
   const hosts = new Map();
   for (const d of list) {
     if (!hosts.has(d.host)) hosts.set(d.host, { host: d.host, devices: [], driver: drivers.find((x) => x.host === d.host), admin });
-    hosts.get(d.host).devices.push({ ...d, admin });
+    const host = hosts.get(d.host);
+    host.devices.push({ ...d, reason: without(host.driver?.problem, d.reason), admin });
   }
   return [...hosts.values()];
 }
+
+/** without leaves out of a device's reason what stands above all devices of its host. */
+const without = (problem, reason) => (problem && reason ? reason.replace(`: ${problem}`, "") : reason);
 
 function group(first) {
   const sum = h("span", { class: "muted" });

@@ -92,14 +92,14 @@ func untilWords(endsBy, now time.Time) string {
 }
 
 // memory is a device's memory, and how much of it is in use.
-func memory(used, all int64) string {
+func memory(used *int64, all int64) string {
 	switch {
 	case all == 0:
 		return ""
-	case used == 0:
+	case used == nil || *used == 0:
 		return size(all)
 	}
-	return strings.TrimSuffix(size(used), sameUnit(used, all)) + " of " + size(all)
+	return strings.TrimSuffix(size(*used), sameUnit(*used, all)) + " of " + size(all)
 }
 
 // sameUnit is the unit that need not be said twice.

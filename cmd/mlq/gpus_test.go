@@ -16,9 +16,9 @@ import (
 // TestGPUsTable: state, who, since, until, model and memory of each device, and a
 // simulated one says so.
 func TestGPUsTable(t *testing.T) {
-	now := time.Now()
+	now, used := time.Now(), int64(31<<30)
 	devices := []api.Device{
-		{Host: "a", UUID: "GPU-1", State: gpu.Leased, User: "ana", UserSince: now.Add(-2 * time.Hour), EndsBy: now.Add(90 * time.Minute), Job: 7, Model: "H100", Memory: 80 << 30, Used: 31 << 30},
+		{Host: "a", UUID: "GPU-1", State: gpu.Leased, User: "ana", UserSince: now.Add(-2 * time.Hour), EndsBy: now.Add(90 * time.Minute), Job: 7, Model: "H100", Memory: 80 << 30, Used: &used},
 		{Host: "a", UUID: "GPU-2", Index: 1, State: gpu.Leased, User: "another user", UserSince: now.Add(-time.Minute), Model: "H100", Memory: 80 << 30},
 		{Host: "b", UUID: "GPU-3", State: gpu.Free, Model: "A100 (simulated)", Memory: 40 << 30},
 	}
@@ -40,10 +40,10 @@ func TestGPUsTable(t *testing.T) {
 // TestGPUsTellsWhy: who holds a foreign device, what mends a sick one, and slices
 // under their GPU; the lines of the table fit a terminal, --wide has one line each.
 func TestGPUsTellsWhy(t *testing.T) {
-	now := time.Now()
+	now, used := time.Now(), int64(31<<30)
 	percent, watts, degrees := 97, 301.5, 65
 	devices := []api.Device{
-		{Host: "gpu1", UUID: "GPU-4f2c0a1b-1", State: gpu.Leased, User: "ana", UserSince: now.Add(-2 * time.Hour), EndsBy: now.Add(80 * time.Hour), Job: 12345, Reason: "runs job 12345", Model: "NVIDIA H100 80GB HBM3", Memory: 80 << 30, Used: 31 << 30, Utilization: &percent, Power: &watts, Temperature: &degrees, Reported: now.Add(-50 * time.Second)},
+		{Host: "gpu1", UUID: "GPU-4f2c0a1b-1", State: gpu.Leased, User: "ana", UserSince: now.Add(-2 * time.Hour), EndsBy: now.Add(80 * time.Hour), Job: 12345, Reason: "runs job 12345", Model: "NVIDIA H100 80GB HBM3", Memory: 80 << 30, Used: &used, Utilization: &percent, Power: &watts, Temperature: &degrees, Reported: now.Add(-50 * time.Second)},
 		{Host: "gpu1", UUID: "GPU-4f2c0a1b-2", Index: 1, State: gpu.Foreign, Since: now.Add(-3 * time.Hour), Reason: "used by process 4711 (python) of eve with 20 GiB", Model: "NVIDIA H100 80GB HBM3", Memory: 80 << 30, Foreign: []api.Foreigner{{User: "eve", PID: 4711}, {User: "eve", PID: 4712}, {UID: 1007, PID: 9}}},
 		{Host: "gpu1", UUID: "GPU-4f2c0a1b-3", Index: 2, State: gpu.Sick, Reason: "Xid 79", Health: &api.DeviceHealth{Sick: "Xid 79", Mend: "reset the card (mlq gpu detach, nvidia-smi --gpu-reset, mlq gpu attach), then mlq gpu reset-health"}},
 		{Host: "gpu1", UUID: "MIG-1", Parent: "GPU-77777777-4", Index: 3, State: gpu.Free},

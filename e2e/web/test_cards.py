@@ -98,6 +98,30 @@ def test_what_is_seen_of_a_card(desk: Desk, lab: Lab, cards: Cards) -> None:
     expect(host.get_by_role("button")).to_have_count(0)  # bob is no admin
 
 
+def test_memory_that_is_not_known(desk: Desk, lab: Lab, cards: Cards) -> None:
+    """A card that fell off the bus says nothing of its memory; a free one has 0 B in use."""
+    cards.devices[2] |= {"used": -1}
+    cards.devices.append(card(5, "free", used=0))
+    cards.report()
+    desk.sign_in(lab.token("bob"))
+    expect(of(desk, cards, 5)).to_contain_text("0 B of 80 GiB")
+    expect(of(desk, cards, 2)).to_contain_text("it fell off the bus")
+    expect(of(desk, cards, 2)).not_to_contain_text("GiB")
+    expect(of(desk, cards, 2).get_by_role("meter")).to_have_count(0)
+
+
+def test_what_is_wrong_with_a_driver_is_told_once(desk: Desk, lab: Lab, cards: Cards) -> None:
+    problem = "the driver and its library are of different versions: load the driver anew"
+    cards.driver["problem"] = problem
+    cards.devices[0] = card(0, "unknown", reason=f"the driver cannot be asked: {problem}", used=-1)
+    cards.report()
+    desk.sign_in(lab.token("bob"))
+    host = desk.section(f"Host {cards.name}")
+    expect(host.locator(".driver")).to_contain_text(problem)
+    expect(of(desk, cards, 0)).to_contain_text("the driver cannot be asked")
+    expect(host.get_by_text(problem)).to_have_count(1)
+
+
 def test_an_admin_says_that_a_card_is_well(desk: Desk, lab: Lab, cards: Cards) -> None:
     desk.sign_in(lab.admin_token)
     button = desk.page.get_by_role("button", name=f"Reset the health of device 2 of {cards.name}")

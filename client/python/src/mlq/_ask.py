@@ -30,7 +30,7 @@ class Device(NamedTuple):
     ``number`` is its number on the host; ``state`` is ``free``, ``leased``, ``clearing``,
     ``foreign`` or another word of the server's; ``user`` and ``job`` are who has it (the job: of
     one's own), ``until`` is when at the latest that ends, None without a limit. ``memory`` and
-    ``used`` are bytes, ``busy`` is percent, None where it cannot be read.
+    ``used`` are bytes, ``busy`` is percent; ``used`` and ``busy`` are None where they cannot be read.
     """
 
     host: str
@@ -41,7 +41,7 @@ class Device(NamedTuple):
     until: datetime | None
     model: str
     memory: int
-    used: int
+    used: int | None
     busy: int | None
 
 
@@ -164,6 +164,6 @@ def _device(told: dict[str, Any]) -> Device:
         until=datetime.fromtimestamp(until, timezone.utc).astimezone() if until else None,
         model=str(told.get("model") or ""),
         memory=int(told.get("memory") or 0),
-        used=int(told.get("used") or 0),
+        used=told.get("used"),
         busy=told.get("utilization"),
     )
