@@ -148,7 +148,7 @@ func (a *Agent) findDevices(ctx context.Context) error {
 		a.driver.told()
 	}
 	a.fleet = newFleet(a.wanted.of(all), a.opts.Tolerate, a.now)
-	a.fleet.remember(a.was, a.clock(), err != nil)
+	a.fleet.remember(a.was, a.clock(), err != nil && a.was.ofProvider(a.opts.ProviderKind))
 	for _, uuid := range a.fleet.uuids() {
 		a.lines.add(a.newLink(uuid))
 	}

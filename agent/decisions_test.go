@@ -100,6 +100,18 @@ func TestDamagedFileIsPutAside(t *testing.T) {
 	}
 }
 
+// A file of before the provider was named is read as one of this kind.
+func TestKeptOfProvider(t *testing.T) {
+	for _, tt := range []struct {
+		file, now string
+		want      bool
+	}{{"", "nvml", true}, {"nvml", "nvml", true}, {"cpu", "nvml", false}, {"cpu", "", true}} {
+		if got := (&kept{Provider: tt.file}).ofProvider(tt.now); got != tt.want {
+			t.Errorf("kept under %q, now %q: %v", tt.file, tt.now, got)
+		}
+	}
+}
+
 func TestDataFolderIsOneMachines(t *testing.T) {
 	dir := t.TempDir()
 	here := machine{ID: "a1", Name: "here"}

@@ -148,6 +148,33 @@ func TestRestartWhileTheDriverIsDown(t *testing.T) {
 	}
 }
 
+// What another kind of provider listed is not taken for devices of this one whose driver
+// is away, as CPU slots under NVIDIA's; what has a job is kept until it is over.
+func TestRestartUnderAnotherProvider(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	p := newScripted(t, "GPU-A", "GPU-B")
+	kind := "sim"
+	use := func(o *agent.Options) { p.use(o); o.ProviderKind = kind }
+	h := w.start("h1", "", use)
+	g := w.gate()
+	pid := g.running(1)
+	job, err := w.sched.Job(w.ctx, g.id)
+	if err = errors.Join(err, h.end()); err != nil {
+		t.Fatal(err)
+	}
+	busy := job.Attempt().Devices[0]
+	p.change(func() { p.down = errors.New("driver/library version mismatch") })
+	kind = "nvml"
+	h.ended = make(chan error, 1)
+	h.run(use)
+	w.awaitDevices("h1", busy)
+	g.open()
+	if got := w.value(g.id); got != strconv.Itoa(pid) {
+		t.Errorf("result of process %s, want %d", got, pid)
+	}
+}
+
 // A job runs on a slice that is not there any more when the agent starts again.
 func TestRestartWithoutTheDeviceOfAJob(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,24 @@ import (
 	"github.com/mlq-dev/mlq/gpu"
 )
 
+// Memory in use is told of a look that had an answer: before the first, and of a card
+// that fell off the bus, it is not known.
+func TestUsedIsKnownOrNot(t *testing.T) {
+	now := time.Hour
+	f := newFleet([]gpu.Device{{UUID: "A", Kind: gpu.KindGPU, Memory: 80 << 30}}, 0, func() time.Duration { return now })
+	for i, step := range []struct {
+		look gpu.Sample
+		want int64
+	}{{gpu.Sample{}, -1}, {gpu.Sample{UUID: "A", At: 1}, 0}, {gpu.Sample{UUID: "A", At: 2, Fault: gpu.FaultLost, Err: "the GPU is lost"}, -1}} {
+		if step.look.UUID != "" {
+			f.saw(step.look, gpu.Clock{})
+		}
+		if got := f.report()[0].Used; got != step.want {
+			t.Errorf("step %d: %d, want %d", i, got, step.want)
+		}
+	}
+}
+
 func TestFleet(t *testing.T) {
 	now := time.Hour
 	f := newFleet([]gpu.Device{{UUID: "A", Kind: gpu.KindCPU}, {UUID: "B", Kind: gpu.KindCPU}}, 0, func() time.Duration { return now })

@@ -19,7 +19,10 @@ const keptFile = "devices.json"
 
 // kept is the file's content.
 type kept struct {
-	Devices []keptDevice `json:"devices"`
+	// Provider is the kind of provider that listed the devices; "": not told, as in
+	// files of before it was.
+	Provider string       `json:"provider,omitempty"`
+	Devices  []keptDevice `json:"devices"`
 	// Detached: who had taken the driver away, "" if nobody had.
 	Detached string `json:"detached,omitempty"`
 	// Joined is which process of which name the folder's last agent was; nil: it never joined.
@@ -119,8 +122,15 @@ func (a *Agent) keepLoop(ctx context.Context) {
 // keep writes what is known now.
 func (a *Agent) keep() error {
 	k := a.fleet.kept()
+	k.Provider = a.opts.ProviderKind
 	k.Joined = &keptName{a.opts.Name, a.epoch.Load()}
 	return k.write(a.opts.DataDir)
+}
+
+// ofProvider: the devices may be there under a provider of this kind. Those of another
+// kind never are: only what runs in their slots is looked for (findRelics).
+func (k *kept) ofProvider(kind string) bool {
+	return k.Provider == "" || kind == "" || k.Provider == kind
 }
 
 // kept is what is to be written now of the devices.

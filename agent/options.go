@@ -24,6 +24,9 @@ type Options struct {
 	DataDir string
 	// Provider finds the devices. The agent does not close it.
 	Provider gpu.Provider
+	// ProviderKind names the kind of provider ("nvml", "sim", "cpu"), so that what was
+	// kept under one of another kind is not taken for devices of this one; "": any.
+	ProviderKind string
 	// Devices narrows them down to these, by index, UUID or PCI address; nil: all.
 	Devices []string
 	// Tolerate is how much memory processes of others may have on a device, together,

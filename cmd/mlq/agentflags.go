@@ -97,7 +97,7 @@ func (a *agentFlags) build(ctx context.Context, p hostParts, joined func(uint64)
 	if err != nil {
 		return nil, nil, misconfigured("--name: %w", err)
 	}
-	provider, err := a.provider(ctx, p)
+	provider, kind, err := a.provider(ctx, p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -109,7 +109,7 @@ func (a *agentFlags) build(ctx context.Context, p hostParts, joined func(uint64)
 		p.log.Warn().Msg(warning)
 	}
 	made, err := agent.New(ctx, agent.Options{
-		Name: name, DataDir: a.folder(p.data), LockDir: locks, Provider: provider, Devices: a.devices, Tolerate: a.tolerate << 20, Pythons: pythons,
+		Name: name, DataDir: a.folder(p.data), LockDir: locks, Provider: provider, ProviderKind: kind, Devices: a.devices, Tolerate: a.tolerate << 20, Pythons: pythons,
 		Scheduler: p.schedulerOf(name), API: agentAPI{p.server}, URL: p.server.base, TLSFingerprint: p.server.fingerprint, RunAs: a.runAs,
 		Isolation: isolation.Level(a.isolation), JobLimits: a.limits(), KeepWork: *a.keepWork,
 		Labels: labels, Preload: a.preload, Version: version, Log: p.log, Joined: joined,
@@ -120,30 +120,32 @@ func (a *agentFlags) build(ctx context.Context, p hostParts, joined func(uint64)
 	return made, provider, nil
 }
 
-func (a *agentFlags) provider(ctx context.Context, p hostParts) (gpu.Provider, error) {
+func (a *agentFlags) provider(ctx context.Context, p hostParts) (provider gpu.Provider, kind string, err error) {
 	if err := os.MkdirAll(p.data.join("agent"), 0o755); err != nil {
-		return nil, fmt.Errorf("agent's folder: %w", err)
+		return nil, "", fmt.Errorf("agent's folder: %w", err)
 	}
 	seed, err := gpu.Seed(p.data.join("agent"))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	provider, err := openDevices(ctx, a.gpus, seed, p)
+	provider, kind, err = openDevices(ctx, a.gpus, seed, p)
 	if err != nil {
-		return nil, misconfigured("--gpus: %w", err)
+		return nil, "", misconfigured("--gpus: %w", err)
 	}
-	return provider, nil
+	return provider, kind, nil
 }
 
-// openDevices gives the provider of a value of --gpus.
-func openDevices(ctx context.Context, spec, seed string, p hostParts) (gpu.Provider, error) {
+// openDevices gives the provider of a value of --gpus, and its kind: of auto, what it found.
+func openDevices(ctx context.Context, spec, seed string, p hostParts) (provider gpu.Provider, kind string, err error) {
 	if nvidia, err := openNVIDIA(ctx, spec, thisMachine(), p.log); nvidia != nil || err != nil {
-		return nvidia, err
+		return nvidia, "nvml", err
 	}
 	if simulated, ok := strings.CutPrefix(spec, "sim:"); ok {
-		return sim.Open(simulated, sim.Options{Seed: seed, Log: p.log})
+		provider, err = sim.Open(simulated, sim.Options{Seed: seed, Log: p.log})
+		return provider, "sim", err
 	}
-	return gpu.ParseSpec(spec, gpu.SpecOptions{Seed: seed, StandIn: p.standIn})
+	provider, err = gpu.ParseSpec(spec, gpu.SpecOptions{Seed: seed, StandIn: p.standIn})
+	return provider, "cpu", err
 }
 
 func readLabels(pairs []string) (map[string]string, error) {
