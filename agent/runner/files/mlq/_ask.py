@@ -30,7 +30,7 @@ class Device(NamedTuple):
     ``number`` is its number on the host; ``state`` is ``free``, ``leased``, ``clearing``,
     ``foreign`` or another word of the server's; ``user`` and ``job`` are who has it (the job: of
     one's own), ``until`` is when at the latest that ends, None without a limit. ``memory`` and
-    ``used`` are bytes, ``busy`` is percent; ``used`` and ``busy`` are None where they cannot be read.
+    ``used`` are bytes, ``busy`` is percent; the last two are None where they cannot be read.
     """
 
     host: str
