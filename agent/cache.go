@@ -6,10 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/mlq-dev/mlq/internal/blob"
 )
 
 // cacheFor is how long a payload stays after its last use: long enough for a
@@ -50,7 +51,7 @@ func (c *cache) fetch(ctx context.Context, sum, path string) error {
 	}
 	defer os.Remove(f.Name())
 	h := sha256.New()
-	_, err = io.Copy(io.MultiWriter(f, h), body)
+	_, err = blob.CopyHashed(f, body, h)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("fetch the payload: %w", err)
 	}

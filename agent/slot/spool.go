@@ -16,6 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// hashBuffer is how many bytes of a result are read at once.
+const hashBuffer = 256 << 10
+
 // spool is the folder of results and logs. Their names are numbers of ours;
 // a job gets descriptors and never a path.
 type spool struct{ dir string }
@@ -56,16 +59,24 @@ func (s spool) createResult(ref scheduler.LeaseRef) (*resultFile, error) {
 // a smaller one would not survive its attempt anyway: after a loss of power the host
 // has another boot id, and the attempt is repeated.
 func (s spool) keep(r *resultFile, ref scheduler.LeaseRef) (*Result, error) {
-	hash := sha256.New()
-	size, err := io.Copy(hash, io.NewSectionReader(r.file, 0, 1<<62))
+	info, err := r.file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("hash the result: %w", err)
 	}
-	durable := size > scheduler.InlineLimit
-	if durable {
-		if err := r.file.Sync(); err != nil {
-			return nil, fmt.Errorf("sync the result: %w", err)
-		}
+	durable := info.Size() > scheduler.InlineLimit
+	synced := make(chan error, 1)
+	if durable { // the disk writes while this reads
+		go func() { synced <- r.file.Sync() }()
+	} else {
+		synced <- nil
+	}
+	hash := sha256.New()
+	size, err := io.CopyBuffer(hash, io.NewSectionReader(r.file, 0, 1<<62), make([]byte, hashBuffer))
+	if syncErr := <-synced; syncErr != nil {
+		return nil, fmt.Errorf("sync the result: %w", syncErr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("hash the result: %w", err)
 	}
 	path := s.resultPath(ref)
 	if err := r.link(path); err != nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 
 	"github.com/mlq-dev/mlq/agent"
@@ -42,7 +43,14 @@ func (a agentAPI) GetBlob(ctx context.Context, sha256 string) (io.ReadCloser, er
 
 // PutBlob implements agent.API.
 func (a agentAPI) PutBlob(ctx context.Context, sha256 string, size int64, body io.ReaderAt) error {
-	return a.put(ctx, "/blobs/"+sha256, nil, size, io.NewSectionReader(body, 0, size))
+	var from io.Reader = io.NewSectionReader(body, 0, size)
+	if file, ok := body.(*os.File); ok { // nobody else reads it meanwhile
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		from = io.NopCloser(file) // over plain HTTP it goes from file to connection in the kernel
+	}
+	return a.put(ctx, "/blobs/"+sha256, nil, size, from)
 }
 
 // PutLog implements agent.API.

@@ -195,17 +195,23 @@ func copySync(file *os.File, r io.Reader, limit int64, hash hash.Hash) error {
 	if limit >= 0 {
 		r = &limited{r: r, left: limit}
 	}
-	var w io.Writer = plainWriter{file}
-	if hash != nil {
-		w = io.MultiWriter(w, hash)
-	}
-	if _, err := io.CopyBuffer(w, r, make([]byte, copyBuffer)); err != nil {
+	if err := copyTo(file, r, hash); err != nil {
 		return errors.Join(err, file.Close())
 	}
 	if err := file.Sync(); err != nil {
 		return errors.Join(fmt.Errorf("sync a blob: %w", err), file.Close())
 	}
 	return file.Close()
+}
+
+// copyTo writes all of r, and into hash, if that is not nil.
+func copyTo(file *os.File, r io.Reader, hash hash.Hash) (err error) {
+	if hash != nil {
+		_, err = CopyHashed(&earlyWriter{file: file}, r, hash)
+		return err
+	}
+	_, err = io.CopyBuffer(plainWriter{file}, r, make([]byte, copyBuffer))
+	return err
 }
 
 // install moves a complete file to its name.

@@ -1,6 +1,14 @@
 package blob
 
-import "io"
+import (
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// earlyEvery is how many bytes are written before the disk is told to begin.
+const earlyEvery = 8 << 20
 
 // counter counts what was read.
 type counter struct {
@@ -43,3 +51,23 @@ type plainWriter struct{ w io.Writer }
 
 // Write writes.
 func (p plainWriter) Write(b []byte) (int, error) { return p.w.Write(b) }
+
+// earlyWriter has the disk begin with what is written already, so that the sync
+// at the end has not all of it left to do, and memory is not full of it.
+type earlyWriter struct {
+	file *os.File
+	at   int64 // written
+	told int64 // of these, the disk has begun with
+}
+
+// Write writes, and waits for no disk.
+func (w *earlyWriter) Write(b []byte) (int, error) {
+	n, err := w.file.Write(b)
+	w.at += int64(n)
+	if w.at-w.told >= earlyEvery {
+		// Only advice: a file system that does not know it syncs at the end.
+		_ = unix.SyncFileRange(int(w.file.Fd()), w.told, w.at-w.told, unix.SYNC_FILE_RANGE_WRITE)
+		w.told = w.at
+	}
+	return n, err
+}
