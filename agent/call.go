@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/mlq-dev/mlq/agent/slot"
-	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/internal/submission"
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -18,7 +16,7 @@ import (
 // call is a job's call as it will be handed to the slot, and what its request
 // says beside.
 type call struct {
-	file    *os.File
+	files   []*os.File // slot.CallFile's one, or slot.CallFiles
 	request scheduler.Request
 	cwd     string
 }
@@ -35,8 +33,8 @@ func (t *attempt) readCall(ctx context.Context) (call, error) {
 	if parsed.Call.Kind == submission.KindRef {
 		return t.readElsewhere(ctx, parsed.Call.Ref)
 	}
-	f, err := t.callFile(ctx, parsed)
-	return call{file: f, request: parsed.Request, cwd: parsed.Call.Cwd}, err
+	f, err := t.callFiles(ctx, parsed)
+	return call{files: f, request: parsed.Request, cwd: parsed.Call.Cwd}, err
 }
 
 // readElsewhere reads a body that was too large for the store. An envelope is
@@ -46,20 +44,17 @@ func (t *attempt) readElsewhere(ctx context.Context, ref submission.Ref) (call, 
 	if err != nil {
 		return call{}, err
 	}
-	defer closeFile(body)
 	if ref.Media != scheduler.MediaEnvelope {
+		defer closeFile(body)
 		return t.readLargeJSON(ctx, ref, body)
 	}
-	h, err := envelope.ReadHeader(body)
+	parsed, err := readUploaded(body)
 	if err != nil {
-		return call{}, badCall("the call cannot be read: %v", err)
+		closeFile(body)
+		return call{}, err
 	}
-	parsed, err := submission.FromHeader(h)
-	if err != nil {
-		return call{}, badCall("the call cannot be read: %v", err)
-	}
-	f, err := t.envelopeFile(ctx, body, parsed, h.Size)
-	return call{file: f, request: parsed.Request}, err
+	f, err := t.envelopeFiles(ctx, parsed, body)
+	return call{files: f, request: parsed.Request}, err
 }
 
 func (t *attempt) readLargeJSON(ctx context.Context, ref submission.Ref, body io.Reader) (call, error) {
@@ -71,23 +66,36 @@ func (t *attempt) readLargeJSON(ctx context.Context, ref submission.Ref, body io
 	if err != nil {
 		return call{}, badCall("the call cannot be read: %v", err)
 	}
-	f, err := t.callFile(ctx, parsed)
-	return call{file: f, request: parsed.Request, cwd: parsed.Call.Cwd}, err
+	f, err := t.callFiles(ctx, parsed)
+	return call{files: f, request: parsed.Request, cwd: parsed.Call.Cwd}, err
 }
 
-// callFile lays out the call for the slot.
+// callFiles lays out the call for the slot. What is in memory becomes one file.
+func (t *attempt) callFiles(ctx context.Context, p *submission.Parsed) ([]*os.File, error) {
+	switch {
+	case p.Call.Kind == submission.KindUploaded:
+		return t.uploadedFiles(ctx, p)
+	case p.Call.Kind == submission.KindEnvelope && p.Call.Modules != nil:
+		body, err := slot.CallPart(p.Body)
+		if err != nil {
+			return nil, err
+		}
+		return t.envelopeFiles(ctx, p, body)
+	}
+	f, err := t.callFile(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return []*os.File{f}, nil
+}
+
 func (t *attempt) callFile(ctx context.Context, p *submission.Parsed) (*os.File, error) {
 	c := p.Call
 	h := slot.CallHeader{FullMessage: t.fullMessage(p)}
 	switch c.Kind {
 	case submission.KindEnvelope:
 		h.Kind = slot.CallEnvelope
-		if c.Modules != nil {
-			return t.withModules(ctx, p, bytes.NewReader(p.Body), int64(len(p.Body)))
-		}
 		return slot.CallFile(h, p.Body)
-	case submission.KindUploaded:
-		return t.uploadedFile(ctx, p)
 	case submission.KindMessage:
 		return t.messageFile(ctx, h, c)
 	case submission.KindSource:

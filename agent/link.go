@@ -213,8 +213,8 @@ func (l *link) grant(g slot.Grant, locks []*os.File) (line int, err error) {
 	return line, c.Grant(g, locks)
 }
 
-func (l *link) handOver(ref scheduler.LeaseRef, call *os.File) error {
-	return l.send(func(c *slot.Client) error { return c.Go(ref, call) })
+func (l *link) handOver(ref scheduler.LeaseRef, call []*os.File) error {
+	return l.send(func(c *slot.Client) error { return c.Go(ref, call...) })
 }
 
 // The following say again on the next connection what got lost (attempt.resume),

@@ -36,7 +36,7 @@ func open(ctx context.Context, t *attempt) step {
 	if err := t.start(t.opening); err != nil {
 		return t.refuse(ctx, err)
 	}
-	if err := t.link.handOver(t.ref, call.file); err != nil {
+	if err := t.link.handOver(t.ref, call.files); err != nil {
 		t.log.Warn().Err(err).Msg("the line to the slot broke at the hand-over")
 	}
 	t.agent.fleet.ran(t.devices)
@@ -145,7 +145,13 @@ func retryable(err error) bool {
 	return !isStale(err) && !errors.Is(err, scheduler.ErrCancelled) && !errors.Is(err, context.Canceled)
 }
 
-func (p *prepared) Close() { closeFile(p.file) }
+func (p *prepared) Close() { closeFiles(p.files) }
 
 // closeFile closes what was only read from.
 func closeFile(f *os.File) { _ = f.Close() }
+
+func closeFiles(fs []*os.File) {
+	for _, f := range fs {
+		closeFile(f)
+	}
+}

@@ -117,11 +117,7 @@ func (s *slot) grant(ctx context.Context, g *Grant, locks []*os.File) {
 func (s *slot) pass(o order, files []*os.File) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := given{order: o}
-	if len(files) > 0 {
-		g.file = files[0]
-		closeAll(files[1:])
-	}
+	g := given{o, files}
 	if a := s.attempt; a == nil || a.grant.Ref() != o.ref() || !a.give(g) {
 		g.drop()
 	}

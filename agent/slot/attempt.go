@@ -57,17 +57,13 @@ func newAttempt(s *slot, g *Grant, locks []*os.File) *attempt {
 	}
 }
 
-// given is an order with the file that came with it.
+// given is an order with the files that came with it.
 type given struct {
 	order
-	file *os.File
+	files []*os.File
 }
 
-func (g given) drop() {
-	if g.file != nil {
-		g.file.Close()
-	}
-}
+func (g given) drop() { closeAll(g.files) }
 
 // give queues an order; false if there is no room, which no agent in its senses fills.
 // The slot's lock is held.

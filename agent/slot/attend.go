@@ -92,7 +92,7 @@ func (a *attempt) obey(o given) {
 	now := boottime.Now()
 	switch o.Op {
 	case opGo:
-		a.handOver(o.file)
+		a.handOver(o.files)
 	case opExtend:
 		a.clocks.deadline = max(a.clocks.deadline, o.Until)
 	case opCancel:
@@ -111,21 +111,18 @@ func (a *attempt) obey(o given) {
 }
 
 // handOver gives the child its call. From here on the job runs.
-func (a *attempt) handOver(call *os.File) {
-	if call == nil {
+func (a *attempt) handOver(call []*os.File) {
+	defer closeAll(call)
+	if len(call) == 0 || a.started.Load() || a.stop.cause != causeNone {
 		return
 	}
-	defer call.Close()
-	if a.started.Load() || a.stop.cause != causeNone {
-		return
-	}
-	a.command = isCommand(call)
+	a.command = isCommand(call[0])
 	a.started.Store(true)
 	a.clocks.keep = a.grant.Keep // of a job that never started nothing would be lost, and nobody else would end it
 	if a.grant.Timeout > 0 {
 		a.clocks.timeoutAt = boottime.Now() + a.grant.Timeout
 	}
-	if err := a.child.line.send(map[string]string{"op": "go"}, int(call.Fd())); err != nil {
+	if err := a.child.line.send(map[string]string{"op": "go"}, descriptors(call)...); err != nil {
 		a.log.Warn().Err(err).Msg("the call could not be handed over")
 	}
 }

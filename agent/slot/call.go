@@ -40,24 +40,46 @@ type CallHeader struct {
 	FullMessage json.RawMessage `json:"full_message,omitempty"`
 }
 
-// CallFile lays a call out in a sealed memory file, to be handed to Go. A body
-// that is already in a file does not pass through here: see CallPrefix.
+// CallFile lays a call out in a sealed memory file, to be handed to Go. Parts
+// that are in files already do not pass through here: see CallFiles.
 func CallFile(h CallHeader, parts ...[]byte) (*os.File, error) {
 	h.Parts = make([]int64, len(parts))
 	for i, p := range parts {
 		h.Parts[i] = int64(len(p))
 	}
-	prefix, err := CallPrefix(h)
+	prefix, err := callPrefix(h)
 	if err != nil {
 		return nil, err
 	}
 	return sealed(append([][]byte{prefix}, parts...))
 }
 
-// CallPrefix is what stands before the parts in a call's file: the header in
-// one line, padded with spaces. The agent writes it first and streams a large
-// body behind it.
-func CallPrefix(h CallHeader) ([]byte, error) {
+// CallFiles is a call whose parts are files, to be handed to Go: its header in a file
+// of its own, and then the parts, which the job maps from where they are. They are to
+// be open for reading only, and nobody may change what is in them.
+func CallFiles(h CallHeader, parts ...*os.File) ([]*os.File, error) {
+	h.Parts = make([]int64, len(parts))
+	for i, part := range parts {
+		info, err := part.Stat()
+		if err != nil {
+			return nil, fmt.Errorf("part %d of a call: %w", i, err)
+		}
+		h.Parts[i] = info.Size()
+	}
+	prefix, err := callPrefix(h)
+	if err != nil {
+		return nil, err
+	}
+	header, err := CallPart(prefix)
+	return append([]*os.File{header}, parts...), err
+}
+
+// CallPart makes a part for CallFiles of what is in memory.
+func CallPart(data []byte) (*os.File, error) { return sealed([][]byte{data}) }
+
+// callPrefix is what stands before the parts in a call's file: the header in
+// one line, padded with spaces.
+func callPrefix(h CallHeader) ([]byte, error) {
 	line, err := json.Marshal(h)
 	if err != nil {
 		return nil, fmt.Errorf("encode a call's header: %w", err)

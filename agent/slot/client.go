@@ -148,10 +148,10 @@ func (c *Client) Grant(g Grant, locks []*os.File) error {
 	return c.line.send(order{Op: opGrant, Files: len(locks), Grant: &g}, locks...)
 }
 
-// Go hands the call over, after start was committed; see CallFile. call stays
-// the caller's and may be closed at once.
-func (c *Client) Go(ref scheduler.LeaseRef, call *os.File) error {
-	return c.line.send(order{Op: opGo, Files: 1, Job: ref.Job, Fence: ref.Fence}, call)
+// Go hands the call over, after start was committed; see CallFile and CallFiles.
+// The files stay the caller's and may be closed at once.
+func (c *Client) Go(ref scheduler.LeaseRef, call ...*os.File) error {
+	return c.line.send(order{Op: opGo, Files: len(call), Job: ref.Job, Fence: ref.Fence}, call...)
 }
 
 // Extend moves the deadline of the slot's attempt to this CLOCK_BOOTTIME: the

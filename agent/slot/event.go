@@ -43,7 +43,7 @@ func (e *Event) Ref() scheduler.LeaseRef {
 }
 
 // Ended is how an attempt ended. When it is reported, all processes of its
-// tree are dead, its result and log are on disk and fsynced, and the slot has
+// tree are dead, its result and log are in the spool, and the slot has
 // let go of the locks. Its files stay until Done.
 type Ended struct {
 	// Outcome is succeeded, failed, timed_out, cancelled or released; or lost,

@@ -23,10 +23,16 @@ func (s *slot) recover(ctx context.Context) error {
 	if err := orphans.clear(ctx); err != nil {
 		return err
 	}
-	if ended == nil {
+	if ended == nil || !s.survived(r, ended) {
 		s.kept.Ended = s.lost(r)
 	}
 	return nil
+}
+
+// survived reports whether what an attempt left is still all there: after a restart of
+// the host a result, which is not synced, may be gone or have holes.
+func (s *slot) survived(r *record, ended *Ended) bool {
+	return r.Boot == s.boot || ended.Result == nil || ended.Result.intact()
 }
 
 // lost is the end of an attempt whose slot died.

@@ -55,26 +55,10 @@ func (s spool) createResult(ref scheduler.LeaseRef) (*resultFile, error) {
 }
 
 // keep gives the result its name. All processes that could write to it are dead.
-// One that is larger than goes into the store inline is also made durable;
-// a smaller one would not survive its attempt anyway: after a loss of power the host
-// has another boot id, and the attempt is repeated.
+// It is not synced: until the server has it, which syncs it, a loss of power ends
+// the attempt, and intact tells the next slot of this host whether it survived.
 func (s spool) keep(r *resultFile, ref scheduler.LeaseRef) (*Result, error) {
-	info, err := r.file.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("hash the result: %w", err)
-	}
-	durable := info.Size() > scheduler.InlineLimit
-	synced := make(chan error, 1)
-	if durable { // the disk writes while this reads
-		go func() { synced <- r.file.Sync() }()
-	} else {
-		synced <- nil
-	}
-	hash := sha256.New()
-	size, err := io.CopyBuffer(hash, io.NewSectionReader(r.file, 0, 1<<62), make([]byte, hashBuffer))
-	if syncErr := <-synced; syncErr != nil {
-		return nil, fmt.Errorf("sync the result: %w", syncErr)
-	}
+	sum, size, err := hashOf(r.file)
 	if err != nil {
 		return nil, fmt.Errorf("hash the result: %w", err)
 	}
@@ -82,12 +66,25 @@ func (s spool) keep(r *resultFile, ref scheduler.LeaseRef) (*Result, error) {
 	if err := r.link(path); err != nil {
 		return nil, fmt.Errorf("name the result: %w", err)
 	}
-	if durable {
-		if err := syncFolder(s.dir); err != nil {
-			return nil, err
-		}
+	return &Result{Path: path, SHA256: sum, Size: size}, nil
+}
+
+// intact reports whether a result is on disk as it was kept.
+func (r *Result) intact() bool {
+	file, err := os.Open(r.Path)
+	if err != nil {
+		return false
 	}
-	return &Result{Path: path, SHA256: hex.EncodeToString(hash.Sum(nil)), Size: size}, nil
+	defer file.Close()
+	sum, size, err := hashOf(file)
+	return err == nil && sum == r.SHA256 && size == r.Size
+}
+
+// hashOf reads a file from its start, whatever its offset.
+func hashOf(file *os.File) (sum string, size int64, err error) {
+	hash := sha256.New()
+	size, err = io.CopyBuffer(hash, io.NewSectionReader(file, 0, 1<<62), make([]byte, hashBuffer))
+	return hex.EncodeToString(hash.Sum(nil)), size, err
 }
 
 func (r *resultFile) link(path string) error {
@@ -148,16 +145,4 @@ func (s spool) remove(ref scheduler.LeaseRef) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync folder: %w", err)
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("sync folder: %w", err)
-	}
-	return nil
 }

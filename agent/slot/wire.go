@@ -79,11 +79,7 @@ func (l *line) send(message any, files ...*os.File) error {
 	text = append(text, '\n')
 	var rights []byte
 	if len(files) > 0 {
-		fds := make([]int, len(files))
-		for i, f := range files {
-			fds[i] = int(f.Fd())
-		}
-		rights = unix.UnixRights(fds...)
+		rights = unix.UnixRights(descriptors(files)...)
 	}
 	l.write.Lock()
 	defer l.write.Unlock()
@@ -184,6 +180,15 @@ func parseRights(control []byte) ([]*os.File, error) {
 
 // closeAll closes files that were only read from or hold a lock: there is
 // nothing that a failing close could lose.
+// descriptors are good for as long as the files are.
+func descriptors(files []*os.File) []int {
+	fds := make([]int, len(files))
+	for i, f := range files {
+		fds[i] = int(f.Fd())
+	}
+	return fds
+}
+
 func closeAll(files []*os.File) {
 	for _, f := range files {
 		f.Close()

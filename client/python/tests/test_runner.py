@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -89,6 +90,18 @@ class Runner:
         with call.open("rb") as file:
             socket.send_fds(self.line, [b'{"op":"go"}'], [file.fileno()])
 
+    def go_apart(self, kind: str, parts: list[bytes], sizes: list[int]) -> list[Path]:
+        """The parts in files of their own; their paths."""
+        paths = [self.folder / f"part{n}" for n in range(len(parts))]
+        header = self.folder / "header"
+        header.write_bytes(json.dumps({"kind": kind, "parts": sizes}).encode() + b"\n")
+        for path, part in zip(paths, parts):
+            path.write_bytes(part)
+        with contextlib.ExitStack() as opened:
+            files = [opened.enter_context(path.open("rb")) for path in (header, *paths)]
+            socket.send_fds(self.line, [b'{"op":"go"}'], [file.fileno() for file in files])
+        return paths
+
     def end(self) -> tuple[int, Envelope]:
         code = self.process.wait(PATIENCE)
         return code, unpack(bytearray((self.folder / "result").read_bytes()))
@@ -130,6 +143,32 @@ def test_envelope_is_called_with_its_arguments(runner: Runner) -> None:
     assert code == 0
     assert found.header["value"] == "json"
     assert json.loads(bytes(found.frames["view"])) == {"sum": 42}
+
+
+def test_a_part_in_a_file_of_its_own_is_written_to_in_memory_alone(runner: Runner) -> None:
+    def change(array: bytearray) -> tuple[int, int]:
+        view = memoryview(array)
+        view[:] = b"7" * len(view)
+        return view[0], len(view)
+
+    call = envelope(change, pickle.PickleBuffer(bytearray(300_000)))
+    runner.become()
+    (path,) = runner.go_apart("envelope", [call], [len(call)])
+    code, found = runner.end()
+    assert code == 0, found.header
+    assert json.loads(bytes(found.frames["view"])) == [ord("7"), 300_000]
+    assert path.read_bytes() == call, "other jobs are given the same file"
+
+
+@pytest.mark.parametrize("off", [-1, 1])
+def test_a_part_of_another_length_is_refused(runner: Runner, off: int) -> None:
+    call = envelope(len, b"x" * 100_000)
+    runner.become()
+    runner.go_apart("envelope", [call], [len(call) + off])
+    code, found = runner.end()
+    assert code == 1
+    assert found.header["reason"] == "rejected"
+    assert found.header["message"] == "the call's parts are not as long as its header says"
 
 
 def test_buffers_of_the_call_can_be_written_to(runner: Runner) -> None:

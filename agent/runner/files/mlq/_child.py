@@ -76,7 +76,7 @@ def serve(parent: int, mark: _linux.Mark, rehearsal: bytes) -> NoReturn:
     if message is None:  # not wanted after all
         os._exit(0)
     outcome = _outcome.Outcome(_RESULT_FD, grant["max_result"], channel)
-    _call.run(fds[0], stop, outcome, channel, grant.get("environment", ""))
+    _call.run(fds, stop, outcome, channel, grant.get("environment", ""))
 
 
 def _forget_parent() -> None:

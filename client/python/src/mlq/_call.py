@@ -1,8 +1,8 @@
 """The call: read it, run it, hand the outcome on.
 
 Its file starts with one JSON line (padded, so that what follows is aligned):
-``kind`` and ``parts``, the sizes of what stands behind it. ``agent/slot/call.go``
-writes it, ``docs/slot.md`` describes it.
+``kind`` and ``parts``, the sizes of what stands behind it, or in files of their own.
+``agent/slot/call.go`` writes it, ``docs/slot.md`` describes it.
 """
 
 from __future__ import annotations
@@ -61,10 +61,30 @@ class Value(NamedTuple):
     short: str | None = None
 
 
-def read(fd: int) -> Call:
+def read(fds: Sequence[int]) -> Call:
+    """The call of its files: one with all of it, or its header and one for each part."""
+    whole, *apart = map(_content, fds)
+    at = 0
+    while whole[at] != ord("\n"):
+        at += _line_step(whole, at)
+    header = json.loads(bytes(whole[:at]))
+    if apart:
+        if [len(part) for part in apart] != header["parts"]:
+            raise Refused("the call's parts are not as long as its header says")
+        return Call(header, apart)
+    at += 1
+    parts = []
+    for size in header["parts"]:
+        parts.append(whole[at : at + size])
+        at += size
+    return Call(header, parts)
+
+
+def _content(fd: int) -> memoryview:
     """Map the file: private, so that arrays in it can be written to without a copy of the rest.
 
-    A small one is read instead, which is faster.
+    What is written stays in this process: the file itself, which other jobs may be given
+    too, cannot be changed through it. A small one is read instead, which is faster.
     """
     size = os.fstat(fd).st_size
     if size <= _SMALL:
@@ -72,16 +92,7 @@ def read(fd: int) -> Call:
     else:
         whole = memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_COPY))
     os.close(fd)
-    at = 0
-    while whole[at] != ord("\n"):
-        at += _line_step(whole, at)
-    header = json.loads(bytes(whole[:at]))
-    at += 1
-    parts = []
-    for size in header["parts"]:
-        parts.append(whole[at : at + size])
-        at += size
-    return Call(header, parts)
+    return whole
 
 
 def _line_step(whole: memoryview, at: int) -> int:
@@ -91,12 +102,12 @@ def _line_step(whole: memoryview, at: int) -> int:
 
 
 def run(
-    fd: int, stop: Stop, outcome: _outcome.Outcome, channel: Channel, environment: str
+    fds: Sequence[int], stop: Stop, outcome: _outcome.Outcome, channel: Channel, environment: str
 ) -> NoReturn:
     """Run the call and end the process."""
     code = 1
     try:
-        value = _guarded(fd, stop, channel)
+        value = _guarded(fds, stop, channel)
         code = outcome.succeed(value.value, value.short)
     except SystemExit as err:
         code = _exited(err, outcome)
@@ -143,8 +154,8 @@ class _Unreadable(Exception):
         self.cause = cause
 
 
-def _guarded(fd: int, stop: Stop, channel: Channel) -> Value:
-    call = read(fd)
+def _guarded(fds: Sequence[int], stop: Stop, channel: Channel) -> Value:
+    call = read(fds)
     kind = _KINDS[call.header["kind"]]
     with stop.armed():
         return kind(call, channel)
