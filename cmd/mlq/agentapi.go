@@ -43,14 +43,19 @@ func (a agentAPI) GetBlob(ctx context.Context, sha256 string) (io.ReadCloser, er
 
 // PutBlob implements agent.API.
 func (a agentAPI) PutBlob(ctx context.Context, sha256 string, size int64, body io.ReaderAt) error {
-	var from io.Reader = io.NewSectionReader(body, 0, size)
-	if file, ok := body.(*os.File); ok { // nobody else reads it meanwhile
-		if _, err := file.Seek(0, io.SeekStart); err != nil {
-			return err
+	return a.put(ctx, "/blobs/"+sha256, nil, size, fromStart(body, size))
+}
+
+// fromStart reads body with an offset of its own: a try that was answered early may
+// still be read from while the next one begins. Of a file it is the file opened again,
+// which over plain HTTP goes to the connection within the kernel; who sends it closes it.
+func fromStart(body io.ReaderAt, size int64) io.Reader {
+	if file, ok := body.(*os.File); ok {
+		if again, err := os.Open("/proc/self/fd/" + strconv.Itoa(int(file.Fd()))); err == nil {
+			return again
 		}
-		from = io.NopCloser(file) // over plain HTTP it goes from file to connection in the kernel
 	}
-	return a.put(ctx, "/blobs/"+sha256, nil, size, from)
+	return io.NewSectionReader(body, 0, size)
 }
 
 // PutLog implements agent.API.

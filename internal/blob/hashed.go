@@ -85,8 +85,10 @@ func writeAll(w io.Writer, data []byte) error {
 	return err
 }
 
+// unlessEOF takes io.EOF itself for the end, as io.Copy does: an error that wraps it
+// is a connection that broke.
 func unlessEOF(err error) error {
-	if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err == io.EOF { //nolint:errorlint // see above
 		return nil
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -54,6 +55,10 @@ func TestCopyHashedFails(t *testing.T) {
 		broken := io.MultiReader(bytes.NewReader(source[:at+5]), iotest.ErrReader(io.ErrUnexpectedEOF))
 		if _, err := CopyHashed(io.Discard, broken, sha256.New()); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("a reader that breaks after %d: %v", at, err)
+		}
+		reset := io.MultiReader(bytes.NewReader(source[:at+5]), iotest.ErrReader(fmt.Errorf("reset: %w", io.EOF)))
+		if _, err := CopyHashed(io.Discard, reset, sha256.New()); err == nil {
+			t.Errorf("a connection that is reset after %d counts as its end", at)
 		}
 	}
 }
