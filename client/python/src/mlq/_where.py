@@ -27,4 +27,5 @@ def where_in_words(host: str, uuids: Iterable[str], devices: Iterable[Mapping[st
 def _model(model: str, kind: str) -> str:
     """Without the maker's name, which is the same for all; "" where it repeats the kind."""
     short = model[7:] if model.startswith("NVIDIA ") else model
+    short = short.replace(" (simulated)", "") if kind.startswith("simulated") else short
     return "" if short == kind else short
