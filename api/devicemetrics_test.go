@@ -51,7 +51,7 @@ func TestUnknownMemoryIsNotTold(t *testing.T) {
 			t.Errorf("%s: used %v", d.UUID, d.Used)
 		}
 	}
-	for _, line := range strings.Split(w.metrics(), "\n") {
+	for line := range strings.SplitSeq(w.metrics(), "\n") {
 		if strings.Contains(line, `"`+id+`"`) && strings.Contains(line, "_FB_") {
 			t.Error(line)
 		}

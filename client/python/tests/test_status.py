@@ -185,7 +185,14 @@ GPUS = [
     {"uuid": "a", "host": "lab-1", "index": 1, "kind": "gpu", "model": "NVIDIA H100"},
     {"uuid": "b", "host": "lab-1", "index": 0, "kind": "gpu", "model": "NVIDIA H100"},
     {"uuid": "c", "host": "lab-1", "index": 0, "kind": "cpu", "model": "CPU slot"},
-    {"uuid": "d", "host": "lab-2", "index": 3, "kind": "sim", "model": "A (simulated)", "simulated": True},
+    {
+        "uuid": "d",
+        "host": "lab-2",
+        "index": 3,
+        "kind": "sim",
+        "model": "A (simulated)",
+        "simulated": True,
+    },
 ]
 
 
