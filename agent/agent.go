@@ -199,6 +199,9 @@ func (a *Agent) findFolders() error {
 	}
 	a.spool = f.spool
 	a.cache = &cache{dir: f.cache, api: a.opts.API}
+	if err := a.cache.since(a.bootID); err != nil {
+		return fmt.Errorf("empty the cache of payloads: %w", err)
+	}
 	a.workdirs = &workdirs{root: f.jobs}
 	return nil
 }

@@ -24,6 +24,28 @@ type cache struct {
 	api API
 }
 
+// bootFile says in which boot of the host the cache was filled.
+const bootFile = ".boot"
+
+// since empties the cache where another boot of the host filled it: its files are not
+// synced, and after a loss of power one may have its name and size, and holes.
+func (c *cache) since(boot string) error {
+	path := filepath.Join(c.dir, bootFile)
+	if filled, err := os.ReadFile(path); err == nil && string(filled) == boot {
+		return nil
+	}
+	entries, err := os.ReadDir(c.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.Remove(filepath.Join(c.dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(path, []byte(boot), 0o600)
+}
+
 // open gives the payload with this hash, fetched if it is not here.
 func (c *cache) open(ctx context.Context, sum string) (*os.File, error) {
 	path := filepath.Join(c.dir, sum)
@@ -70,7 +92,7 @@ func (c *cache) sweep(now time.Time) error {
 	var failed []error
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || now.Sub(info.ModTime()) < cacheFor {
+		if err != nil || e.Name() == bootFile || now.Sub(info.ModTime()) < cacheFor {
 			continue // gone meanwhile, or still wanted
 		}
 		failed = append(failed, os.Remove(filepath.Join(c.dir, e.Name())))

@@ -76,8 +76,13 @@ func (a *Agent) findAttempts(ctx context.Context) bool {
 // be by this agent, whose token is no token, or another host's, or whose name
 // another agent has.
 func (a *Agent) joinFirst(ctx context.Context) error {
+	free := false // the name, and seen so once: a join whose answer is lost leaves an epoch that is not known to be ours
 	for pause := 100 * time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 2*time.Second) {
-		err := a.awaitName(ctx)
+		var err error
+		if !free {
+			err = a.awaitName(ctx)
+			free = err == nil
+		}
 		if err == nil {
 			a.renewing.Lock()
 			err = a.join(ctx)

@@ -32,8 +32,9 @@ type AgentDevice struct {
 	Health    AgentHealth    `json:"health,omitzero"`
 	Tolerated int64          `json:"tolerated,omitempty"` // bytes
 	// Of an offer.
-	Free   bool      `json:"free,omitempty"`
-	FreeBy time.Time `json:"free_by,omitzero"`
+	Free   bool              `json:"free,omitempty"`
+	FreeBy time.Time         `json:"free_by,omitzero"`
+	Unrun  []scheduler.JobID `json:"unrun,omitempty"` // jobs that were released from it unrun
 }
 
 // AgentReadings are those of the last look.
@@ -126,12 +127,12 @@ func (d AgentDevice) report() scheduler.DeviceReport {
 
 func wireOffered(o scheduler.OfferedDevice) AgentDevice {
 	d := wireAgentDevice(&o.Device)
-	d.Free, d.FreeBy = o.Free, o.FreeBy
+	d.Free, d.FreeBy, d.Unrun = o.Free, o.FreeBy, o.Unrun
 	return d
 }
 
 func (d AgentDevice) offered() scheduler.OfferedDevice {
-	return scheduler.OfferedDevice{Device: d.device(), Free: d.Free, FreeBy: d.FreeBy}
+	return scheduler.OfferedDevice{Device: d.device(), Free: d.Free, FreeBy: d.FreeBy, Unrun: d.Unrun}
 }
 
 func wireLink(l gpu.Link) AgentLink { return AgentLink(l) }

@@ -88,8 +88,13 @@ func (m *marker) spec(media string, body []byte) error {
 // envelope marks the archive of modules that a call's header names.
 func (m *marker) envelope(r io.Reader) error {
 	h, err := envelope.ReadHeader(r)
-	if err != nil || h.Modules == nil {
-		return nil //nolint:nilerr // of what is no envelope, no job can need modules
+	switch {
+	case errors.Is(err, envelope.ErrInvalid): // no job can need its modules
+		return nil
+	case err != nil: // it could not be read: what it names is not known to be unneeded
+		return err
+	case h.Modules == nil:
+		return nil
 	}
 	return m.one(h.Modules.SHA256)
 }

@@ -181,6 +181,9 @@ func (sc *scene) gone() string {
 			if s == gpu.Leased {
 				s = d.State
 			}
+			if h.DrainedDevices[d.UUID] != "" {
+				s = gpu.Drained // under its lease too
+			}
 			if at := slices.Index(states[:], s); at >= 0 {
 				count[at]++
 			}

@@ -30,9 +30,10 @@ func (s *slot) recover(ctx context.Context) error {
 }
 
 // survived reports whether what an attempt left is still all there: after a restart of
-// the host a result, which is not synced, may be gone or have holes.
+// the host a result, which is not synced, may be gone or have holes. So may the files
+// in out/, of which no hash tells.
 func (s *slot) survived(r *record, ended *Ended) bool {
-	return r.Boot == s.boot || ended.Result == nil || ended.Result.intact()
+	return r.Boot == s.boot || len(ended.Files) == 0 && (ended.Result == nil || ended.Result.intact())
 }
 
 // lost is the end of an attempt whose slot died.

@@ -178,8 +178,6 @@ func parseRights(control []byte) ([]*os.File, error) {
 	return files, nil
 }
 
-// closeAll closes files that were only read from or hold a lock: there is
-// nothing that a failing close could lose.
 // descriptors are good for as long as the files are.
 func descriptors(files []*os.File) []int {
 	fds := make([]int, len(files))
@@ -189,6 +187,8 @@ func descriptors(files []*os.File) []int {
 	return fds
 }
 
+// closeAll closes files that were only read from or hold a lock: there is
+// nothing that a failing close could lose.
 func closeAll(files []*os.File) {
 	for _, f := range files {
 		f.Close()

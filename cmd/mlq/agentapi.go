@@ -52,10 +52,18 @@ func (a agentAPI) PutBlob(ctx context.Context, sha256 string, size int64, body i
 func fromStart(body io.ReaderAt, size int64) io.Reader {
 	if file, ok := body.(*os.File); ok {
 		if again, err := os.Open("/proc/self/fd/" + strconv.Itoa(int(file.Fd()))); err == nil {
-			return again
+			if isOfSize(again, size) {
+				return again
+			}
+			again.Close() // it has grown since, and only what was hashed may go
 		}
 	}
 	return io.NewSectionReader(body, 0, size)
+}
+
+func isOfSize(file *os.File, size int64) bool {
+	info, err := file.Stat()
+	return err == nil && info.Size() == size
 }
 
 // PutLog implements agent.API.

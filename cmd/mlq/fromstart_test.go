@@ -40,3 +40,19 @@ func TestTriesOfAnUploadShareNoOffset(t *testing.T) {
 		t.Errorf("the file is closed with its tries: %v", err)
 	}
 }
+
+// TestAGrownFileIsSentAsItWasHashed: whoever writes to a job's file after its end does not keep its result back.
+func TestAGrownFileIsSentAsItWasHashed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "train.log")
+	if err := os.WriteFile(path, []byte("hashed, and more"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if got, err := io.ReadAll(fromStart(file, 6)); err != nil || string(got) != "hashed" {
+		t.Errorf("%q, %v", got, err)
+	}
+}

@@ -60,7 +60,7 @@ type earlyWriter struct {
 	told int64 // of these, the disk has begun with
 }
 
-// Write writes, and waits for no disk.
+// Write writes, and waits for the disk only where more is on its way to it than it takes.
 func (w *earlyWriter) Write(b []byte) (int, error) {
 	n, err := w.file.Write(b)
 	w.at += int64(n)
