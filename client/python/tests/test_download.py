@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 
@@ -17,7 +18,7 @@ from scripted import Reply, as_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripted import Scripted
+    from scripted import Request, Scripted
 
 MIB = 1 << 20
 
@@ -48,6 +49,28 @@ def offer(scripted: Scripted, **files: bytes) -> None:
             f"GET /jobs/53/files/{name}",
             Reply(200, {"Content-Type": "application/octet-stream"}, body),
         )
+
+
+def test_patience_begins_anew_with_each_step_forward(
+    scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlq._files.LONG_PATIENCE", 0.4)
+    body = b"z" * (3 * MIB)
+    offer(scripted, file=body)
+
+    def breaks_after(size: int) -> Callable[[Request], Reply]:
+        def answer(_: Request) -> Reply:
+            time.sleep(0.5)  # longer than the patience: a transfer that takes its time
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n"
+            return Reply(raw=head.encode() + b"Mlq-Version: 0\r\n\r\n" + body[:size])
+
+        return answer
+
+    whole = Reply(200, {"Content-Type": "application/octet-stream"}, body)
+    scripted.on("GET /jobs/53/files/file", breaks_after(MIB), breaks_after(2 * MIB), whole)
+    with mlq.Client(scripted.url) as client:
+        (path,) = client.job(53).download(tmp_path / "here")
+    assert path.read_bytes() == body
 
 
 def test_a_disk_that_fills_up(scripted: Scripted, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happe
     Raises TimeoutError at ``deadline``, and Unavailable when the server has
     been away for long.
     """
-    log = LogReader(transport, job)
+    log = LogReader(transport, job, deadline)
     last: Any = None
     said = ""
     for event in job_events(transport, job, deadline):
@@ -216,8 +216,8 @@ def _hang_up(response: BaseHTTPResponse) -> None:
 class LogReader:
     """Reads a job's log from where it stopped the last time, one attempt after the other."""
 
-    def __init__(self, transport: Transport, job: int) -> None:
-        self._transport, self._job = transport, job
+    def __init__(self, transport: Transport, job: int, deadline: Deadline) -> None:
+        self._transport, self._job, self._deadline = transport, job, deadline
         self._attempt = 0
         self._offset = 0
         self._decoder = _decoder()
@@ -251,7 +251,14 @@ class LogReader:
             return response.read(_PIECE)
 
         query = {"attempt": str(attempt), "offset": str(self._offset)}
-        return self._transport.call("GET", f"/jobs/{self._job}/logs", read, query=query)
+        return self._transport.call(
+            "GET",
+            f"/jobs/{self._job}/logs",
+            read,
+            query=query,
+            deadline=self._deadline,
+            patience=LONG_PATIENCE,
+        )
 
     def end(self) -> Iterator[Output]:
         """What is left of a character that never got its rest."""

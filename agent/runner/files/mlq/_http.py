@@ -68,14 +68,15 @@ class Transport:
         query: Mapping[str, str] | None = None,
         body: Body = None,
         headers: Mapping[str, str] | None = None,
+        deadline: Deadline | None = None,
         patience: float = PATIENCE,
         repeatable: bool = True,
         moved: Callable[[], int] | None = None,
     ) -> Answer:
         """Send a request and read its answer.
 
-        Raises the MlqError of the server's code, and Unavailable when no
-        answer came within ``patience`` seconds.
+        Raises the MlqError of the server's code, Unavailable when no answer
+        came within ``patience`` seconds, and TimeoutError at ``deadline``.
         """
         answer = self.call(
             method,
@@ -84,6 +85,7 @@ class Transport:
             query=query,
             body=body,
             headers=headers,
+            deadline=deadline,
             patience=patience,
             repeatable=repeatable,
             moved=moved,

@@ -105,6 +105,7 @@ def _fetch(transport: Transport, job: int, file: File, place: Path) -> None:
                 f"/jobs/{job}/files/{quote(file.name)}",
                 lambda response: _save(response, file, out.fileno(), place),
                 patience=LONG_PATIENCE,
+                moved=lambda: os.fstat(out.fileno()).st_size,
             )
         if digest != file.sha256:
             raise MlqError(f"{file.name} is damaged: its SHA-256 is not the one in the list")

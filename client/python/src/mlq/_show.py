@@ -77,7 +77,9 @@ class Show:
         self._display.close()
 
     def _begin(self) -> Story:
-        answer = self._transport.request("GET", f"/jobs/{self._job}", patience=LONG_PATIENCE)
+        answer = self._transport.request(
+            "GET", f"/jobs/{self._job}", deadline=self._deadline, patience=LONG_PATIENCE
+        )
         details = answer.json()
         if not isinstance(details, dict) or details.get("id") != self._job:
             raise MlqError("the server's answer is about something else than this job")
