@@ -16,6 +16,8 @@ import cloudpickle
 import pytest
 
 import mlq
+from mlq import _executor
+from mlq._deadline import Deadline
 from scripted import DROP, Reply, as_json, problem
 
 if TYPE_CHECKING:
@@ -355,6 +357,28 @@ class TestWithoutAServer:
         future = client.options().executor().submit(add, 1)
         with pytest.raises(mlq.Unauthorized):
             future.cancel()
+
+    def test_a_refused_cancel_is_no_reason_to_leave_the_others(
+        self, scripted: Scripted, client: mlq.Client, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        scripted.on("DELETE /jobs/53", problem("conflict", 409, "not now"))
+        scripted.on("DELETE /jobs/54", problem("forbidden", 403, "not you"))
+        _executor._cancel([_executor.JobFuture(client.job(n)) for n in (53, 54, 55)])
+        assert [r.path for r in scripted.requests] == ["/jobs/53", "/jobs/54"]
+        assert caplog.messages == [
+            "job 53 is not cancelled: not now",
+            "job 54 and those after it are not cancelled: not you",
+        ]
+
+    def test_two_kinds_of_too_late(self, scripted: Scripted, client: mlq.Client) -> None:
+        scripted.on("DELETE /jobs/53", problem("forbidden", 403, "not you"))
+        future: mlq.JobFuture[int] = _executor.JobFuture(client.job(53))
+        for kind in (TimeoutError, concurrent.futures.TimeoutError):
+            with pytest.raises(kind, match="not all values are there in time"):
+                next(_executor._values([future], Deadline(0.01)))
+        future.set_exception(TimeoutError("the call's own"))
+        with pytest.raises(TimeoutError, match="the call's own"):
+            next(_executor._values([future], Deadline(0.01)))
 
     def test_a_program_that_exits_waits_for_no_result(self, scripted: Scripted) -> None:
         """The server is silent in the middle of it; a pool of the standard library would wait."""

@@ -6,6 +6,7 @@ for another job's end.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Callable
 
 from ._deadline import Deadline
@@ -38,12 +39,25 @@ class Collector:
         Returns what ends the waiting: ``told`` may still be called for what had ended by then.
         """
         by_id = {job.id: job for job in jobs}
+        stopped = threading.Event()
 
         def notify(number: int, error: MlqError | None) -> None:
-            self._hands.do(lambda: told(by_id[number], _outcome(by_id[number], error)))
+            if not stopped.is_set():
+                self._hands.do(lambda: told(by_id[number], _outcome(by_id[number], error)))
 
-        self._hands.do(lambda: self._watcher.add(by_id, notify))
-        return lambda: self._watcher.drop(notify)
+        def add() -> None:
+            if stopped.is_set():
+                return
+            self._watcher.add(by_id, notify)
+            if stopped.is_set():  # since then: what drops it came too early
+                self._watcher.drop(notify)
+
+        def stop() -> None:
+            stopped.set()
+            self._watcher.drop(notify)
+
+        self._hands.do(add)
+        return stop
 
     def is_mine(self) -> bool:
         """Whether the thread that calls this is one that tells."""

@@ -10,8 +10,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from . import _chunks
-from ._deadline import Deadline, left
-from ._errors import MlqError
+from ._deadline import Deadline, late, left
+from ._errors import MlqError, Unauthorized, Unavailable
 from ._tidy import public_class
 
 if TYPE_CHECKING:
@@ -219,7 +219,10 @@ def _values(futures: list[JobFuture[R]], deadline: Deadline) -> Iterator[R]:
     futures.clear()
     try:
         while waiting:
-            value = waiting[0].result(left(deadline))
+            # Not by result: a TimeoutError may be the call's own.
+            if not concurrent.futures.wait([waiting[0]], left(deadline)).done:
+                raise late("not all values are there in time; the jobs of those left are cancelled")
+            value = waiting[0].result()
             waiting.popleft()
             yield value
             del value
@@ -232,9 +235,11 @@ def _cancel(futures: Iterable[JobFuture[Any]]) -> None:
     for future in futures:
         try:
             future.cancel()
-        except MlqError as err:
+        except (Unavailable, Unauthorized) as err:  # the next ones would fare no better
             _log.warning("job %d and those after it are not cancelled: %s", future.job.id, err)
             return
+        except MlqError as err:
+            _log.warning("job %d is not cancelled: %s", future.job.id, err)
 
 
 JobFuture.__module__ = "mlq"

@@ -48,5 +48,5 @@ class Hands:
                 call = self._todo.popleft()
             try:
                 call()
-            except Exception:  # noqa: BLE001 - the next call is another's
+            except BaseException:  # noqa: BLE001 - the next call is another's, SystemExit or not
                 _log.exception("a call in thread %s failed", self._name)
