@@ -7,6 +7,7 @@ import hashlib
 import mmap
 import os
 import pickle
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -152,6 +153,32 @@ def test_without_memory_for_it(scripted: Scripted, monkeypatch: pytest.MonkeyPat
         result(scripted, Reply(200, huge), max_result=1000)
 
 
+def test_what_a_server_sends_anew_has_the_room_of_the_first_try(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, alive = two_buffers(40 * MIB), []
+
+    class Room(bytearray):
+        """Memory that can be watched."""
+
+    def room(size: int) -> memoryview:
+        taken = Room(size)
+        alive.append(weakref.ref(taken))
+        return memoryview(taken)
+
+    def available() -> int:
+        return (1 << 30) - sum(r() is not None for r in alive) * (1 << 30)
+
+    monkeypatch.setattr(_arrive, "room", room)
+    monkeypatch.setattr(_arrive, "available", available)
+    found = result(
+        scripted,
+        lambda r: ranged(body, r, cut=50 * MIB),
+        lambda r: ranged(body, r._replace(headers={})),
+    )
+    assert len(found) == 2
+
+
 def test_a_lie_about_the_size_takes_no_memory(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +202,8 @@ def test_available_memory(tmp_path: Path) -> None:
         (folder / "memory.max").write_text(most + "\n")
         (folder / "memory.current").write_text(now + "\n")
     assert _memory._of_group(str(tmp_path), str(own)) == 3000
+    (lab / "memory.stat").write_text("anon 9\ninactive_file 700\nactive_file 50\nslab 1\n")
+    assert _memory._of_group(str(tmp_path), str(own)) == 3750, "files kept in memory can go"
     (lab / "memory.max").write_text("max\n")
     assert _memory._of_group(str(tmp_path), str(own)) is None
     assert _memory._of_group(str(tmp_path), str(tmp_path / "none")) is None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import mlq
-from mlq import _local, _ship
+from mlq import _local, _ship, _stale
 from mlq._envelope import unpack
 from mlq._local import find
 from mlq._pickle import CallWriter
@@ -431,3 +431,29 @@ class TestReal:
         with pytest.raises(KeyError) as caught:
             live.run(importlib.import_module("alone").f, 1)
         assert "# a line of a module" in str(caught.value.__cause__)
+
+
+def test_a_set_of_another_order_is_the_same_constant() -> None:
+    """As from a .pyc: the order of a set's repr is that in which it was filled."""
+
+    def code(*constants: Any) -> Any:
+        return _stale._shape(test_archives_that_are_left.__code__.replace(co_consts=constants))
+
+    one, other = frozenset([0, 8, 16]), frozenset([16, 8, 0])
+    assert repr(one) != repr(other)
+    assert code(one, (1, one)) == code(other, (1, other))
+    assert code(one) != code(frozenset([0, 8]))
+    assert code((1, 2)) != code((True, 2)) != code(frozenset([1, 2]))
+
+
+def test_archives_that_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two threads that pack at once, one may find another's work done."""
+
+    class Raced(dict):  # type: ignore[type-arg]
+        def __delitem__(self, key: Any) -> None:
+            super().pop(key)
+            raise KeyError(key)
+
+    monkeypatch.setattr(_ship, "_archives", Raced({(n,): n for n in range(_ship._KEPT)}))
+    _ship._packed([])
+    assert list(_ship._archives) == [(1,), (2,), (3,), ()]

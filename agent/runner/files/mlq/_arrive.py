@@ -48,6 +48,7 @@ class Arrival:
         self._tell = tell
         self._tag = ""
         self._size = -1
+        self._filling, self._target = _filling(0), memoryview(b"")
         self.done = 0
         """Bytes that are there."""
 
@@ -76,10 +77,13 @@ class Arrival:
         return self._take(response)
 
     def _begin(self, response: BaseHTTPResponse) -> None:
+        # First of all, what is there of an earlier try is given back: there may be room for one.
+        self.forget()
+        self._filling.close()
+        self._target = memoryview(b"")
         self._size = _content_length(response)
         _check_size(self._size, self._max)
         self._tag = response.headers.get("ETag", "")
-        self.done = 0
         self._digest = hashlib.sha256()
         self._meter = Meter(self._size, self._tell)
         self._filling = _filling(self._size)

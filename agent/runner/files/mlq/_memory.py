@@ -55,9 +55,20 @@ def _of_group(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -> i
     left: list[int] = []
     while path:
         with contextlib.suppress(OSError, ValueError):  # no limit: "max"
-            left.append(_number(root, path, "memory.max") - _number(root, path, "memory.current"))
+            taken = _number(root, path, "memory.current") - _cached(root, path)
+            left.append(_number(root, path, "memory.max") - taken)
         path = os.path.dirname(path) if path != "/" else ""
     return max(0, min(left)) if left else None
+
+
+def _cached(root: str, path: str) -> int:
+    """Bytes of files that the kernel keeps in memory, and gives up where they are needed."""
+    try:
+        with open(f"{root}{path}/memory.stat") as lines:
+            counts = dict(line.split() for line in lines)
+        return int(counts["inactive_file"]) + int(counts["active_file"])
+    except (OSError, ValueError, KeyError):
+        return 0
 
 
 def _number(root: str, path: str, name: str) -> int:

@@ -44,10 +44,19 @@ def _collect(code: types.CodeType, prefix: str, codes: dict[str, list[Any]]) -> 
 
 def _shape(code: types.CodeType) -> Any:
     """All of the code but where it stands."""
-    constants = tuple(
-        _shape(c) if isinstance(c, types.CodeType) else (type(c), repr(c)) for c in code.co_consts
-    )
+    constants = _comparable(code.co_consts)
     return code.co_code, code.co_names, code.co_varnames, code.co_freevars, constants
+
+
+def _comparable(constant: Any) -> Any:
+    """A constant with its type: 1 is not True, and a set has no order, which its repr has."""
+    if isinstance(constant, types.CodeType):
+        return _shape(constant)
+    if isinstance(constant, tuple):
+        return tuple, tuple(_comparable(c) for c in constant)
+    if isinstance(constant, frozenset):
+        return frozenset, sorted(repr(_comparable(c)) for c in constant)
+    return type(constant), repr(constant)
 
 
 def _constants(tree: ast.Module) -> dict[str, Any]:

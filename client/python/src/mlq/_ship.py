@@ -173,8 +173,8 @@ def _packed(files: list[File]) -> Archive:
     known = _archives.pop(key, None)
     made = known or _pack([(file.name, _bytes_of(file)) for file in files])
     _archives[key] = made
-    while len(_archives) > _KEPT:
-        del _archives[next(iter(_archives))]
+    for old in list(_archives)[:-_KEPT]:
+        _archives.pop(old, None)  # another thread may have been quicker
     return made
 
 
