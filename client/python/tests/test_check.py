@@ -124,6 +124,15 @@ def test_text_and_table(fleet: mlq.Client, scripted: Scripted) -> None:
     assert len(scripted.requests) == 1, "nothing is queued"
 
 
+def test_what_a_host_reports_steers_no_terminal(fleet: mlq.Client, scripted: Scripted) -> None:
+    bad = {"name": "a\x1b[2J", "version": "3.8.1", "problem": "gone\nx on y fits\u202e"}
+    scripted.on("GET /hosts", as_json({"hosts": [{"host": "gpu\r", "environments": [bad]}]}))
+    found = fleet.check(needs_pytest)
+    line = "  a·[2J on gpu· (Python 3.8.1) would fail: gone·x on y fits·; "
+    assert repr(found).splitlines()[1].startswith(line)
+    assert not {"\x1b", "\r", "\n", "\u202e"} & set(found._repr_html_())
+
+
 @pytest.mark.parametrize(
     ("request_fields", "names"),
     [

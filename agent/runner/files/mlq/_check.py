@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ._fleet import Environment, environments
 from ._installed import versions
 from ._pickle import PYTHON, imports_of
+from ._table import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,7 +57,8 @@ class Check(NamedTuple):
             lines.append("  no host has an environment that was asked for")
         for env in self.environments:
             notes = f": {'; '.join(env.notes)}" if env.notes else ""
-            lines.append(f"  {env.name} on {env.host} (Python {env.python}) {env.verdict}{notes}")
+            where = f"{env.name} on {env.host} (Python {env.python})"
+            lines.append(harmless(f"  {where} {env.verdict}{notes}"))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -144,4 +146,4 @@ def _start(version: str, parts: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    return html.escape(text)
+    return html.escape(harmless(text))
