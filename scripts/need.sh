@@ -70,6 +70,9 @@ need_torch() {
   [[ $py == /usr/bin/python3 ]] ||
     die "$py has no PyTorch, numpy, pandas or venv; install them, or leave TORCH_PYTHON at /usr/bin/python3"
   install "the tests need PyTorch" python3-torch python3-pandas python3-venv
+  # What is installed and cannot be loaded says itself why.
+  env -u PYTHONPATH "$py" -c 'import torch, numpy, pandas, venv, ensurepip' >/dev/null ||
+    die "$py has PyTorch, numpy, pandas and venv, and cannot load them; the lines above say why"
 }
 
 # install WHY PACKAGE…, if this is root; else it says how.
