@@ -27,6 +27,7 @@ type accounts struct {
 	byName bool     // there may be more, which are found by name only
 	at     time.Time
 	known  map[string]known // by unix name
+	silent time.Time        // when the directory did not answer, asked for who is not listed
 }
 
 // known is what was found of an account, and when.
@@ -117,16 +118,31 @@ func usable(home string) string {
 }
 
 // has reports whether the host has this account, for people, though it is not
-// listed. An error: nobody can tell now.
+// listed. An error: nobody can tell now. It is asked for each user who waits, in the
+// claim loop: a directory that does not answer costs one wait, and not one for each.
 func (a *accounts) has(unixName string) (bool, error) {
+	if a.isSilent(unixName) {
+		return false, errDirectory
+	}
 	k := a.submitter(unixName)
 	switch {
 	case errors.Is(k.err, errDirectory):
+		a.mu.Lock()
+		a.silent = time.Now()
+		a.mu.Unlock()
 		return false, k.err
 	case k.err != nil:
 		return false, nil
 	}
 	return isPerson(k.account.Name, k.account.UID), nil
+}
+
+// isSilent: the directory did not answer lately, and of this account nothing is known.
+func (a *accounts) isSilent(unixName string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	k, ok := a.known[unixName]
+	return time.Since(a.silent) <= listFor && !(ok && time.Since(k.at) <= listFor)
 }
 
 // list names the accounts that jobs may run as, for the inventory; nil: any

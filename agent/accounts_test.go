@@ -99,6 +99,12 @@ func TestDirectoryThatListsNobody(t *testing.T) {
 	if a.hasAccount("mlq-slow") || len(a.barred.list(time.Now())) != 5 {
 		t.Error("a directory that does not answer has said that there is no such account")
 	}
+	if a.hasAccount("mlq-today") || a.accounts.known["mlq-today"] != (known{}) {
+		t.Error("a directory that did not answer was asked for the next one too")
+	}
+	if !a.hasAccount("mlq-ldap") {
+		t.Error("an account that is known is not known while the directory is silent")
+	}
 }
 
 func TestSourcesThatListNobody(t *testing.T) {
