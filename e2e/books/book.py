@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 
 if TYPE_CHECKING:
@@ -32,11 +33,18 @@ class Book(NotebookClient):
     def run(self, env: dict[str, str], folder: Path) -> list[NotebookNode]:
         """Execute it in a folder, and return its code cells. A copy with the outputs stays there."""
         self.resources = {"metadata": {"path": str(folder)}}
+        mine = {"IPYTHONDIR": str(folder / ".ipython")}
         try:
-            self.execute(env={**os.environ, **env})
+            self.execute(env={**os.environ, **mine, **env})
         finally:
             nbformat.write(self.nb, folder / f"{self.name}.ipynb")
         return [cell for cell in self.nb.cells if cell.cell_type == "code"]
+
+    def create_kernel_manager(self) -> Any:
+        """One whose kernel is that of this Python, whatever kernels this machine has."""
+        made = super().create_kernel_manager()
+        made.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
+        return made
 
     async def _begin(self, cell: NotebookNode, cell_index: int) -> None:
         if RESTART in cell.metadata.get("tags", []):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import tempfile
 import time
 from typing import Any, Callable, NamedTuple
 
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 PATIENCE = 60.0  # seconds for anything that must come
@@ -113,8 +115,12 @@ class Kernel:
     """A kernel with its client; cells run in it one after the other."""
 
     def __init__(self, env: dict[str, str]) -> None:
-        self.manager = KernelManager(kernel_name="python3")
-        self.manager.start_kernel(env={**os.environ, **env})
+        # That of this Python, whatever kernels and start-up files this machine has.
+        own = KernelSpecManager(kernel_dirs=[])
+        self.manager = KernelManager(kernel_name="python3", kernel_spec_manager=own)
+        self._settings = tempfile.TemporaryDirectory()
+        mine = {"IPYTHONDIR": self._settings.name}
+        self.manager.start_kernel(env={**os.environ, **mine, **env})
         self.strays: list[Message] = []  # of no cell that was waited for
         self._connect()
 
@@ -158,3 +164,4 @@ class Kernel:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
         self.manager.cleanup_resources()
+        self._settings.cleanup()
