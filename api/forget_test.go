@@ -2,9 +2,13 @@ package api_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/scheduler/sim"
 )
 
 // TestForgetHost: only what is gone is forgotten, and only by an admin.
@@ -19,6 +23,25 @@ func TestForgetHost(t *testing.T) {
 	w.refused(w.do(w.admin, "POST", "/hosts/node9/forget", nil), 404, "unknown-host")
 	w.refused(w.do(w.ana, "POST", "/hosts/node1/forget", nil), 403, api.CodeForbidden)
 	w.refused(w.do(w.agent, "POST", "/hosts/node1/forget", nil), 403, api.CodeForbidden)
+}
+
+// TestForgetWhoIsGone: an hour after its last word a host can be forgotten, and is listed no more.
+func TestForgetWhoIsGone(t *testing.T) {
+	t.Parallel()
+	var later atomic.Int64 // seconds
+	clock := func() time.Time { return time.Now().Add(time.Duration(later.Load()) * time.Second) }
+	blobs, err := blob.Open(t.TempDir())
+	must(t, err)
+	t.Cleanup(func() { _ = blobs.Close() })
+	w := worldOn(t, sim.NewStore("store", clock), blobs)
+	w.join()
+	later.Store(3600)
+	var done api.ForgottenHost
+	w.ok(w.do(w.admin, "POST", "/hosts/node1/forget", nil), 200, &done)
+	if done.Host != "node1" {
+		t.Errorf("forgot %+v", done)
+	}
+	w.refused(w.do(w.admin, "POST", "/hosts/node1/forget", nil), 404, "unknown-host")
 }
 
 // TestFirstInventory: before the first host everything is taken; then what it

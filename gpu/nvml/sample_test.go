@@ -49,7 +49,7 @@ func TestAnIdleDevice(t *testing.T) {
 	got.At = 0
 	want := gpu.Sample{
 		UUID: standin.UUID(0), RecoveryKnown: true, Uncorrected: new(int64),
-		Readings: gpu.Readings{Utilization: new(0), Temperature: new(31), Power: new(70123), PowerLimit: new(700000), Clock: new(345)},
+		Readings: gpu.Readings{Utilization: new(0), Temperature: new(31), Power: new(70123), PowerLimit: new(700000), Clock: new(345), Free: new(int64(81559-551) << 20)},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
