@@ -195,10 +195,10 @@ class TestErrors:
     def test_a_type_that_only_the_job_has(self, live: mlq.Client) -> None:
         def broken() -> NoReturn:
             class Fussy(Exception):
-                def __init__(self, a: int, b: int) -> None:
-                    super().__init__(f"{a} and {b}")
+                def __reduce__(self) -> NoReturn:
+                    raise TypeError("it stays where it is")
 
-            raise Fussy(1, 2)
+            raise Fussy("1 and 2")
 
         with pytest.raises(mlq.RemoteError, match="Fussy: 1 and 2"):
             live.submit(broken).result(LONG, stream=False)
