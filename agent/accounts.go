@@ -142,7 +142,8 @@ func (a *accounts) isSilent(unixName string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	k, ok := a.known[unixName]
-	return time.Since(a.silent) <= listFor && !(ok && time.Since(k.at) <= listFor)
+	isKnown := ok && time.Since(k.at) <= listFor
+	return !isKnown && time.Since(a.silent) <= listFor
 }
 
 // list names the accounts that jobs may run as, for the inventory; nil: any
