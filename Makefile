@@ -56,7 +56,7 @@ run: build $(VENV)/.client ## Start MLQ on this machine and train a model on it 
 test: need-go need-test build $(VENV)/.dev $(TVENV)/.made ## Run all tests: Go with the race detector, Python, end to end
 	@scripts/online.sh $(GO) mod download
 	@# One package at a time: some tests bound how long a device may idle.
-	@$(PYTHON) scripts/gotest.py $(GO) test -race -p 1 -timeout 15m ./...
+	@$(PYTHON) scripts/gotest.py $(GO) test -race -p 1 -timeout 25m ./...
 	@# The explorer is one goroutine a world: without the race detector it goes two steps further.
 	@$(PYTHON) scripts/gotest.py $(GO) test -timeout 15m -run 'Exhaustive|Mutants|Random' ./scheduler/sim
 	@$(PYTHON) scripts/pythontest.py $(VPY) $(CLIENT)/tests
