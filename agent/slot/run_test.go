@@ -161,6 +161,9 @@ func TestCommandThatIsNotThere(t *testing.T) {
 	b := newBench(t)
 	ended := b.run(command(t, "", "no-such-program-here"))
 	expect(t, ended, scheduler.OutcomeFailed, scheduler.ReasonError, "command not found")
+	if want := "mlq.CommandFailed: no-such-program-here: command not found"; ended.Detail != want {
+		t.Errorf("detail %q, want %q", ended.Detail, want)
+	}
 	if ended.ExitCode != 127 {
 		t.Errorf("exit code %d, shells say 127", ended.ExitCode)
 	}

@@ -115,7 +115,7 @@ def run(
         code = outcome.refuse("mlq.Refused", str(err))
     except CommandNotRun as err:
         print(err, file=sys.stderr)
-        code = outcome.fail(err, code=err.code)
+        code = outcome.refuse("mlq.CommandFailed", str(err), reason="error", code=err.code)
     except _Unreadable as err:
         code = _unreadable(err.cause, outcome, environment)
     except BaseException as err:  # noqa: BLE001  # also Cancelled and KeyboardInterrupt

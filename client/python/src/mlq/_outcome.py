@@ -79,18 +79,20 @@ class Outcome:
             header["module"] = err.name
         return self._write(header, _pickled(err), code)
 
-    def refuse(self, type_name: str, message: str) -> int:
-        """Write a refusal that is not an exception of the job; the exit code."""
+    def refuse(
+        self, type_name: str, message: str, reason: str = "rejected", code: int = _FAILED
+    ) -> int:
+        """Write an end that is not an exception of the job; the exit code."""
         header = {
             "kind": "error",
             **versions(),
             "type": type_name,
             "message": _cut(message, _MESSAGE),
             "traceback": "",
-            "reason": "rejected",
+            "reason": reason,
             "short": _start(message),
         }
-        return self._write(header, [], _FAILED)
+        return self._write(header, [], code)
 
     def _not_picklable(self, value: Any, err: Exception) -> int:
         where, cause = _values.find_unpicklable(value, err)
