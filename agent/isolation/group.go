@@ -108,14 +108,6 @@ const (
 	lateAfter    = 10 * time.Second
 )
 
-// OOMKills is how many processes of the group the kernel has ended for want of
-// memory. known is false where it does not count them for the group, or does not
-// tell any more because the group is gone.
-func (g *Group) OOMKills() (n int64, known bool) {
-	n, err := g.count("memory.events", "oom_kill")
-	return n, err == nil
-}
-
 // Remove takes the empty group away, and what groups a job has made in it.
 func (g *Group) Remove() error {
 	if !g.ours {

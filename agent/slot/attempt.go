@@ -35,7 +35,7 @@ type attempt struct {
 	command   bool
 	rejected  string
 	oomBefore int64
-	overLimit bool // the kernel has ended processes of its group for want of memory
+	starved   starvation // once its runner has been killed
 }
 
 const (

@@ -45,10 +45,7 @@ func (a *attempt) clear(ctx context.Context) {
 func (a *attempt) judge() *Ended {
 	f := facts{
 		status: a.child.status, stop: a.stop, limit: a.slot.options.MaxResult,
-		overLimit: a.limitHit(), rejected: a.rejected, command: a.command, orphaned: a.orphaned(),
-	}
-	if f.status.Signaled() && f.status.Signal() == unix.SIGKILL {
-		f.oomKills = oomKills() > a.oomBefore
+		starved: a.starved, memory: a.memoryLimit(), rejected: a.rejected, command: a.command, orphaned: a.orphaned(),
 	}
 	if info, err := a.result.file.Stat(); err == nil {
 		f.size = info.Size()

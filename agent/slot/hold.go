@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mlq-dev/mlq/agent/isolation"
+	"github.com/rs/zerolog"
 )
 
 // hold puts the waiting child into the control group of its own, if the grant
@@ -20,30 +21,9 @@ func (a *attempt) hold(ctx context.Context) (err error) {
 	a.group, err = a.slot.keeper.Hold(ctx, *a.grant.Isolation, a.child.pid, cards)
 	if err == nil && a.child.pen != nil {
 		// The child has left it; what it has started before it was a job's ends here.
-		err = emptyPen(ctx, a.child.pen)
+		err = a.slot.stable.emptyPen(ctx, a.child.pen)
 	}
 	return err
-}
-
-// noteMemory asks what the kernel has counted, as long as there surely is a group:
-// systemd removes it when it is empty.
-func (a *attempt) noteMemory() {
-	if a.group == nil {
-		return
-	}
-	kills, known := a.group.OOMKills()
-	if !known { // gone already: then by what the whole host counts
-		kills = oomKills() - a.oomBefore
-	}
-	a.overLimit = kills > 0
-}
-
-// limitHit is the job's limit of memory, if it died of that; 0 if not.
-func (a *attempt) limitHit() int64 {
-	if !a.overLimit {
-		return 0
-	}
-	return a.grant.Isolation.Memory
 }
 
 // clearGroup ends all that is in the group, however it was started and whoever
@@ -60,11 +40,16 @@ func (a *attempt) clearGroup(ctx context.Context) error {
 // dissolve removes the empty group. Nobody waits for it; one that stays is
 // removed when an agent starts.
 func (a *attempt) dissolve() {
-	if a.group == nil {
-		return
+	if a.group != nil {
+		removeGroup(a.group, a.log)
 	}
-	if err := a.group.Remove(); err != nil {
-		a.log.Warn().Err(err).Msg("a control group stays")
+}
+
+// removeGroup removes a group in which nothing is alive any more. One that stays is in
+// nobody's way.
+func removeGroup(g *isolation.Group, log zerolog.Logger) {
+	if err := g.Remove(); err != nil {
+		log.Warn().Err(err).Msg("a control group stays")
 	}
 }
 
@@ -82,5 +67,6 @@ func (s *slot) clearLeftGroup(ctx context.Context, r *record) error {
 	if err := g.Clear(ctx, late); err != nil {
 		return fmt.Errorf("control group of a lost attempt: %w", err)
 	}
-	return g.Remove()
+	removeGroup(g, s.log)
+	return nil
 }

@@ -23,11 +23,8 @@ type facts struct {
 	rejected string           // the runner found no room for its result
 	command  bool             // the call was a command, whose exit code is the result
 	orphaned bool             // the interpreter that the runner was forked from is dead
-	oomKills bool             // the kernel killed for want of memory meanwhile
-
-	// overLimit is the memory that a job may have here, in bytes, if the kernel
-	// killed for that; 0 if not.
-	overLimit int64
+	starved  starvation       // whose want of memory the kernel killed it for
+	memory   int64            // that a job may have here, in bytes; 0: all
 }
 
 // verdict is how an attempt ended.
@@ -95,11 +92,8 @@ func judgeResult(f facts) (verdict, bool) {
 
 func judgeSignal(f facts) verdict {
 	switch sig := f.status.Signal(); {
-	case sig == unix.SIGKILL && f.overLimit > 0:
-		return failed(scheduler.ReasonOOM, fmt.Sprintf(
-			"killed by SIGKILL: a job may have %d MiB of memory here, and it used more", f.overLimit>>20))
-	case sig == unix.SIGKILL && f.oomKills:
-		return failed(scheduler.ReasonOOM, "killed by SIGKILL: the host ran out of memory")
+	case sig == unix.SIGKILL && f.starved != starvedOfNone:
+		return judgeStarved(f)
 	case sig == unix.SIGKILL && f.orphaned:
 		return failed(scheduler.ReasonKilled, "killed by SIGKILL: the interpreter that it was forked from was ended")
 	case sig == unix.SIGKILL:
@@ -108,6 +102,19 @@ func judgeSignal(f facts) verdict {
 	default:
 		return failed(scheduler.ReasonKilled, describe(f.status))
 	}
+}
+
+func judgeStarved(f facts) verdict {
+	switch f.starved {
+	case starvedOfOwn:
+		return failed(scheduler.ReasonOOM, fmt.Sprintf(
+			"killed by SIGKILL: a job may have %d MiB of memory here, and it used more", f.memory>>20))
+	case starvedOfEither:
+		return failed(scheduler.ReasonOOM, fmt.Sprintf(
+			"killed by SIGKILL: it used more than the %d MiB of memory that a job may have here, or the host ran out of it",
+			f.memory>>20))
+	}
+	return failed(scheduler.ReasonOOM, "killed by SIGKILL: the host ran out of memory")
 }
 
 // judgeError: the exception in one line. The header is the job's own doing;

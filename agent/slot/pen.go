@@ -42,7 +42,7 @@ func (s *stable) newSpare(ctx context.Context, key spareKey, m mode) (*child, er
 	i, err := s.startInPen(pen, key.python, m.account)
 	if err != nil {
 		keeper.leave()
-		return nil, errors.Join(err, emptyPen(ctx, pen))
+		return nil, errors.Join(err, s.emptyPen(ctx, pen))
 	}
 	c := newSpare(i, pen)
 	go s.watchPen(c) //nolint:gosec // it outlives the grant that is the context
@@ -112,8 +112,8 @@ func (k *penKeeper) leave() {
 // watchPen empties the pen when the spare has ended, whatever became of it.
 func (s *stable) watchPen(c *child) {
 	<-c.done
-	if err := emptyPen(context.Background(), c.pen); err != nil {
-		s.options.Log.Warn().Err(err).Msg("a control group stays")
+	if err := s.emptyPen(context.Background(), c.pen); err != nil {
+		s.options.Log.Warn().Err(err).Msg("a spare's control group cannot be ended")
 	}
 }
 
@@ -128,13 +128,18 @@ func (s *stable) dismiss() {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), penPatience)
-		if err := emptyPen(ctx, c.pen); err != nil {
-			s.options.Log.Warn().Err(err).Msg("a control group stays")
+		if err := s.emptyPen(ctx, c.pen); err != nil {
+			s.options.Log.Warn().Err(err).Msg("a spare's control group cannot be ended")
 		}
 		cancel()
 	}
 }
 
-func emptyPen(ctx context.Context, pen *isolation.Group) error {
-	return errors.Join(pen.Clear(ctx, func() {}), pen.Remove())
+// emptyPen ends all that is in a pen: without an error nothing is.
+func (s *stable) emptyPen(ctx context.Context, pen *isolation.Group) error {
+	if err := pen.Clear(ctx, func() {}); err != nil {
+		return err
+	}
+	removeGroup(pen, s.options.Log)
+	return nil
 }
