@@ -106,6 +106,7 @@ func newItem(who Who, sub *Submission) item {
 		Devices: need.Slots(),
 		Timeout: limit, TimeoutFrom: from, QueueTimeout: r.QueueTimeout, Grace: defaultGrace, Retries: r.Retries,
 		KeepOnPartition: r.OnPartition == "keep", ResultTTL: r.ResultTTL, Hold: r.Hold, After: unique(r.After),
+		Message: sub.Message, Functions: sub.Functions,
 	}
 	if j.Name == "" {
 		j.Name = sub.Function

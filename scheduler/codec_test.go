@@ -41,6 +41,9 @@ func genJob(t *rapid.T) Job {
 	if a := j.Attempt(); a != nil && rapid.Bool().Draw(t, "closing") {
 		a.Closing = Closing{At: unstamp(6), What: "h", By: "root: why", Then: thenCancel}
 	}
+	if j.Message = rapid.Bool().Draw(t, "message"); j.Message && rapid.Bool().Draw(t, "named") {
+		j.Functions = []string{"f", "<lambda>"}
+	}
 	if rapid.Bool().Draw(t, "avoid") {
 		j.Avoid = map[string]time.Time{"h": unstamp(5)}
 	}

@@ -138,6 +138,8 @@ type Job struct {
 	KeepOnPartition bool          // on_partition=keep
 	ResultTTL       time.Duration // 0: for ever
 	Hold            bool          // nothing runs: its user works on the devices by hand, for Timeout
+	Message         bool          // registered functions are run on a message
+	Functions       []string      // of a message: which, in that order; nil: all that are registered
 	After           []JobID
 	Pending         []JobID // of After: those that have not succeeded yet
 	HasDependents   bool    // some job names it in after

@@ -46,6 +46,10 @@ type Submission struct {
 	Function string
 	// PythonVersion is "3.11" where the call needs that minor (it carries a pickle), else "".
 	PythonVersion string
+	// Message: registered functions are run on a message. Functions names which, in
+	// that order; nil: all that its user has registered, in order of arrival.
+	Message   bool
+	Functions []string
 	// Callback is the URL to tell when the job has ended, "" if none.
 	Callback string
 }

@@ -92,6 +92,6 @@ func (j *Job) again(id JobID, epoch uint64) Job {
 		ID: id, User: j.User, Unix: j.Unix, Name: j.Name, Class: j.Class, Shared: j.Shared, Priority: j.Priority,
 		Devices: j.Devices, Rank: j.Rank, Epoch: epoch,
 		Timeout: j.Timeout, TimeoutFrom: j.TimeoutFrom, QueueTimeout: j.QueueTimeout, Grace: j.Grace, Retries: j.Retries + j.Failures,
-		KeepOnPartition: j.KeepOnPartition, ResultTTL: j.ResultTTL, Hold: j.Hold, RequeueOf: j.ID,
+		KeepOnPartition: j.KeepOnPartition, ResultTTL: j.ResultTTL, Hold: j.Hold, Message: j.Message, Functions: j.Functions, RequeueOf: j.ID,
 	}
 }

@@ -151,6 +151,7 @@ func (p *Parsed) settleName() error {
 	case KindCommand:
 		p.Function = commandName(p.Call.Command[0])
 	case KindMessage:
+		p.Message, p.Functions = true, p.Call.Functions
 		if n := len(p.Call.Functions); n > 0 {
 			p.Function = p.Call.Functions[n-1]
 		}

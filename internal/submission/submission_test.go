@@ -94,6 +94,9 @@ func TestWhatRuns(t *testing.T) {
 		if !reflect.DeepEqual(p.Call, c.call) || p.Function != c.function || p.PythonVersion != c.version {
 			t.Errorf("%s: got %+v", c.body, p)
 		}
+		if p.Message != (c.call.Kind == KindMessage) || !reflect.DeepEqual(p.Functions, c.call.Functions) {
+			t.Errorf("%s: the job would not know its functions: %+v", c.body, p.Submission)
+		}
 		if string(p.Body) != c.body || p.Media != scheduler.MediaJSON {
 			t.Errorf("%s: the body was not kept as it was", c.body)
 		}
