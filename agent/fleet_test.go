@@ -57,9 +57,13 @@ func TestFleet(t *testing.T) {
 	if free() != 0 || state("B") != gpu.Leased {
 		t.Fatal("a leased device is offered")
 	}
+	taken(f.over)
 	f.clear([]string{"A", "B"})
 	if free() != 0 || state("A") != gpu.Clearing {
 		t.Fatal("a device that is not clean is offered")
+	}
+	if !taken(f.over) {
+		t.Fatal("the lease is over, and nobody is told what its devices wait for")
 	}
 	f.give([]string{"A", "B"})
 	if free() != 2 || !woken(f) {
@@ -126,9 +130,11 @@ func TestALateLineIsNoLongerTheOwner(t *testing.T) {
 	}
 }
 
-func woken(f *fleet) bool {
+func woken(f *fleet) bool { return taken(f.freed) }
+
+func taken(t token1) bool {
 	select {
-	case <-f.freed:
+	case <-t:
 		return true
 	default:
 		return false

@@ -86,8 +86,12 @@ func (f *fleet) obey(o scheduler.Orders) (reset []string) {
 	defer f.mu.Unlock()
 	for _, uuid := range f.order {
 		d := f.devices[uuid]
-		d.evidence.Tolerate = f.tolerate
-		if bytes, ok := o.Tolerate[uuid]; ok {
+		bytes, ordered := o.Tolerate[uuid]
+		if !ordered {
+			bytes = f.tolerate
+		}
+		if bytes != d.evidence.Tolerate {
+			f.news.wake() // told also where another order cannot be obeyed
 			d.evidence.Tolerate = bytes
 		}
 		if at := o.Resets[uuid]; at.After(d.obeyed) {
