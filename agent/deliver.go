@@ -62,7 +62,11 @@ func (t *attempt) send(ctx context.Context) error {
 	}
 	f.Result.SHA256, f.Result.Size, f.Result.Short = r.SHA256, r.Size, r.Short
 	if r.Size > scheduler.InlineLimit {
-		return t.putFile(ctx, r.SHA256, r.Size, func() (*os.File, error) { return os.Open(r.Path) })
+		err := t.putFile(ctx, r.SHA256, r.Size, func() (*os.File, error) { return os.Open(r.Path) })
+		if err != nil {
+			return fmt.Errorf("its %d bytes: %w", r.Size, err)
+		}
+		return nil
 	}
 	var err error
 	f.Result.Inline = true

@@ -88,14 +88,17 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlq.Client]:
 
 
 @contextlib.contextmanager
-def dev(data: Path, gpus: str, pythons: Sequence[str] = ()) -> Iterator[Server]:
-    """A real `mlq dev` with these devices, and these environments beside this one (NAME=PATH)."""
+def dev(
+    data: Path, gpus: str, pythons: Sequence[str] = (), flags: Sequence[str] = ()
+) -> Iterator[Server]:
+    """A real `mlq dev` with these devices, and environments (NAME=PATH) beside this one."""
     mlq_binary = binary()
     if mlq_binary is None:
         pytest.fail("no mlq binary: `make build` makes it, MLQ_BIN names another")
     url = f"http://127.0.0.1:{free_port()}"
     command = [str(mlq_binary), "dev", "--listen", url[7:], "--data", str(data)]
     command += ["--gpus", gpus, "--python", sys.executable, "--label", "data=imagenet"]
+    command += flags
     log = (data / "dev.log").open("wb")
     command += [word for python in pythons for word in ("--python", python)]
     env = {name: value for name, value in os.environ.items() if not name.startswith("MLQ_")}

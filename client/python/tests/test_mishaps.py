@@ -85,7 +85,7 @@ DEATHS: dict[str, tuple[Callable[[], Any], type[mlq.MlqError], dict[str, Any]]] 
     "SIGSEGV": (segfault, mlq.JobLost, {}),
     "SIGKILL": (killed, mlq.JobLost, {}),
     "SIGABRT": (aborted, mlq.JobLost, {}),
-    "os._exit": (left, mlq.RemoteError, {}),
+    "os._exit": (left, mlq.JobLost, {}),
     "timeout": (slow, mlq.JobTimeout, {"timeout": "1s", "grace": 1}),
 }
 

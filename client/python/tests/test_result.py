@@ -197,24 +197,35 @@ def _pickled_result(pickled: bytes) -> bytes:
 # Jobs that ended without a value.
 
 
+GPU = {"host": "gpu1", "uuid": "GPU-1", "index": 2, "kind": "gpu", "model": "NVIDIA H100"}
+
+
 def failed(scripted: Scripted, body: bytes, reason: str = "error") -> Reply:
     details = {
         "id": 53,
         "state": "failed",
         "reason": reason,
-        "worker": "gpu1/GPU-1",
-        "attempts": [{"n": 2}],
+        "attempts": [{"n": 2, "host": "gpu1", "devices": ["GPU-1"]}],
         "result_info": {"sha256": envelopes.digest(body), "size": len(body)},
     }
     scripted.on("GET /jobs/53", as_json(details))
     return envelopes.reply(body, 409)
 
 
-def test_the_jobs_own_exception(scripted: Scripted) -> None:
+@pytest.mark.parametrize(
+    ("gpus", "where"),
+    [
+        (as_json({"gpus": [GPU]}), "gpu1 GPU 2 (H100)"),
+        (problem("forbidden", 403), "gpu1"),
+        (as_json([]), "gpu1"),
+    ],
+)
+def test_the_jobs_own_exception(scripted: Scripted, gpus: Reply, where: str) -> None:
+    scripted.on("GET /gpus", gpus)
     body = envelopes.error(KeyError("lr"), type="KeyError", traceback='File "nb.py", line 3\n')
     with pytest.raises(KeyError, match="lr") as caught:
         ask(scripted, failed(scripted, body))
-    assert "job 53 on gpu1/GPU-1, attempt 2:" in str(caught.value.__cause__)
+    assert f"job 53 on {where}, attempt 2:" in str(caught.value.__cause__)
     assert 'File "nb.py", line 3' in str(caught.value.__cause__)
 
 
@@ -297,6 +308,7 @@ def test_a_damaged_exception_is_not_unpickled(scripted: Scripted, booby: Booby) 
 @pytest.mark.parametrize(
     ("reason", "expected"),
     [
+        ("error", mlq.JobLost),
         ("timeout", mlq.JobTimeout),
         ("expired", mlq.JobTimeout),
         ("oom", mlq.JobOutOfMemory),

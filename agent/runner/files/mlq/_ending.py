@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from urllib3.exceptions import HTTPError
 
-from ._advice import advice
+from ._advice import advice, is_too_large
 from ._answers import Answer, media_type, not_ours, problem_of, read_answer
 from ._arrive import Arrival, Received, check_digest
 from ._envelope import MEDIA_TYPE
@@ -23,6 +23,7 @@ from ._errors import (
 from ._http import LONG_PATIENCE
 from ._modules import explained
 from ._result import error_of, value_of
+from ._where import attempt_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +134,9 @@ def _failed(client: Client, job: int, received: Received) -> Outcome:
     """A job that left an exception. The server's record says which bytes are the right ones."""
     details = client.job(job).details()
     check_digest(received, str((details.get("result_info") or {}).get("sha256", "")))
-    error: BaseException = error_of(received.envelope, _where(job, details))
+    error: BaseException = error_of(
+        received.envelope, attempt_in_words(client._transport, job, details)
+    )
     if isinstance(error, RemoteError):
         error = _by_reason(error, str(details.get("reason", "")))
     if isinstance(error, JobError):
@@ -159,16 +162,25 @@ def _by_reason(error: RemoteError, reason: str) -> MlqError:
 def _died(client: Client, job: int, problem: dict[str, Any]) -> MlqError:
     """A job that left nothing: the reason, the words for it, and the end of its log."""
     reason = str(problem.get("reason", ""))
-    kind = BY_REASON.get(reason, JobLost)
     words = str(problem.get("detail") or reason)
     words = words[len(reason) + 2 :] if words.startswith(f"{reason}: ") else words
-    text = ". ".join(filter(None, (words, advice(reason, words))))
+    text = f"job {job}: " + ". ".join(filter(None, (words, advice(reason, words))))
+    if is_too_large(reason, words):
+        error: MlqError = TooLarge(text)
+    else:
+        error = _death(client, job, reason, text)
+    error.code, error.status = "job-failed", 409
+    return error
+
+
+def _death(client: Client, job: int, reason: str, text: str) -> JobError:
     tail = _tail(client, job)
     if tail:
         text += f"\nThe last lines of its log:\n{tail}"
-    error = kind(f"job {job}: {text}")
+    # What ends itself without an exception is an "error" to the server, as a command is that fails.
+    kind = JobLost if reason == "error" else BY_REASON.get(reason, JobLost)
+    error = kind(text)
     error.job_id, error.reason, error.log_tail = job, reason, tail
-    error.code, error.status = "job-failed", 409
     return error
 
 
@@ -186,10 +198,3 @@ def _tail(client: Client, job: int) -> str:
     except MlqError:
         return ""
     return "\n".join(lines[-TAIL_LINES:])
-
-
-def _where(job: int, details: dict[str, Any]) -> str:
-    worker = details.get("worker")
-    attempts = details.get("attempts") or [{}]
-    where = f" on {worker}" if worker else ""
-    return f"job {job}{where}, attempt {attempts[-1].get('n', 1)}:"

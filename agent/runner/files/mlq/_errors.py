@@ -16,7 +16,8 @@
         ├── RemoteError      [job-failed: error], its own type cannot be rebuilt here
         ├── JobCancelled     [job-cancelled]; also a concurrent.futures.CancelledError
         ├── JobTimeout       [job-failed: timeout, expired]
-        └── JobLost          [job-failed: killed, lost, rejected, dependency, unplaceable]
+        └── JobLost          [job-failed: killed, lost, rejected, dependency, unplaceable; error of
+            │                a process that ended itself]
             └── JobOutOfMemory   [job-failed: oom]
 
 A job's own exception is raised with its own type where that can be rebuilt,
