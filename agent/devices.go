@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/mlq-dev/mlq/agent/slot"
@@ -151,18 +150,5 @@ func (a *Agent) noDevices() string {
 	if a.fleet.size() > 0 {
 		return ""
 	}
-	return "waits for devices: " + a.unlisted()
-}
-
-// unlisted is why it is not known yet which devices there are, "" where it is: no
-// list was had since the start, or there is nothing on it, as early in a boot. What
-// is remembered of an earlier run may not be all.
-func (a *Agent) unlisted() string {
-	if why := a.driver.unlisted(); why != "" {
-		return strings.TrimSpace(why)
-	}
-	if a.fleet.size() > 0 {
-		return ""
-	}
-	return cmp.Or(strings.TrimSpace(a.driver.problem()), "the driver lists none")
+	return "waits for devices: " + cmp.Or(a.driver.unlisted(0), listsNone)
 }

@@ -2,7 +2,9 @@ package agent
 
 import (
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -13,10 +15,11 @@ import (
 type driver struct {
 	mu         sync.Mutex
 	links      []gpu.Link
-	generation uint64 // against which all health was compared
-	lost       string // a warning of the agent's own, set before anybody reads
-	why        string // it cannot tell the devices; "" while it can
-	listed     bool   // it has told them since the agent started
+	generation uint64    // against which all health was compared
+	lost       string    // a warning of the agent's own, set before anybody reads
+	why        string    // it cannot tell the devices; "" while it can
+	listed     bool      // it has told them since the agent started
+	answers    time.Time // since when it has not failed to; zero while it cannot
 }
 
 // can takes in that there was a list, and reports whether health is to be
@@ -29,6 +32,9 @@ func (d *driver) can(i gpu.Info, links []gpu.Link, log zerolog.Logger) (another 
 	}
 	another = d.generation != i.Generation
 	d.links, d.generation, d.why = links, i.Generation, ""
+	if d.answers.IsZero() {
+		d.answers = time.Now()
+	}
 	return another
 }
 
@@ -39,14 +45,31 @@ func (d *driver) told() {
 	d.listed = true
 }
 
-// unlisted is why no list was had yet; "" where one was.
-func (d *driver) unlisted() string {
+// unlisted is why the devices are not known yet; "" where they are: these many.
+func (d *driver) unlisted(devices int) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.listed {
-		return ""
+	return unlisted(d.listed, strings.TrimSpace(d.why), devices, time.Since(d.answers))
+}
+
+const (
+	listsNone = "the driver lists none"
+	// noneYet is how long a driver that lists no device may be one that still starts.
+	noneYet = 5 * time.Minute
+)
+
+// unlisted is why it is not known yet which devices there are, "" where it is: no
+// list was had since the start (listed), there is none now for what the driver says
+// (why), or nothing is on it, as early in a boot. After noneYet that is the answer.
+// What is remembered of an earlier run may not be all.
+func unlisted(listed bool, why string, devices int, answers time.Duration) string {
+	switch {
+	case why != "" && (!listed || devices == 0):
+		return why
+	case devices == 0 && answers < noneYet:
+		return listsNone
 	}
-	return d.why
+	return ""
 }
 
 // cannot takes in that there was no list. Each reason is logged once.
@@ -56,7 +79,7 @@ func (d *driver) cannot(err error, log zerolog.Logger) {
 	if d.why != err.Error() {
 		log.Warn().Err(err).Msg("cannot tell which devices there are, asking again")
 	}
-	d.why = err.Error()
+	d.why, d.answers = err.Error(), time.Time{}
 }
 
 func (d *driver) problem() string {

@@ -92,7 +92,7 @@ func (a *Agent) inventory() scheduler.Inventory {
 		Isolation: a.isolation(), RunAs: a.accounts.runAs, Accounts: listed, AccountsByName: byName,
 		Barred: a.barred.list(time.Now()), ClockAhead: a.wall.difference(),
 		GPU: a.driver.info(a.opts.Provider.Info()), Links: a.linksOf(devices), Obeyed: a.obeyed.Load(),
-		Unlisted: a.unlisted(),
+		Unlisted: a.driver.unlisted(len(devices)),
 	}
 }
 

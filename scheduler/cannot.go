@@ -24,7 +24,7 @@ func cannotRun(n Need, unix string, hosts []Host, now time.Time) string {
 	for i := range hosts {
 		m := everFits(n, unix, &hosts[i], real)
 		switch {
-		case m == nil, hosts[i].mayHave(n, m):
+		case m == nil, hosts[i].mayHave(n, m, now):
 			return ""
 		case m.step == stepDevices:
 			offers = append(offers, wholeOffer(&hosts[i], real))

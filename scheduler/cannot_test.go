@@ -129,6 +129,42 @@ func TestCannotRunWhereDevicesAreUnknown(t *testing.T) {
 	}
 }
 
+// TestMayHave: who does not know its devices keeps a job from being refused for a
+// while, not as long as the host counts for all else.
+func TestMayHave(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	devices := misfit{step: stepDevices}
+	for _, c := range []struct {
+		name     string
+		unlisted string
+		age      time.Duration
+		need     Need
+		lacks    misfit
+		want     bool
+	}{
+		{"heard of", "no driver", 0, Need{GPUs: 1}, devices, true},
+		{"it starts again", "no driver", 9 * time.Minute, Need{GPUs: 1}, devices, true},
+		{"silent", "no driver", 10 * time.Minute, Need{GPUs: 1}, devices, false},
+		{"silent for days", "no driver", 6 * 24 * time.Hour, Need{GPUs: 1}, devices, false},
+		{"it knows them", "", 0, Need{GPUs: 1}, devices, false},
+		{"CPU slots", "no driver", 0, Need{}, devices, false},
+		{"it lacks a label", "no driver", 0, Need{GPUs: 1}, misfit{step: stepLabels}, false},
+	} {
+		h := Host{Inventory: Inventory{Unlisted: c.unlisted}, Renewed: now.Add(-c.age)}
+		if got := h.mayHave(c.need, &c.lacks, now); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+	gone := fleetOf(now.Add(-time.Hour), "gpu1")
+	gone[0].Unlisted = "no driver"
+	if why := cannotRun(Need{GPUs: 1}, "", append(gone, fleetOf(now, "box t")...), now); why != "" {
+		t.Errorf("what fits elsewhere: %s", why)
+	}
+	if why := cannotRun(Need{GPUs: 2}, "", append(gone, fleetOf(now, "box t")...), now); !strings.Contains(why, "the most are 1, on box") {
+		t.Errorf("a host that is gone: %q", why)
+	}
+}
+
 // TestWhyDevicesAreUnknown: said of a host that is heard of and open.
 func TestWhyDevicesAreUnknown(t *testing.T) {
 	now := time.Unix(1e9, 0)

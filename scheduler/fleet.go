@@ -104,10 +104,14 @@ func everFits(n Need, unix string, h *Host, realElsewhere bool) *misfit {
 	return enoughFit(n, &o)
 }
 
+// unlistedMemory is how long a host that did not know its devices when it was last
+// heard of may have them: time for its agent or the machine to be started again.
+const unlistedMemory = 10 * time.Minute
+
 // mayHave: the devices are all that a host lacks by m, and which it has its agent
 // does not know yet, as while the driver starts. CPU slots are always known.
-func (h *Host) mayHave(n Need, m *misfit) bool {
-	return h.Unlisted != "" && n.GPUs > 0 && m.step == stepDevices
+func (h *Host) mayHave(n Need, m *misfit, now time.Time) bool {
+	return h.Unlisted != "" && n.GPUs > 0 && m.step == stepDevices && now.Sub(h.Renewed) < unlistedMemory
 }
 
 // wholeOffer is what a host could offer if nothing ran on it.

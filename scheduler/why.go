@@ -173,7 +173,7 @@ func (sc *scene) hosts(w *Why, job *Job, shown Shown) {
 	for i := range sc.all {
 		h := &sc.all[i]
 		lacks := everFits(sc.need, job.Unix, h, sc.real)
-		if lacks != nil && !h.mayHave(sc.need, lacks) {
+		if lacks != nil && !h.mayHave(sc.need, lacks, sc.now) {
 			continue
 		}
 		switch {
