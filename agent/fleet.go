@@ -109,7 +109,7 @@ func (f *fleet) decide(d *device) gpu.Verdict {
 	switch {
 	case newsworthy(before, after):
 		f.news.wake()
-	case after.State == gpu.Free && before.State != gpu.Free:
+	case after.State != before.State && after.State != gpu.Leased:
 		f.over.wake()
 	}
 	if after.State == gpu.Free {
@@ -133,7 +133,8 @@ func (d *device) forgetEnd(now time.Duration) {
 }
 
 // newsworthy: a change that is told at once. That jobs come and go is not: the
-// store knows their leases. Only that a device is free again is told soon.
+// store knows their leases. Only that a lease is over is told soon: that its device is
+// free again, or what it waits for.
 func newsworthy(before, after gpu.Verdict) bool {
 	if before == after {
 		return false
