@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, NoReturn
 
 import cloudpickle
 
-from . import _context, _envelope, _outcome, _values
+from . import _context, _envelope, _message, _outcome, _values
 from ._cancel import Cancelled
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def _show_source(filename: str, text: str) -> None:
 
 def _run_message(call: Call, channel: Channel) -> Value:
     *bodies, text = call.parts
-    msg = json.loads(bytes(text))
+    msg = _message.loads(bytes(text))
     context = _enter(call, channel, msg)
     value: Any = None
     for body in bodies:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sized
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING:
-    import urllib.request
+    from typing import Protocol
 
-    from ._channel import Channel
+    from ._line import Line
+
+    class Reports(Protocol):
+        """Takes what the job reports: a packet, never waiting long."""
+
+        def send(self, message: dict[str, Any], /) -> object: ...
+
 
 T = TypeVar("T")
 
 _MAX_PROGRESS = 4 << 10  # bytes of JSON
 _MAX_TEXT = 1000  # characters of what is too long
-_POST_TIMEOUT = 30.0  # seconds
-_POST_TRIES = 3
 
 
 class Context(Mapping[str, Any]):
@@ -30,9 +34,12 @@ class Context(Mapping[str, Any]):
 
     full_message: Mapping[str, Any]
 
-    def __init__(self, full_message: Mapping[str, Any], channel: Channel | None) -> None:
+    def __init__(
+        self, full_message: Mapping[str, Any], channel: Reports | None, line: Line | None = None
+    ) -> None:
         self.full_message = full_message
         self._channel = channel
+        self._line = line
 
     def update_progress(self, value: Any) -> None:
         """Tell how far the job is: a number, a text, or anything that JSON can carry.
@@ -48,11 +55,22 @@ class Context(Mapping[str, Any]):
     ) -> str:
         """Submit another message as the same user; returns its job's id as a string.
 
-        Raises OSError (also urllib.error.HTTPError) when the server refuses or cannot be reached.
+        Raises MlqError when the server refuses or cannot be reached, TypeError or ValueError
+        where the message cannot be sent.
         """
-        body = {"msg": msg, "callback": callback, "functions": functions and list(functions)}
-        sent = json.dumps({k: v for k, v in body.items() if k == "msg" or v is not None})
-        return _post("/jobs", sent.encode()).strip()
+        from . import _posting
+
+        return _posting.post(self._server(), msg, callback, functions)
+
+    def _server(self) -> Line:
+        """The line to the server that this job belongs to."""
+        if self._line is None:
+            # Late: with the libraries of TLS it would double what every fork has to copy.
+            from ._config import load
+            from ._line import Line
+
+            self._line = Line(load())
+        return self._line
 
     def store_data(self, data: Any, key: str | None = None, expiry: float | None = None) -> str:
         """Keep data for other jobs. Not available yet: always raises NotImplementedError."""
@@ -104,53 +122,29 @@ def _bounded(value: Any) -> Any:
     return str(value)[:_MAX_TEXT]
 
 
-def _post(path: str, body: bytes) -> str:
-    # Late: with the libraries of TLS it would double what every fork has to copy.
-    import urllib.request
-
-    request = urllib.request.Request(  # noqa: S310  # MLQ_URL is set by the agent
-        os.environ["MLQ_URL"].rstrip("/") + path,
-        data=body,
-        headers={
-            "Content-Type": "application/json",
-            "Authorization": "Bearer " + os.environ.get("MLQ_TOKEN", ""),
-            # With it a repeated request finds the job of the first.
-            "Idempotency-Key": str(uuid.uuid4()),
-        },
-    )
-    opener = _opener()
-    for left in reversed(range(_POST_TRIES)):
-        try:
-            with opener.open(request, timeout=_POST_TIMEOUT) as answer:
-                text: str = answer.read(1 << 10).decode()
-                return text
-        except urllib.request.HTTPError:
-            raise
-        except OSError:
-            if not left:
-                raise
-    raise AssertionError("unreachable")
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    import urllib.request
-
-    fingerprint = os.environ.get("MLQ_TLS_FINGERPRINT")
-    if not fingerprint:
-        return urllib.request.build_opener()
-    from ._config import digits_of
-    from ._pinned import Handler
-
-    return urllib.request.build_opener(Handler(digits_of(fingerprint)))
-
-
 _current: Context | None = None
+# Of a thread that runs jobs within somebody's program; the program's other threads are none.
+_within: ContextVar[Context | None] = ContextVar("mlq_context", default=None)
 
 
-def enter(new: Context) -> None:
-    """Make this the process's context. A process runs one job, so it is never left."""
-    global _current  # noqa: PLW0603  # one process, one job
+def enter(new: Context | None) -> None:
+    """Make this the process's context. A process that runs one job never leaves it."""
+    global _current  # noqa: PLW0603  # one process, one job at a time
     _current = new
+
+
+@contextlib.contextmanager
+def within(new: Context) -> Iterator[None]:
+    """Make this the context of this thread, while this is open."""
+    token = _within.set(new)
+    try:
+        yield
+    finally:
+        _within.reset(token)
+
+
+def _here() -> Context | None:
+    return _within.get() or _current
 
 
 def context() -> Context:
@@ -158,9 +152,10 @@ def context() -> Context:
 
     Raises RuntimeError outside of a job.
     """
-    if _current is None:
+    found = _here()
+    if found is None:
         raise RuntimeError("mlq.context() works inside a job only")
-    return _current
+    return found
 
 
 def progress(iterable: Iterable[T], total: int | None = None) -> Iterator[T]:
@@ -170,7 +165,8 @@ def progress(iterable: Iterable[T], total: int | None = None) -> Iterator[T]:
     """
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
-    report: Callable[[Any], None] = _current.update_progress if _current else lambda _value: None
+    here = _here()
+    report: Callable[[Any], None] = here.update_progress if here else lambda _value: None
     report({"done": 0, "total": total})
     for done, item in enumerate(iterable, 1):
         yield item

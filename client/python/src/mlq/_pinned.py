@@ -27,12 +27,22 @@ class _Connection(http.client.HTTPSConnection):
             raise ssl.SSLError("the server has another certificate than the one that was named")
 
 
+def connection(host: str, port: int | None, fingerprint: str) -> http.client.HTTPSConnection:
+    """A connection to that one certificate, whoever signed it. SHA-256, 64 hex digits."""
+    return _Connection(host, port=port, fingerprint=fingerprint, context=_unverified())
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 class Handler(urllib.request.HTTPSHandler):
     """Takes that one certificate, whoever signed it. ``fingerprint``: SHA-256, 64 hex digits."""
 
     def __init__(self, fingerprint: str) -> None:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context = _unverified()
         super().__init__(context=context)
         self._pin, self._options = fingerprint, {"context": context}
 

@@ -1,0 +1,155 @@
+"""Requests to the server from within a job: the standard library, and one connection a thread.
+
+A job's environment need not have urllib3, and a consumer asks for each job anew, so the
+connection is kept. Every request here may be repeated, because it names what it writes;
+so an answer that was lost, or that is none of MLQ's, only costs time.
+"""
+
+from __future__ import annotations
+
+import http.client
+import random
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Callable, cast
+from urllib.parse import urlencode, urlsplit
+
+from ._answers import JSON, MAX_ANSWER, PROBLEM, Answer, media_type, problem_of, retry_after
+from ._errors import MlqError, Unavailable
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._config import Settings
+
+READ_TIMEOUT = 30.0  # seconds, beyond what the server was asked to wait
+_FIRST_PAUSE = 0.05  # seconds; doubles with each try
+_LONGEST_PAUSE = 2.0
+_LATER = frozenset({429, 502, 503, 504})
+_AWAY = (OSError, http.client.HTTPException)
+
+
+class Line:
+    """Requests to the server of ``settings``. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._where = urlsplit(settings.url)
+        self._mine = threading.local()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        wait: float = 0.0,
+        more: Callable[[float], bool],
+    ) -> Answer:
+        """Send a request, and again while the server is away and ``more(pause)`` says so.
+
+        ``more`` waits that many seconds; False ends the tries, with Unavailable or the
+        server's own "later". ``wait`` is for how long the server may keep the request.
+        Raises the MlqError of a refusal.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                answer = self.send(method, path, query=query, body=body, headers=headers, wait=wait)
+                if answer.status < 400:
+                    return answer
+                error, after = problem_of(answer), retry_after(answer.headers)
+                if not _is_passing(answer, error):
+                    raise error
+            except _AWAY as err:
+                if isinstance(err, MlqError):
+                    raise
+                error, after = Unavailable(f"no answer from {self.settings.url} ({err})"), 0.0
+            if not more(max(after, pause * random.uniform(0.5, 1.5))):  # noqa: S311  # not a secret
+                raise error
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        wait: float = 0.0,
+        read: float = READ_TIMEOUT,
+    ) -> Answer:
+        """One try. Raises OSError and http.client.HTTPException where no answer came."""
+        connection = self._connection(wait + read)
+        target = self._where.path.rstrip("/") + path + ("?" + urlencode(query) if query else "")
+        done = False
+        try:
+            connection.request(method, target, body=body, headers=self._headers(headers))
+            with connection.getresponse() as response:
+                content = response.read(MAX_ANSWER + 1)
+                done = len(content) <= MAX_ANSWER
+                return Answer(response.status, cast("Mapping[str, str]", response.headers), content)
+        finally:
+            if not done:  # also where the job's cancel came in between: half an answer is none
+                connection.close()
+
+    def _headers(self, extra: Mapping[str, str] | None) -> dict[str, str]:
+        headers = {"User-Agent": f"mlq-python/{__version__}", "Accept": JSON, **(extra or {})}
+        if self.settings.token:
+            headers["Authorization"] = f"Bearer {self.settings.token}"
+        return headers
+
+    def _connection(self, timeout: float) -> http.client.HTTPConnection:
+        kept: _Kept | None = getattr(self._mine, "kept", None)
+        if kept is None:
+            kept = self._mine.kept = _Kept(self._new())
+        connection = kept.connection
+        connection.timeout = timeout
+        if connection.sock is not None:
+            connection.sock.settimeout(timeout)
+        return connection
+
+    def _new(self) -> http.client.HTTPConnection:
+        host, port = self._where.hostname or "", self._where.port
+        if self._where.scheme != "https":
+            return http.client.HTTPConnection(host, port)
+        if self.settings.tls_fingerprint:
+            from ._pinned import connection
+
+            return connection(host, port, self.settings.tls_fingerprint)
+        return http.client.HTTPSConnection(host, port, context=ssl.create_default_context())
+
+
+class _Kept:
+    """A thread's connection; it is closed when the thread, or the line, is no more."""
+
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
+
+
+def _is_passing(answer: Answer, error: MlqError) -> bool:
+    """Whether a later try may be answered otherwise: it says so, or it is none of MLQ's."""
+    if error.code == "quota":
+        return False
+    return answer.status in _LATER or media_type(answer.headers) != PROBLEM
+
+
+def patience(seconds: float, sleep: Callable[[float], Any] = time.sleep) -> Callable[[float], bool]:
+    """For ``ask``: tries for that many seconds."""
+    until = time.monotonic() + seconds
+
+    def more(pause: float) -> bool:
+        if time.monotonic() + pause > until:
+            return False
+        sleep(pause)
+        return True
+
+    return more
