@@ -15,7 +15,7 @@ func (s *slot) recover(ctx context.Context) error {
 	if err != nil || r == nil {
 		return err
 	}
-	s.kept = &State{Attempt: &r.Grant, Running: true, Log: s.spool.logPath(r.Grant.Ref()), Ended: ended}
+	s.kept = &State{Attempt: &r.Grant, Running: true, Log: s.spool.logPath(r.Grant.Ref())}
 	if err := s.clearLeftGroup(ctx, r); err != nil {
 		return err
 	}
@@ -23,17 +23,37 @@ func (s *slot) recover(ctx context.Context) error {
 	if err := orphans.clear(ctx); err != nil {
 		return err
 	}
-	if ended == nil || !s.survived(r, ended) {
+	switch {
+	case ended == nil:
 		s.kept.Ended = s.lost(r)
+	case r.Boot == s.boot:
+		s.kept.Ended = ended
+	default:
+		go s.check(r, ended) // reads GiB: agents are answered meanwhile, and told that it is not over
 	}
 	return nil
+}
+
+// check ends an attempt from before a restart of the host: as it had ended, if what it
+// left survived that.
+func (s *slot) check(r *record, ended *Ended) {
+	if !ended.survived() {
+		ended = s.lost(r)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kept == nil || s.kept.Attempt.Ref() != r.Grant.Ref() { // done meanwhile
+		return
+	}
+	s.kept.Ended = ended
+	s.say(Event{Kind: EventEnded, Job: r.Grant.Job, Fence: r.Grant.Fence, Ended: ended})
 }
 
 // survived reports whether what an attempt left is still all there: after a restart of
 // the host a result, which is not synced, may be gone or have holes. So may the files
 // in out/, of which no hash tells.
-func (s *slot) survived(r *record, ended *Ended) bool {
-	return r.Boot == s.boot || len(ended.Files) == 0 && (ended.Result == nil || ended.Result.intact())
+func (e *Ended) survived() bool {
+	return len(e.Files) == 0 && (e.Result == nil || e.Result.intact())
 }
 
 // lost is the end of an attempt whose slot died.
