@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._errors import MlqError, from_problem
+from ._errors import MlqError, Unavailable, from_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+_PAGES = ("text/html", "application/xhtml+xml")  # only results and files may be that
+_OF_A_PROXY = (502, 503, 504)  # what it says while it does not reach who is behind it
 MAX_ANSWER = 64 << 20  # bytes of anything but results, files and logs
 
 
@@ -55,12 +57,19 @@ def problem_of(answer: Answer) -> MlqError:
 def not_ours(status: int, headers: Mapping[str, str]) -> MlqError:
     """What to say of an answer that MLQ would not give."""
     what = media_type(headers) or "nothing that it names"
-    error = MlqError(
-        f"the answer is not MLQ's: status {status} with {what}. "
-        "Is MLQ_URL right, and does a proxy answer in its place?"
+    away = status in _OF_A_PROXY
+    error = (Unavailable if away else MlqError)(
+        f"the answer is not MLQ's: status {status} with {what}. Is MLQ_URL right, and "
+        + ("does MLQ run behind that proxy?" if away else "does a proxy answer in its place?")
     )
     error.status = status
     return error
+
+
+def refuse_page(answer: Answer) -> None:
+    """Raise MlqError for a page: somebody else's, whatever its status says."""
+    if media_type(answer.headers) in _PAGES:
+        raise not_ours(answer.status, answer.headers)
 
 
 def media_type(headers: Mapping[str, str]) -> str:

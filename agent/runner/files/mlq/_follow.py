@@ -175,12 +175,21 @@ def job_events(transport: Transport, job: int, deadline: Deadline) -> Iterator[d
         except (HTTPError, OSError) as err:
             deadline.check()
             if away.remaining() <= 0:
-                raise Unavailable(f"no answer from {transport.settings.url}") from err
+                raise no_answer(transport, err)  # noqa: B904 - it has its cause
             broken += 1
             if broken == 2:
                 yield {"kind": _BROKE}
         time.sleep(deadline.cut(_AGAIN))
         deadline.check()
+
+
+def no_answer(transport: Transport, err: Exception) -> Unavailable:
+    """What to raise where nobody answered for long: what was said instead, where it was said."""
+    if isinstance(err, Unavailable):
+        return err
+    error = Unavailable(f"no answer from {transport.settings.url}")
+    error.__cause__ = err
+    return error
 
 
 def stream(
@@ -193,7 +202,7 @@ def stream(
     timeout = max(0.05, deadline.cut(_BEAT_TIMEOUT))
     with transport.open("GET", path, headers=headers, read_timeout=timeout) as response:
         if response.status >= 500:
-            raise Unavailable(f"the server answered {response.status}")
+            raise Unavailable(str(problem_of(read_answer(response))))
         if response.status >= 400:
             raise problem_of(read_answer(response))
         if media_type(response.headers) != "text/event-stream":

@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from ._deadline import Deadline
 from ._errors import MlqError, Unavailable
-from ._follow import FINAL, stream
+from ._follow import FINAL, no_answer, stream
 from ._http import LONG_PATIENCE
 
 if TYPE_CHECKING:
@@ -108,11 +108,9 @@ class Watcher:
                     away = Deadline(LONG_PATIENCE)
             except (HTTPError, OSError) as err:
                 if away.remaining() <= 0:
-                    self._give_up(
-                        Unavailable(f"no answer from {self._transport.settings.url}"), err
-                    )
+                    self._give_up(no_answer(self._transport, err))
             except MlqError as err:
-                self._give_up(err, None)
+                self._give_up(err)
             finally:
                 self._open = False
             if self._waits():
@@ -151,8 +149,7 @@ class Watcher:
         for notify in callbacks:
             notify(job, error)
 
-    def _give_up(self, error: MlqError, cause: BaseException | None) -> None:
-        error.__cause__ = cause
+    def _give_up(self, error: MlqError) -> None:
         for job in self._waits():
             self._tell(job, error)
 

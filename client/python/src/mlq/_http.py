@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 
-from ._answers import JSON, Answer, problem_of, read_answer, refuse_foreign
+from ._answers import JSON, Answer, problem_of, read_answer, refuse_foreign, refuse_page
 from ._envelope import length
 from ._errors import MlqError, Unavailable
 from ._tries import Tries
@@ -92,6 +92,7 @@ class Transport:
         )
         if answer.status >= 400:
             raise problem_of(answer)
+        refuse_page(answer)
         return answer
 
     def call(
