@@ -61,6 +61,14 @@ def client(scripted: Scripted) -> Iterator[mlq.Client]:
         yield made
 
 
+@pytest.fixture
+def stays(scripted: Scripted) -> Iterator[threading.Event]:
+    """For ``Reply.stays``: set when the test is over."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
 class Server(NamedTuple):
     """A real `mlq dev`: its URL and its data folder."""
 

@@ -23,12 +23,16 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """An answer. ``raw`` is written as it is, instead of one, and the connection cut."""
+    """An answer. ``raw`` is written as it is, instead of one, and the connection cut.
+
+    ``stays`` keeps it open, in silence, until it is set.
+    """
 
     status: int = 200
     headers: dict[str, str] = {}  # noqa: RUF012 - never changed
     body: bytes = b""
     raw: bytes | None = None
+    stays: threading.Event | None = None
 
 
 Answerer = Union[Reply, Callable[[Request], Reply]]
@@ -106,6 +110,8 @@ class Scripted:
     def _send(self, http: BaseHTTPRequestHandler, reply: Reply) -> None:
         if reply.raw is not None:
             http.wfile.write(reply.raw)
+            if reply.stays is not None:
+                reply.stays.wait(60)
             http.close_connection = True
             return
         http.send_response(reply.status)

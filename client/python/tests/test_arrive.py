@@ -14,7 +14,7 @@ import pytest
 
 import envelopes
 import mlq
-from mlq import _arrive, _memory, _transfer
+from mlq import _arrive, _memory, _straight, _transfer
 from mlq._envelope import MEDIA_TYPE, pack
 from mlq._transfer import Meter, Transfer
 from scripted import DROP, Reply, as_json, problem
@@ -73,6 +73,23 @@ def test_a_broken_one_goes_on_where_it_was(scripted: Scripted) -> None:
     assert starts[2] == starts[3]
     at = [int(str(start)[6:-1]) for start in starts[1:]]
     assert 0 < at[0] <= 1000 < at[1] < len(body)
+
+
+@pytest.mark.parametrize("read", [_straight.reader, _straight._copying])
+def test_the_connection_is_used_again(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch, read: Any
+) -> None:
+    monkeypatch.setattr(_arrive, "reader", read)
+    body = two_buffers()
+    headers = {"Content-Type": MEDIA_TYPE, "ETag": f'"{hashlib.sha256(body).hexdigest()}"'}
+    for job in (53, 54):
+        scripted.on(f"GET /jobs/{job}/result", Reply(200, headers, body))
+    with mlq.Client(scripted.url, "t") as client:
+        for job in (53, 54):
+            _, two = client.job(job).result(timeout=30, stream=False)
+            assert bytes(two) == body[-len(two) :]
+        pool: Any = client._transport._connections().connection_from_url(scripted.url)
+        assert pool.num_connections == 1
 
 
 def test_a_server_that_starts_over_is_followed(scripted: Scripted) -> None:

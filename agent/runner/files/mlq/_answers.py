@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from urllib3.exceptions import IncompleteRead
+
 from ._errors import MlqError, Unavailable, from_problem
 
 if TYPE_CHECKING:
@@ -91,10 +93,14 @@ def refuse_foreign(response: BaseHTTPResponse) -> None:
 
 
 def read_answer(response: BaseHTTPResponse) -> Answer:
-    """Read an answer to its end, up to MAX_ANSWER bytes."""
+    """Read an answer to its end, up to MAX_ANSWER bytes. Raises urllib3's errors, also for
+    one that is shorter than it says.
+    """
     declared = response.headers.get("Content-Length", "")
     too_large = declared.isdigit() and int(declared) > MAX_ANSWER
     body = b"" if too_large else response.read(MAX_ANSWER + 1)
     if too_large or len(body) > MAX_ANSWER:
         raise MlqError(f"the server's answer is larger than {MAX_ANSWER} bytes")
+    if response.length_remaining:  # which urllib3 tells of a reading without a size only
+        raise IncompleteRead(len(body), response.length_remaining)
     return Answer(response.status, response.headers, body)

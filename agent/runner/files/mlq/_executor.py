@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 from . import _chunks
 from ._deadline import Deadline, late, left
 from ._errors import MlqError, Unauthorized, Unavailable
+from ._fork import renew_in_child
 from ._tidy import public_class
 
 if TYPE_CHECKING:
@@ -108,11 +109,16 @@ class Executor(concurrent.futures.Executor):
             raise TypeError("key names one job, so that an Executor does not take it")
         self._submitter = submitter
         self._client = submitter._client
-        self._changed = threading.Condition()
         self._shut = False
+        self._after_fork()
+        renew_in_child(self)
+        return self
+
+    def _after_fork(self) -> None:
+        """The futures that there are belong to the process that made them."""
+        self._changed = threading.Condition()
         self._entering = 0  # submits under way
         self._open: dict[int, JobFuture[Any]] = {}  # by job, until all callbacks were called
-        return self
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> JobFuture[R]:
         """Queue ``fn(*args, **kwargs)``. All keywords belong to ``fn``.

@@ -12,6 +12,8 @@ import threading
 from collections import deque
 from typing import Callable
 
+from ._fork import renew_in_child
+
 _log = logging.getLogger("mlq")
 
 
@@ -21,6 +23,11 @@ class Hands:
     def __init__(self, name: str, most: int) -> None:
         self._name = name
         self._most = most
+        self._after_fork()
+        renew_in_child(self)
+
+    def _after_fork(self) -> None:
+        """Nothing is to be done, and no thread runs."""
         self._lock = threading.Lock()
         self._todo: deque[Callable[[], object]] = deque()
         self._threads: set[threading.Thread] = set()

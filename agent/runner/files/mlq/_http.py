@@ -10,7 +10,6 @@ taking bytes for an answer that do not say they are one.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
@@ -20,8 +19,10 @@ import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 
 from ._answers import JSON, Answer, problem_of, read_answer, refuse_foreign, refuse_page
+from ._deadline import left
 from ._envelope import length
 from ._errors import MlqError, Unavailable
+from ._fork import renew_in_child
 from ._tries import Tries
 from ._upload import Upload
 from ._url import check_url
@@ -46,6 +47,7 @@ READ_TIMEOUT = 60.0
 PATIENCE = 5.0  # seconds for which a server that is away is tried again
 LONG_PATIENCE = 120.0  # the same, while waiting for a job
 _AGAIN = frozenset({502, 503, 504, 429})
+_LATE = 1.0  # seconds after a deadline at which a server that has stopped is cut off
 _JOIN_BELOW = 256 << 10  # bytes: small bodies are sent in one piece
 
 
@@ -55,10 +57,14 @@ class Transport:
     def __init__(self, settings: Settings, *, allow_insecure: bool = False) -> None:
         self.settings = settings
         check_url(settings, allow_insecure=allow_insecure)
+        self._compared = False
+        self._after_fork()
+        renew_in_child(self)
+
+    def _after_fork(self) -> None:
+        """A fork shares no sockets."""
         self._lock = threading.Lock()
         self._pool: urllib3.PoolManager | None = None
-        self._pid = 0
-        self._compared = False
 
     def request(
         self,
@@ -118,8 +124,12 @@ class Transport:
         tries = Tries(patience, deadline, repeatable=repeatable, moved=moved)
         while True:
             now = headers() if callable(headers) else headers
+            begun = False
             try:
-                with self.open(method, path, query=query, body=body, headers=now) as response:
+                with self.open(
+                    method, path, query=query, body=body, headers=now, deadline=deadline
+                ) as response:
+                    begun = True
                     if response.status not in _AGAIN:
                         return read(response)
                     answer = read_answer(response)
@@ -130,6 +140,8 @@ class Transport:
             ) as stop:  # where exactly it waited helps nobody, and is slow to show
                 raise stop.with_traceback(None) from None
             except (HTTPError, OSError) as err:
+                if begun and deadline is not None and not deadline.remaining():
+                    raise self._stopped() from err
                 tries.failed(self._unreachable(err), err)
                 continue
             error = problem_of(answer)
@@ -147,14 +159,18 @@ class Transport:
         body: Body = None,
         headers: Mapping[str, str] | None = None,
         read_timeout: float = READ_TIMEOUT,
+        deadline: Deadline | None = None,
     ) -> Iterator[BaseHTTPResponse]:
-        """One try: the answer with its body unread. Raises urllib3's errors and OSError."""
+        """One try: the answer with its body unread. Raises urllib3's errors and OSError.
+
+        So it does shortly after ``deadline``, wherever the server has stopped.
+        """
         response = self._connections().request(
             method,
             self.url(path, query),
             body=_in_one_piece(body),
             headers=self._headers(body, headers),
-            timeout=_timeout(body, read_timeout),
+            timeout=_timeout(body, read_timeout, deadline),
             retries=False,
             redirect=False,
             preload_content=False,
@@ -163,7 +179,8 @@ class Transport:
         try:
             refuse_foreign(response)
             self._compare(response.headers.get("Mlq-Client"))
-            yield response
+            with _ended_by(deadline, response):
+                yield response
         finally:
             # Read to its end, it has given its connection back already.
             response.close()
@@ -175,13 +192,13 @@ class Transport:
     def close(self) -> None:
         """Close the connections. A later request opens new ones."""
         with self._lock:
-            if self._pool is not None and self._pid == os.getpid():
+            if self._pool is not None:
                 self._pool.clear()
             self._pool = None
 
     def _connections(self) -> urllib3.PoolManager:
         with self._lock:
-            if self._pool is None or self._pid != os.getpid():  # a fork shares no sockets
+            if self._pool is None:
                 extra: dict[str, Any] = {}
                 if self.settings.tls_fingerprint:
                     # That one certificate, whoever signed it; without CERT_NONE
@@ -189,7 +206,6 @@ class Transport:
                     extra["assert_fingerprint"] = self.settings.tls_fingerprint
                     extra["cert_reqs"] = "CERT_NONE"
                 self._pool = urllib3.PoolManager(num_pools=2, maxsize=16, **extra)
-                self._pid = os.getpid()
             return self._pool
 
     def _compare(self, other: str | None) -> None:
@@ -214,6 +230,12 @@ class Transport:
             headers["Content-Length"] = str(_size_of(body))
         return headers
 
+    def _stopped(self) -> Unavailable:
+        return Unavailable(
+            f"{self.settings.url} stopped in the middle of an answer, and the time is over. "
+            "Nothing is lost by it: ask again"
+        )
+
     def _unreachable(self, err: Exception) -> MlqError:
         url = self.settings.url
         if isinstance(err, SSLError) or isinstance(err.__cause__, SSLError):
@@ -236,11 +258,37 @@ def _size_of(body: Upload | Sequence[Buffer]) -> int:
     return body.size if isinstance(body, Upload) else length(list(body))
 
 
-def _timeout(body: Body, read: float) -> urllib3.Timeout:
+def _timeout(body: Body, read: float, deadline: Deadline | None) -> urllib3.Timeout:
     """The first is also how long a piece may take to be sent, whatever its name."""
+    if deadline is not None:
+        most = deadline.remaining() + _LATE
+        return urllib3.Timeout(connect=min(CONNECT_TIMEOUT, most), read=min(read, most))
     if isinstance(body, Upload):  # the server's disk may stall, and syncs at the end
         return urllib3.Timeout(connect=READ_TIMEOUT, read=read + body.patience)
     return urllib3.Timeout(connect=CONNECT_TIMEOUT, read=read)
+
+
+@contextlib.contextmanager
+def _ended_by(deadline: Deadline | None, response: BaseHTTPResponse) -> Iterator[None]:
+    """End a reading at the deadline: a timeout of the socket begins anew with each byte."""
+    seconds = left(deadline) if deadline is not None else None
+    if seconds is None or seconds > threading.TIMEOUT_MAX:
+        yield
+        return
+    timer = threading.Timer(seconds + _LATE, hang_up, [response])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def hang_up(response: BaseHTTPResponse) -> None:
+    """End a reading in another thread. Where urllib3 cannot, the next sign of life does."""
+    # Before urllib3 2.3 there is none; ValueError and RuntimeError: it has just ended by itself.
+    with contextlib.suppress(AttributeError, ValueError, RuntimeError, OSError):
+        response.shutdown()
 
 
 def _reason(err: BaseException) -> str:

@@ -89,7 +89,8 @@ class Job(Generic[R]):
         While it waits in the main thread, the job's place, state and output are
         shown; ``stream=False`` waits in silence. Raises the job's own exception, or
         the JobError that tells how it ended; TimeoutError after ``timeout``
-        seconds, and then the job goes on. So it does after KeyboardInterrupt.
+        seconds, and then the job goes on; Unavailable where the server stopped in the middle
+        of its answer. The job goes on after KeyboardInterrupt, too.
         """
         return self._value(Deadline(timeout), stream, owned=False)
 

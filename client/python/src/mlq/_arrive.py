@@ -1,19 +1,23 @@
 """A result on its way into memory: once, frame by frame, going on where it broke off.
 
 Each large frame gets memory of its own, so that an array can be kept, and another
-one of the same result be given back. The bytes are hashed as they come.
+one of the same result be given back. The bytes are hashed where they lie, beside the
+reading of those that follow.
 """
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from urllib3.exceptions import IncompleteRead
+
 from ._answers import media_type, not_ours
+from ._beside import Hashing
 from ._envelope import MEDIA_TYPE, PREFIX, Envelope, EnvelopeError, header_size, lay_out_frames
 from ._envelope import parse_header as parse
 from ._errors import MlqError, TooLarge
 from ._memory import available, room
+from ._straight import reader
 from ._transfer import Meter, in_bytes
 
 if TYPE_CHECKING:
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 
     from ._transfer import Transfer
 
-_PIECE = 256 << 10  # bytes read at once: they stay in the processor's cache
+_PIECE = 1 << 20  # bytes read at once
 _SPARE = 64 << 20  # bytes of memory that a result leaves to the rest of the program
 
 
@@ -84,7 +88,7 @@ class Arrival:
         self._size = _content_length(response)
         _check_size(self._size, self._max)
         self._tag = response.headers.get("ETag", "")
-        self._digest = hashlib.sha256()
+        self._hashing = Hashing(self._size)
         self._meter = Meter(self._size, self._tell)
         self._filling = _filling(self._size)
         self._target = next(self._filling)
@@ -97,25 +101,31 @@ class Arrival:
 
     def _take(self, response: BaseHTTPResponse) -> Received:
         try:
-            while True:
-                while not len(self._target):
-                    self._target = next(self._filling)
-                self._read_piece(response)
+            with self._hashing:
+                envelope = self._fill(reader(response))
         except EnvelopeError as err:
             raise MlqError(f"the result is not an envelope: {err}") from err
-        except StopIteration as end:
-            response.read(1)  # lets urllib3 see the end, so that the connection can be used again
-            return Received(end.value, self._digest.hexdigest())
+        response.read(1)  # lets urllib3 see the end, so that the connection can be used again
+        return Received(envelope, self._hashing.hexdigest())
 
-    def _read_piece(self, response: BaseHTTPResponse) -> None:
-        piece = response.read(min(_PIECE, len(self._target)))
-        if not piece:
-            raise MlqError(f"the result broke off after {self.done} of {self._size} bytes")
-        self._target[: len(piece)] = piece
-        self._target = self._target[len(piece) :]
-        self._digest.update(piece)
-        self.done += len(piece)
-        self._meter.add(len(piece))
+    def _fill(self, read: Callable[[memoryview], int]) -> Envelope:
+        while True:
+            while not len(self._target):
+                try:
+                    self._target = next(self._filling)
+                except StopIteration as end:
+                    envelope: Envelope = end.value
+                    return envelope
+            self._read_piece(read)
+
+    def _read_piece(self, read: Callable[[memoryview], int]) -> None:
+        count = read(self._target[:_PIECE])
+        if not count:
+            raise IncompleteRead(self.done, self._size - self.done)
+        self._hashing.update(self._target[:count])
+        self._target = self._target[count:]
+        self.done += count
+        self._meter.add(count)
 
 
 def _filling(size: int) -> Generator[memoryview, None, Envelope]:

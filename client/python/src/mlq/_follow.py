@@ -8,7 +8,6 @@ event. The server does the waiting.
 from __future__ import annotations
 
 import codecs
-import contextlib
 import re
 import time
 from datetime import datetime
@@ -20,7 +19,7 @@ from . import _sse
 from ._answers import media_type, not_ours, problem_of, read_answer
 from ._deadline import Deadline
 from ._errors import Unavailable
-from ._http import LONG_PATIENCE
+from ._http import LONG_PATIENCE, hang_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,26 +199,21 @@ def stream(
     if place:
         headers["Last-Event-ID"] = place
     timeout = max(0.05, deadline.cut(_BEAT_TIMEOUT))
-    with transport.open("GET", path, headers=headers, read_timeout=timeout) as response:
+    with transport.open(
+        "GET", path, headers=headers, read_timeout=timeout, deadline=deadline
+    ) as response:
         if response.status >= 500:
             raise Unavailable(str(problem_of(read_answer(response))))
         if response.status >= 400:
             raise problem_of(read_answer(response))
         if media_type(response.headers) != "text/event-stream":
             raise not_ours(response.status, response.headers)
-        deadline.when_ended(lambda: _hang_up(response))
+        deadline.when_ended(lambda: hang_up(response))
         try:
             yield _sse.ServerEvent("", {})  # it is open
             yield from _sse.events(response.stream(1 << 16))
         finally:
             deadline.when_ended(None)
-
-
-def _hang_up(response: BaseHTTPResponse) -> None:
-    """End a reading in another thread. Where urllib3 cannot, the next sign of life does."""
-    # Before urllib3 2.3 there is none; ValueError and RuntimeError: it has just ended by itself.
-    with contextlib.suppress(AttributeError, ValueError, RuntimeError, OSError):
-        response.shutdown()
 
 
 class LogReader:

@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 from ._deadline import Deadline
 from ._errors import MlqError, Unavailable
 from ._follow import FINAL, no_answer, stream
+from ._fork import renew_in_child
 from ._http import LONG_PATIENCE
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _STATES = FINAL | {"scheduled", "queued", "leased", "running"}
 _LOOK_AGAIN = 60.0  # seconds
 _PAGE = 200  # jobs of one page of a list
+_GLANCE = 1.0  # seconds that a look takes at most for which somebody waits
 _SINGLY = 4  # up to so many jobs are asked for one by one
 
 
@@ -40,6 +42,11 @@ class Watcher:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self._after_fork()
+        renew_in_child(self)
+
+    def _after_fork(self) -> None:
+        """Nobody waits yet, and no thread runs."""
         self._lock = threading.Lock()
         self._waiting: dict[int, list[Notify]] = {}
         self._listeners: list[Hear] = []
@@ -67,8 +74,8 @@ class Watcher:
         """Look at those of ``jobs`` that somebody waits for once, now. What is not answered
         is left to the stream.
         """
-        with contextlib.suppress(MlqError):
-            self._look(set(jobs) & self._waits(), patience=0)
+        with contextlib.suppress(MlqError, TimeoutError):
+            self._look(set(jobs) & self._waits(), patience=0, deadline=Deadline(_GLANCE))
 
     def drop(self, notify: Notify) -> None:
         """Forget a callback: nobody waits for it any more."""
@@ -91,7 +98,7 @@ class Watcher:
 
     def unhear(self, listener: Hear) -> None:
         """Forget a listener."""
-        with self._lock:
+        with self._lock, contextlib.suppress(ValueError):  # after a fork it is the parent's
             self._listeners.remove(listener)
 
     def _seen(self, job: int, state: str) -> None:
@@ -153,12 +160,19 @@ class Watcher:
         for job in self._waits():
             self._tell(job, error)
 
-    def _look(self, jobs: set[int], patience: float = LONG_PATIENCE) -> None:
+    def _look(
+        self,
+        jobs: set[int],
+        patience: float = LONG_PATIENCE,
+        deadline: Deadline | None = None,
+    ) -> None:
         """Ask once how each of these jobs is."""
-        left = jobs - self._look_by_page(jobs, patience) if len(jobs) > _SINGLY else jobs
+        left = jobs - self._look_by_page(jobs, patience, deadline) if len(jobs) > _SINGLY else jobs
         for job in sorted(left):
             try:
-                answer = self._transport.request("GET", f"/jobs/{job}", patience=patience)
+                answer = self._transport.request(
+                    "GET", f"/jobs/{job}", patience=patience, deadline=deadline
+                )
                 state = str(answer.json().get("state"))
                 self._seen(job, state)
                 if state in FINAL:
@@ -168,13 +182,15 @@ class Watcher:
                     raise
                 self._tell(job, err)
 
-    def _look_by_page(self, jobs: set[int], patience: float) -> set[int]:
+    def _look_by_page(self, jobs: set[int], patience: float, deadline: Deadline | None) -> set[int]:
         """Look at many jobs at once; returns those that were found."""
         found: set[int] = set()
         before = max(jobs) + 1
         for _ in range(2 + len(jobs) // 20):  # ids that lie far apart are better asked for singly
             query = {"before": str(before), "limit": str(_PAGE)}
-            page = self._transport.request("GET", "/jobs", query=query, patience=patience)
+            page = self._transport.request(
+                "GET", "/jobs", query=query, patience=patience, deadline=deadline
+            )
             for job in page.json()["jobs"]:
                 if job["id"] in jobs:
                     found.add(job["id"])
