@@ -131,7 +131,7 @@ func (w *jobWatch) send(st *stream, job *scheduler.Job) error {
 		if !laterStep(e.step, w.last) {
 			continue
 		}
-		if err := st.send(e.step, "state", e.Event); err != nil {
+		if err := st.send(e.step, e.name(), e.Event); err != nil {
 			return err
 		}
 		w.last, told = e.step, true
@@ -196,7 +196,7 @@ func history(job *scheduler.Job) []step {
 			Job: job.ID, Kind: string(job.State), State: job.State, At: job.EndedAt, Text: endText(job), Attempt: len(job.Attempts),
 		}})
 	}
-	return steps
+	return append(steps, callbackSteps(job)...)
 }
 
 func attemptSteps(id scheduler.JobID, a *scheduler.Attempt) []step {

@@ -91,9 +91,6 @@ func (s *Server) addSpec(ctx context.Context, w *Job) error {
 	if p.Call.Msg != nil {
 		w.Msg = p.Call.Msg
 	}
-	if p.Callback != "" {
-		w.Callback = &p.Callback
-	}
 	for name := range p.Request.EnvVars {
 		w.EnvVars = append(w.EnvVars, name)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/api/callback"
 	"github.com/mlq-dev/mlq/api/secrets"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -38,6 +39,9 @@ type Options struct {
 	// Dev: the user Owner on this machine needs no token over loopback.
 	Dev   bool
 	Owner Owner
+
+	// Callbacks says which addresses are refused in callbacks at once.
+	Callbacks callback.Policy
 
 	// Private: users do not see the names of other users.
 	Private bool

@@ -17,6 +17,11 @@ func (s *Server) settle(c *call, p *submission.Parsed) error {
 	if err := s.permits(c, &p.Request); err != nil {
 		return err
 	}
+	if p.Callback != "" {
+		if err := s.opts.Callbacks.CheckURL(p.Callback); err != nil {
+			return refuseField(CodeInvalidField, "/callback", "callback: "+err.Error())
+		}
+	}
 	switch p.Call.Kind {
 	case submission.KindMessage:
 		version, err := s.functions.pythonFor(c.ctx(), c.who.User, p.Call.Functions)

@@ -25,6 +25,9 @@ type Job struct {
 	Functions          []string        `json:"functions"`
 	Msg                json.RawMessage `json:"msg"`
 
+	// CallbackState is how far the callback is; none without one.
+	CallbackState *CallbackState `json:"callback_state,omitempty"`
+
 	State     scheduler.State  `json:"state"`
 	Reason    scheduler.Reason `json:"reason,omitempty"`
 	Detail    string           `json:"detail,omitempty"`
@@ -124,6 +127,7 @@ func wireJob(j *scheduler.Job) Job {
 		Losses: j.Losses, Releases: j.Releases, After: j.After, CancelRequested: j.CancelRequested, CancelBy: j.CancelBy, CancelThen: j.CancelThen,
 		RequeueOf: j.RequeueOf, RequeuedAs: j.RequeuedAs, LogBytes: j.LogBytes, Attempts: wireAttempts(j.Attempts),
 	}
+	w.callback(j)
 	if a := j.Attempt(); a != nil {
 		w.attempt(j, a)
 	}

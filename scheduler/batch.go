@@ -107,6 +107,7 @@ func newItem(who Who, sub *Submission) item {
 		Timeout: limit, TimeoutFrom: from, QueueTimeout: r.QueueTimeout, Grace: defaultGrace, Retries: r.Retries,
 		KeepOnPartition: r.OnPartition == "keep", ResultTTL: r.ResultTTL, Hold: r.Hold, After: unique(r.After),
 		Message: sub.Message, Functions: sub.Functions,
+		Callback: Callback{URL: sub.Callback},
 	}
 	if j.Name == "" {
 		j.Name = sub.Function

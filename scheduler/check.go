@@ -61,7 +61,7 @@ func (s *Scheduler) checkTimed(ctx context.Context, r *CheckReport) error {
 			return err
 		}
 	}
-	return nil
+	return s.checkIndex(ctx, r, keyCallbacks, callbackID)
 }
 
 // checkPages bounds how much of one index a check looks at.

@@ -60,6 +60,8 @@ type jobRecord struct {
 	RequeueOf  JobID `json:"ro,omitempty"`
 	RequeuedAs JobID `json:"ra,omitempty"`
 
+	Callback *callbackRecord `json:"cl,omitempty"`
+
 	Attempts []attemptRecord `json:"a,omitempty"`
 	Result   *resultRecord   `json:"v,omitempty"`
 }
@@ -90,6 +92,21 @@ type closingRecord struct {
 	What string `json:"w"`
 	By   string `json:"b"`
 	Then string `json:"a"`
+}
+
+type callbackRecord struct {
+	URL   string        `json:"u"`
+	State CallbackState `json:"s,omitempty"`
+	Tries []triedRecord `json:"n,omitempty"`
+	Taken int           `json:"k,omitempty"`
+	Held  bool          `json:"h,omitempty"`
+	Next  int64         `json:"t,omitempty"`
+	Why   string        `json:"w,omitempty"`
+}
+
+type triedRecord struct {
+	At   int64  `json:"t"`
+	Text string `json:"w"`
 }
 
 type resultRecord struct {
@@ -144,6 +161,7 @@ func encodeJob(j *Job) []byte {
 		After: j.After, Pending: j.Pending, Followed: j.HasDependents,
 		Cancel: j.CancelRequested, CancelBy: j.CancelBy, CancelThen: j.CancelThen,
 		Progress: j.Progress, LogBytes: j.LogBytes, RequeueOf: j.RequeueOf, RequeuedAs: j.RequeuedAs,
+		Callback: packCallback(&j.Callback),
 	}
 	for host, until := range j.Avoid {
 		if r.Avoid == nil {
@@ -184,6 +202,7 @@ func decodeJob(id JobID, version uint64, b []byte) (Job, error) {
 		After: r.After, Pending: r.Pending, HasDependents: r.Followed,
 		CancelRequested: r.Cancel, CancelBy: r.CancelBy, CancelThen: r.CancelThen,
 		Progress: r.Progress, LogBytes: r.LogBytes, RequeueOf: r.RequeueOf, RequeuedAs: r.RequeuedAs,
+		Callback: unpackCallback(r.Callback),
 	}
 	if r.Unix == "=" {
 		j.Unix = r.User
@@ -233,6 +252,28 @@ func unpackClosing(r *closingRecord) Closing {
 		return Closing{}
 	}
 	return Closing{At: unstamp(r.At), What: r.What, By: r.By, Then: r.Then}
+}
+
+func packCallback(c *Callback) *callbackRecord {
+	if c.URL == "" {
+		return nil
+	}
+	r := &callbackRecord{URL: c.URL, State: c.State, Taken: c.Taken, Held: c.Held, Next: stamp(c.Next), Why: c.Why}
+	for _, t := range c.Tries {
+		r.Tries = append(r.Tries, triedRecord{stamp(t.At), t.Text})
+	}
+	return r
+}
+
+func unpackCallback(r *callbackRecord) Callback {
+	if r == nil {
+		return Callback{}
+	}
+	c := Callback{URL: r.URL, State: r.State, Taken: r.Taken, Held: r.Held, Next: unstamp(r.Next), Why: r.Why}
+	for _, t := range r.Tries {
+		c.Tries = append(c.Tries, TriedCallback{unstamp(t.At), t.Text})
+	}
+	return c
 }
 
 func packUnix(j *Job) string {

@@ -44,6 +44,12 @@ func genJob(t *rapid.T) Job {
 	if j.Message = rapid.Bool().Draw(t, "message"); j.Message && rapid.Bool().Draw(t, "named") {
 		j.Functions = []string{"f", "<lambda>"}
 	}
+	if rapid.Bool().Draw(t, "callback") {
+		j.Callback = Callback{
+			URL: "http://c/", State: rapid.SampledFrom([]CallbackState{"", CallbackDelivered, CallbackFailed}).Draw(t, "told"),
+			Tries: []TriedCallback{{unstamp(8), "200"}}, Taken: 3, Held: rapid.Bool().Draw(t, "held"), Next: genTime(t, "next"), Why: "no",
+		}
+	}
 	if rapid.Bool().Draw(t, "avoid") {
 		j.Avoid = map[string]time.Time{"h": unstamp(5)}
 	}

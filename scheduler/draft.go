@@ -64,7 +64,9 @@ func placeOf(j *Job) place {
 		p.counters[keyHeld(j.User)] += int64(len(j.Attempt().Devices))
 	case j.State.Final():
 		p.counters[keyEnded(j.State)]++
-		if j.ResultTTL > 0 {
+		if j.callbackDue() {
+			p.add(keyCallbacks, callbackMember(j))
+		} else if j.ResultTTL > 0 {
 			p.addTimed(keyPurge, j.EndedAt.Add(j.ResultTTL), j.ID)
 		}
 	}

@@ -86,15 +86,18 @@ func entryTimeout(d time.Duration) uint32 {
 // priorityPrefix is what the members of one priority start with.
 func priorityPrefix(priority int) []byte { return []byte{byte(10 - priority)} }
 
+// timedBytes is the size of a member of the indexes by time; that of callbacks has more after it.
+const timedBytes = 16
+
 // timedMember is a member of the indexes by time: the time in µs, then the id.
 func timedMember(at time.Time, id JobID) []byte {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(at.UnixMicro()))
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, timedBytes), uint64(at.UnixMicro()))
 	return binary.BigEndian.AppendUint64(b, uint64(id))
 }
 
 // timedID is the id in a timed member.
 func timedID(b []byte) JobID {
-	if len(b) != 16 {
+	if len(b) != timedBytes {
 		return 0
 	}
 	return JobID(binary.BigEndian.Uint64(b[8:]))

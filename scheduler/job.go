@@ -151,6 +151,7 @@ type Job struct {
 	CancelThen      string // "" or "requeue": what a revoke asked for
 
 	Progress string // JSON text of the last reported value, "" if none
+	Callback Callback
 	// LogBytes is how much of the current attempt's log has been uploaded.
 	LogBytes int64
 

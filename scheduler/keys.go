@@ -74,6 +74,10 @@ const keyDeadlines = "live:deadlines"
 // keyPurge is the index of ended jobs that are to be forgotten (member: time, id).
 const keyPurge = "live:purge"
 
+// keyCallbacks is the index of ended jobs whose callback has yet to be sent
+// (member: time, id, user): in with the job's end, out by EndCallback.
+const keyCallbacks = "live:callbacks"
+
 // keySettled is the index of ended jobs that others follow (member: id): in
 // by the end of the job, out by Promote once all followers were told.
 const keySettled = "live:settled"

@@ -93,5 +93,6 @@ func (j *Job) again(id JobID, epoch uint64) Job {
 		Devices: j.Devices, Rank: j.Rank, Epoch: epoch,
 		Timeout: j.Timeout, TimeoutFrom: j.TimeoutFrom, QueueTimeout: j.QueueTimeout, Grace: j.Grace, Retries: j.Retries + j.Failures,
 		KeepOnPartition: j.KeepOnPartition, ResultTTL: j.ResultTTL, Hold: j.Hold, Message: j.Message, Functions: j.Functions, RequeueOf: j.ID,
+		Callback: Callback{URL: j.Callback.URL},
 	}
 }

@@ -28,6 +28,8 @@ type Timing struct {
 	Avoid          time.Duration // first hold-off of a host that released a job, doubled each time
 	BackoffMin     time.Duration // of the user's retries
 	BackoffMax     time.Duration
+	CallbackTry    time.Duration // one try to send a callback; a server has three times that for it
+	CallbackPause  time.Duration // after the first try that failed, doubled each time
 }
 
 // DefaultTiming is the protocol's table of numbers.
@@ -40,6 +42,7 @@ func DefaultTiming() Timing {
 		CheckEvery: time.Minute, PollMin: time.Second, PollMax: 2 * time.Second,
 		IdempotencyTTL: 24 * time.Hour, GangWait: 10 * time.Minute, Avoid: 30 * time.Second,
 		BackoffMin: 10 * time.Second, BackoffMax: 10 * time.Minute,
+		CallbackTry: 5 * time.Second, CallbackPause: 15 * time.Second,
 	}
 }
 
@@ -55,7 +58,7 @@ func (t *Timing) all() []*time.Duration {
 	return []*time.Duration{
 		&t.RenewEvery, &t.RenewTry, &t.Believe, &t.Warn, &t.Term, &t.Kill, &t.Empty, &t.Expire, &t.HoldOff,
 		&t.ReapEvery, &t.PromoteEvery, &t.CheckEvery, &t.PollMin, &t.PollMax, &t.IdempotencyTTL, &t.GangWait,
-		&t.Avoid, &t.BackoffMin, &t.BackoffMax,
+		&t.Avoid, &t.BackoffMin, &t.BackoffMax, &t.CallbackTry, &t.CallbackPause,
 	}
 }
 

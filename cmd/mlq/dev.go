@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/api/callback"
 )
 
 const devLong = `Run everything in one process: store, server and the agent of this host. It
@@ -40,6 +41,7 @@ type devFlags struct {
 	log                     *logFlags
 	agent                   *agentFlags
 	origins                 *[]string
+	callbacks               *[]string
 }
 
 func newDev(io streams) *cobra.Command {
@@ -69,6 +71,7 @@ func newDev(io streams) *cobra.Command {
 	d.data, d.listen, d.timeScale, d.maxBlob = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd), maxBlobFlag(cmd)
 	d.keepOrphans, d.limits = keepOrphansFlag(cmd), bindTimeLimits(cmd, 0, 0)
 	d.origins = originsFlag(cmd)
+	d.callbacks = callbacksFlag(cmd, callback.All)
 	d.log, d.agent = bindLog(cmd, zerolog.WarnLevel, "text"), bindAgent(cmd)
 	return cmd
 }
@@ -109,6 +112,9 @@ func (d *devFlags) config(io streams) (c serverConfig, err error) {
 		return c, err
 	}
 	if err := checkOrigins(c.origins); err != nil {
+		return c, err
+	}
+	if c.callbacks, err = readCallbacks(*d.callbacks); err != nil {
 		return c, err
 	}
 	if err := d.limits.check(); err != nil {

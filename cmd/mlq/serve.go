@@ -30,6 +30,7 @@ type serveFlags struct {
 	keepOrphans                        *time.Duration
 	secretKey                          *string
 	origins                            *[]string
+	callbacks                          *[]string
 	withAgent, private                 bool
 	gpuMetrics                         gpuMetrics
 	limits                             *timeLimits
@@ -67,6 +68,7 @@ func newServe(io streams) *cobra.Command {
 	s.data, s.listen, s.timeScale, s.maxBlob = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd), maxBlobFlag(cmd)
 	s.keepOrphans, s.secretKey = keepOrphansFlag(cmd), secretKeyFlag(f)
 	s.origins = originsFlag(cmd)
+	s.callbacks = callbacksFlag(cmd)
 	s.limits = bindTimeLimits(cmd, 24*time.Hour, 7*24*time.Hour)
 	s.tls, s.log, s.agent = bindTLS(cmd), bindLog(cmd, zerolog.InfoLevel, "json"), bindAgent(cmd)
 	return cmd
@@ -113,6 +115,9 @@ func (s *serveFlags) config(log zerolog.Logger) (c serverConfig, err error) {
 		return c, err
 	}
 	if err := checkOrigins(c.origins); err != nil {
+		return c, err
+	}
+	if c.callbacks, err = readCallbacks(*s.callbacks); err != nil {
 		return c, err
 	}
 	if err := s.limits.check(); err != nil {

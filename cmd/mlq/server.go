@@ -15,6 +15,7 @@ import (
 
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/api/callback"
 	"github.com/mlq-dev/mlq/api/secrets"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/highwater"
@@ -39,6 +40,7 @@ type serverConfig struct {
 	tls         *tlsFlags // nil: none
 	publicURL   *url.URL
 	origins     []string // whose pages may read signed links
+	callbacks   callback.Policy
 	timing      scheduler.Timing
 	dev         bool
 	owner       api.Owner
@@ -53,7 +55,8 @@ type server struct {
 	tokens      *auth.Tokens
 	secrets     *secrets.Vault
 	blobs       api.Blobs
-	folder      *blob.Folder   // nil: the blobs are another server's
+	folder      *blob.Folder // nil: the blobs are another server's
+	callbacks   *callback.Sender
 	collector   *api.Collector // likewise, or it is not wanted
 	metrics     *prometheus.Registry
 	http        *api.Server
@@ -123,6 +126,9 @@ func (s *server) openStore(ctx context.Context, c serverConfig) (err error) {
 	if err != nil {
 		return err
 	}
+	s.callbacks = callback.New(callback.Options{
+		Scheduler: s.scheduler, Policy: c.callbacks, Log: c.log, Metrics: s.metrics, Version: version,
+	})
 	return s.scheduler.OpenSchema(ctx, true)
 }
 
@@ -158,7 +164,7 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 		Snapshots: s.snapshots,
 		Log:       c.log, Version: version, Client: client, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Origins: c.origins, BehindTLS: c.tls != nil && c.tls.behindProxy, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
 		DefaultTimeout: time.Duration(c.limits.byDefault), MaxTimeout: time.Duration(c.limits.most),
-		Private: c.private, NoDCGMNames: c.noDCGMNames,
+		Private: c.private, Callbacks: c.callbacks, NoDCGMNames: c.noDCGMNames,
 	})
 	return err
 }
@@ -179,6 +185,7 @@ func (s *server) start(ctx context.Context, g *group) {
 
 func (s *server) startLoops(ctx context.Context, g *group) {
 	g.start(ctx, "scheduler", s.scheduler.Run)
+	g.start(ctx, "callbacks", s.callbacks.Run)
 	if s.collector != nil {
 		g.start(ctx, "collector", s.collector.Run)
 	}

@@ -2,11 +2,12 @@ package submission
 
 import (
 	"encoding/hex"
-	"net/url"
+	"errors"
 	"path"
 	"strings"
 
 	"github.com/mlq-dev/mlq/internal/envelope"
+	"github.com/mlq-dev/mlq/scheduler"
 )
 
 func readFunctions(p *Parsed, raw []byte) error {
@@ -130,13 +131,16 @@ func IsSHA256(s string) bool {
 }
 
 func readCallback(p *Parsed, raw []byte) error {
+	if string(raw) == "null" { // as clients of the predecessor may send
+		return nil
+	}
 	text, err := decode[string](raw, "want a URL")
 	if err != nil {
 		return err
 	}
-	u, err := url.Parse(text)
-	if err != nil || len(text) > 2048 || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return invalid("want an http or https URL without a password, at most 2048 bytes")
+	var field *scheduler.FieldError
+	if err := scheduler.CheckCallback(text); errors.As(err, &field) {
+		return invalid(field.Detail)
 	}
 	p.Callback = text
 	return nil

@@ -1,0 +1,385 @@
+package callback_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/api/callback"
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
+	"github.com/mlq-dev/mlq/scheduler/store/localstore"
+)
+
+// world is a store with a scheduler, and senders of it.
+type world struct {
+	*testing.T
+	st     store.Store
+	sched  *scheduler.Scheduler
+	policy callback.Policy
+	reg    *prometheus.Registry // of the last sender
+}
+
+func newWorld(t *testing.T, scale int, private ...string) *world {
+	t.Helper()
+	st, err := localstore.OpenMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	w := &world{T: t, st: st, policy: policy(t, private...)}
+	w.sched = w.scheduler(scale)
+	return w
+}
+
+func (w *world) scheduler(scale int) *scheduler.Scheduler {
+	s, err := scheduler.New(w.st, scheduler.Options{Timing: scheduler.DefaultTiming().Scale(scale)})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s
+}
+
+// sender runs one until it is stopped, or the test ends.
+func (w *world) sender(s *scheduler.Scheduler) (stop func()) {
+	w.reg = prometheus.NewRegistry()
+	sender := callback.New(callback.Options{Scheduler: s, Policy: w.policy, Log: zerolog.Nop(), Metrics: w.reg, Version: "test"})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- sender.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.Error(err)
+		}
+	})
+	w.Cleanup(stop)
+	return stop
+}
+
+func (w *world) submit(user, url string) scheduler.JobID {
+	w.Helper()
+	sub := scheduler.Submission{Media: scheduler.MediaJSON, Body: []byte(`{"msg":1}`), Function: "f", Callback: url}
+	out, err := w.sched.Submit(w.Context(), scheduler.Who{User: user}, []scheduler.Submission{sub}, "")
+	if err != nil {
+		w.Fatal(err)
+	}
+	return out.IDs[0]
+}
+
+// cancelled submits a job and cancels it: it has ended without success.
+func (w *world) cancelled(user, url string) scheduler.JobID {
+	w.Helper()
+	id := w.submit(user, url)
+	if _, _, err := w.sched.Cancel(w.Context(), id, user); err != nil {
+		w.Fatal(err)
+	}
+	return id
+}
+
+// succeeded submits a job, and plays the agent that runs it.
+func (w *world) succeeded(url, short string) scheduler.JobID {
+	w.Helper()
+	id := w.submit("ana", url)
+	dev := gpu.Device{UUID: "CPU-0", Kind: gpu.KindCPU, Model: "CPU slot", StandIn: true}
+	joined, err := w.sched.Join(w.Context(), scheduler.Inventory{Host: "h", BootID: "b", Devices: []scheduler.DeviceReport{{State: gpu.Free, Device: dev}}, Environments: []scheduler.Environment{{Name: "default", Path: "/python3", Version: "3.11.7"}}}, nil, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	won, err := w.sched.Claim(w.Context(), scheduler.ClaimRequest{Host: "h", Epoch: joined.Epoch, Job: id, Devices: []string{dev.UUID}, ClaimID: "c"})
+	if err != nil {
+		w.Fatal(err)
+	}
+	ref := scheduler.LeaseRef{Job: id, Fence: won.Fence}
+	if err := w.sched.Start(w.Context(), ref); err != nil {
+		w.Fatal(err)
+	}
+	if _, err := w.sched.Finish(w.Context(), ref, scheduler.Finish{Outcome: scheduler.OutcomeSucceeded, Result: scheduler.Result{Short: short}}); err != nil {
+		w.Fatal(err)
+	}
+	return id
+}
+
+// app is a user's web application.
+type app struct {
+	*httptest.Server
+	mu    sync.Mutex
+	heard []string // what was asked for, in order
+}
+
+func newApp(t *testing.T, answer http.HandlerFunc) *app {
+	t.Helper()
+	a := &app{}
+	a.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		a.mu.Lock()
+		a.heard = append(a.heard, r.Method+" "+r.RequestURI)
+		a.mu.Unlock()
+		answer(rw, r)
+	}))
+	t.Cleanup(a.Close)
+	return a
+}
+
+func (a *app) asked() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]string(nil), a.heard...)
+}
+
+func ok(http.ResponseWriter, *http.Request) {}
+
+// until waits for the callback of a job to be as wanted.
+func (w *world) until(id scheduler.JobID, want func(scheduler.Callback) bool) scheduler.Callback {
+	w.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for {
+		job, err := w.sched.Job(w.Context(), id)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if want(job.Callback) {
+			return job.Callback
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			w.Fatalf("the callback of job %d: %+v", id, job.Callback)
+		}
+	}
+}
+
+func ended(c scheduler.Callback) bool { return c.State != "" }
+
+func (w *world) wantFailed(id scheduler.JobID, text string) {
+	w.Helper()
+	c := w.until(id, ended)
+	if c.State != scheduler.CallbackFailed || len(c.Tries) != 3 {
+		w.Fatalf("job %d: %+v, want it failed after 3 tries", id, c)
+	}
+	for _, try := range c.Tries {
+		if !strings.Contains(try.Text, text) {
+			w.Errorf("job %d: %q, want %q", id, try.Text, text)
+		}
+		if strings.Contains(try.Text, "secret") {
+			w.Errorf("job %d: %q tells the URL", id, try.Text)
+		}
+	}
+}
+
+func (w *world) wantMetric(name, label string, want float64) {
+	w.Helper()
+	families, err := w.reg.Gather()
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name && m.GetLabel()[0].GetValue() == label {
+				if got := m.GetCounter().GetValue(); got != want {
+					w.Errorf("%s %s is %v, want %v", name, label, got, want)
+				}
+				return
+			}
+		}
+	}
+	w.Errorf("there is no %s %s", name, label)
+}
+
+// TestQueryOfThePredecessor: byte for byte, in its order.
+func TestQueryOfThePredecessor(t *testing.T) {
+	w := newWorld(t, 1, callback.All)
+	a := newApp(t, ok)
+	w.sender(w.sched)
+	first := w.succeeded(a.URL+"/done", "6 × 7 = 42&x")
+	w.until(first, ended)
+	second := w.cancelled("ana", a.URL+"/done?app=1#top")
+	w.until(second, ended)
+	want := []string{
+		fmt.Sprintf("GET /done?success=1&job_id=%d&short_result=6+%%C3%%97+7+%%3D+42%%26x", first),
+		fmt.Sprintf("GET /done?app=1&success=0&job_id=%d&short_result=None", second),
+	}
+	if got := a.asked(); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("asked for\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	w.wantMetric("mlq_callback_tries_total", "delivered", 2)
+	w.wantMetric("mlq_callbacks_total", "delivered", 2)
+	w.wantMetric("mlq_callbacks_total", "failed", 0)
+}
+
+// TestBadApplications: what hangs, fails or leads elsewhere costs three tries,
+// and delays nobody else.
+func TestBadApplications(t *testing.T) {
+	w := newWorld(t, 50, callback.All)
+	hang := make(chan struct{})
+	defer close(hang)
+	hangs := newApp(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hang:
+		case <-r.Context().Done():
+		}
+	})
+	fails := newApp(t, func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusInternalServerError) })
+	inside := newApp(t, ok)
+	leads := newApp(t, func(rw http.ResponseWriter, r *http.Request) {
+		to := inside.URL + "/secret"
+		if r.URL.Path == "/metadata" {
+			to = "http://169.254.169.254/latest/meta-data/"
+		}
+		http.Redirect(rw, r, to, http.StatusFound)
+	})
+	speaks := newApp(t, func(rw http.ResponseWriter, _ *http.Request) {
+		if c, _, err := rw.(http.Hijacker).Hijack(); err == nil {
+			_, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n")
+			_ = c.Close()
+		}
+	})
+	good := newApp(t, ok)
+	w.sender(w.sched)
+	var hanging []scheduler.JobID
+	for range 20 {
+		hanging = append(hanging, w.cancelled("eve", hangs.URL+"/?key=secret"))
+	}
+	if c := w.until(w.cancelled("ana", good.URL), ended); c.State != scheduler.CallbackDelivered {
+		t.Errorf("behind what hangs: %+v", c)
+	}
+	wrong := map[scheduler.JobID]string{}
+	for url, text := range map[string]string{
+		fails.URL + "/":               "it answered 500",
+		leads.URL + "/":               "it answered 302, and redirects are not followed",
+		leads.URL + "/metadata":       "redirects are not followed",
+		speaks.URL + "/":              "malformed HTTP",
+		"http://127.0.0.1:1/":         "connection refused",
+		"http://169.254.169.254/late": "never go to",
+	} {
+		wrong[w.cancelled("bob", url+"?key=secret")] = text
+	}
+	for id, text := range wrong {
+		w.wantFailed(id, text)
+	}
+	for _, id := range hanging {
+		w.wantFailed(id, "no answer within 100ms")
+	}
+	if n := len(inside.asked()); n != 0 {
+		t.Errorf("a redirect was followed %d times", n)
+	}
+	if n := len(fails.asked()); n != 3 {
+		t.Errorf("%d tries", n)
+	}
+}
+
+// TestSecondTry: an application that was down for a moment is told.
+func TestSecondTry(t *testing.T) {
+	w := newWorld(t, 50, callback.All)
+	var down sync.Once
+	a := newApp(t, func(rw http.ResponseWriter, _ *http.Request) {
+		down.Do(func() { rw.WriteHeader(http.StatusBadGateway) })
+	})
+	w.sender(w.sched)
+	c := w.until(w.cancelled("ana", a.URL), ended)
+	if c.State != scheduler.CallbackDelivered || len(c.Tries) != 2 || c.Tries[0].Text != "it answered 502" || c.Tries[1].Text != "it answered 200" {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestEndlessAnswer: no more is read of it than its status is worth.
+func TestEndlessAnswer(t *testing.T) {
+	w := newWorld(t, 1, callback.All)
+	left := make(chan int, 1)
+	a := newApp(t, func(rw http.ResponseWriter, _ *http.Request) {
+		n := 0
+		block := make([]byte, 64<<10)
+		for {
+			if _, err := rw.Write(block); err != nil {
+				left <- n
+				return
+			}
+			n += len(block)
+		}
+	})
+	w.sender(w.sched)
+	if c := w.until(w.cancelled("ana", a.URL), ended); c.State != scheduler.CallbackDelivered {
+		t.Errorf("%+v", c)
+	}
+	select {
+	case n := <-left:
+		if n > 32<<20 { // what kernels hold between the two
+			t.Errorf("%d bytes were taken", n)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the answer is read for ever")
+	}
+}
+
+// TestNamesAreCheckedWhenDialled: a name is worth the address that is dialled.
+func TestNamesAreCheckedWhenDialled(t *testing.T) {
+	w := newWorld(t, 50) // nothing private
+	a := newApp(t, ok)
+	_, port, _ := strings.Cut(strings.TrimPrefix(a.URL, "http://"), ":")
+	w.sender(w.sched)
+	w.wantFailed(w.cancelled("ana", "http://localhost:"+port+"/?key=secret"), "not a public address")
+	if n := len(a.asked()); n != 0 {
+		t.Errorf("it was dialled %d times", n)
+	}
+}
+
+// TestOneOfSeveralSends: three servers on one store tell each end once.
+func TestOneOfSeveralSends(t *testing.T) {
+	w := newWorld(t, 1, callback.All)
+	a := newApp(t, ok)
+	for range 3 {
+		w.sender(w.scheduler(1))
+	}
+	const jobs = 60
+	ids := make([]scheduler.JobID, jobs)
+	for i := range ids {
+		ids[i] = w.cancelled(fmt.Sprint("user", i%6), a.URL)
+	}
+	for _, id := range ids {
+		w.until(id, ended)
+	}
+	seen := map[string]int{}
+	for _, uri := range a.asked() {
+		seen[uri]++
+	}
+	if len(seen) != jobs || len(a.asked()) != jobs {
+		t.Errorf("%d different callbacks in %d requests, want %d", len(seen), len(a.asked()), jobs)
+	}
+}
+
+// TestStoppedServer: what it could not end is sent by the next one, and costs no try.
+func TestStoppedServer(t *testing.T) {
+	w := newWorld(t, 1, callback.All)
+	began, hang := make(chan struct{}, 1), make(chan struct{})
+	var first sync.Once
+	a := newApp(t, func(_ http.ResponseWriter, r *http.Request) {
+		first.Do(func() {
+			began <- struct{}{}
+			select {
+			case <-hang:
+			case <-r.Context().Done():
+			}
+		})
+	})
+	defer close(hang)
+	stop := w.sender(w.sched)
+	id := w.cancelled("ana", a.URL)
+	<-began
+	stop()
+	w.until(id, func(c scheduler.Callback) bool { return !c.Held && c.State == "" && len(c.Tries) == 0 })
+	w.sender(w.sched)
+	if c := w.until(id, ended); c.State != scheduler.CallbackDelivered || len(c.Tries) != 1 {
+		t.Errorf("%+v", c)
+	}
+}
