@@ -89,6 +89,24 @@ def test_while_the_server_does_not_answer(kernel: Kernel, stuck: Stuck, at: str)
     assert cell.stdout == ("a line\n" if at == "/result" else "")
 
 
+def test_while_run_submits(kernel: Kernel, stuck: Stuck) -> None:
+    """The job that is queued by then is cancelled when the server answers."""
+
+    def later(request: Request) -> Reply:
+        stuck.never(request)
+        return as_json(53, 201)
+
+    stuck.server.on("POST /jobs", later)
+    stuck.server.on("DELETE /jobs/53", as_json({"id": 53, "state": "cancelled"}))
+    cell = waits(kernel, f"mlq.Client({stuck.server.url!r}).run(len, 'x')")
+    cell.until("the request", stuck.reached.is_set)
+    assert interrupted(kernel, cell) < SOON
+    said = "".join(str(m.content["text"]) for m in cell.of("stream"))
+    assert said == "mlq len: this interrupt cancels its job as soon as the server answers\n"
+    stuck.over.set()
+    cell.until("the cancel", lambda: bool(stuck.server.asked("DELETE /jobs/53")))
+
+
 def syns(port: int) -> int:
     """How many connections to this port are being opened that nobody takes."""
     rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]

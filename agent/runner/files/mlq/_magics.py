@@ -12,7 +12,6 @@ from types import FunctionType
 from typing import Any, NoReturn
 
 from . import _cellcode, _commands
-from ._client import _run
 from ._default import default_client
 from ._errors import RemoteTraceback
 from ._groups import load
@@ -111,8 +110,8 @@ class Magics:
         submitter = default_client().options(
             **request, name=given.name or file.lower(), modules=code.modules or None
         )
-        job = submitter.submit(run, cell, **_cellcode.taken(code, space, given.i))
-        return self._bring(_run(job))
+        taken = _cellcode.taken(code, space, given.i)
+        return self._bring(submitter.run(run, cell, **taken))
 
     def _bring(self, result: CellResult) -> Any:
         """Put what came back into the notebook, and show what is to be seen."""

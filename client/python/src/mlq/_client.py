@@ -69,13 +69,11 @@ class Client:
 
         Keywords named like a request field belong to MLQ, all others to ``fn``.
         """
-        _binding.check_function(fn)
-        request, keywords = _binding.split(fn, kwargs)
-        return self._submit(fn, args, keywords, normalise(request, self.url))
+        return self._split(fn, args, kwargs, owned=False)
 
     def run(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
         """``submit`` and ``result`` in one; an interrupt cancels the job."""
-        return _run(self.submit(fn, *args, **kwargs))
+        return _run(self._split(fn, args, kwargs, owned=True))
 
     def map(self, fn: Callable[..., R], /, *iterables: Iterable[Any], **kwargs: Any) -> JobList[R]:
         """Queue ``fn`` once for each element, or for each tuple of several iterables.
@@ -139,15 +137,25 @@ class Client:
     def __repr__(self) -> str:
         return f"<mlq.Client {self.url}>"
 
+    def _split(
+        self, fn: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any], *, owned: bool
+    ) -> Job[R]:
+        _binding.check_function(fn)
+        request, keywords = _binding.split(fn, kwargs)
+        return self._submit(fn, args, keywords, normalise(request, self.url), owned=owned)
+
     def _submit(
         self,
         fn: Callable[..., R],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         request: dict[str, Any],
+        *,
+        owned: bool = False,
     ) -> Job[R]:
+        """Queue a call. An interrupt meanwhile cancels the job of one that is ``owned``."""
         _binding.check(fn, args, kwargs)
-        sender = Sender(self._transport, fn, request)
+        sender = Sender(self._transport, fn, request, owned=owned)
         return Job(self, sender.one(args, kwargs), name=sender.name)
 
     def _map(

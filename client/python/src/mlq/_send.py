@@ -11,9 +11,10 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from . import _giveup, _words
 from ._envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE
 from ._errors import MlqError
-from ._http import LONG_PATIENCE
+from ._http import LONG_PATIENCE, PATIENCE
 from ._pickle import PYTHON, CallWriter, size_of
 from ._upload import Upload
 
@@ -39,8 +40,10 @@ class Sender:
         request: dict[str, Any],
         *,
         many: bool = False,
+        owned: bool = False,
     ) -> None:
-        self._transport = transport
+        """An interrupt of who sends an ``owned`` call cancels its job."""
+        self._transport, self._owned = transport, owned
         self._request = {name: value for name, value in request.items() if name != "modules"}
         self._writer = CallWriter(fn, request, many=many)
         self.name = str(request.get("name") or self._writer.function)
@@ -53,12 +56,18 @@ class Sender:
         key = _idempotency_key(self._request)
         if size_of(parts) <= INLINE:
             headers = {"Content-Type": MEDIA_TYPE, **key}
-            answer = self._post("/jobs", parts, headers)
-        else:
-            answer = self._as_blob(parts, key)
-        return _job_id(answer.json())
+            return self._queue(parts, headers)
+        return self._as_blob(parts, key)
 
-    def _as_blob(self, parts: list[Buffer], key: dict[str, str]) -> Answer:
+    def _queue(self, body: Body, headers: dict[str, str]) -> int:
+        def post(patience: float) -> int:
+            return _job_id(self._post("/jobs", body, headers, patience).json())
+
+        if self._owned:
+            return _giveup.submit(self._transport, _words.one_line(self.name, 60), post)
+        return post(PATIENCE)
+
+    def _as_blob(self, parts: list[Buffer], key: dict[str, str]) -> int:
         digest = hashlib.sha256()
         for part in parts:
             digest.update(part)
@@ -71,18 +80,26 @@ class Sender:
             "python": PYTHON,
         }
         body = json.dumps({**self._request, "call": reference}).encode()
-        return self._post("/jobs", body, {"Content-Type": "application/json", **key})
+        return self._queue(body, {"Content-Type": "application/json", **key})
 
-    def _post(self, path: str, body: Body, headers: dict[str, str]) -> Answer:
+    def _post(
+        self, path: str, body: Body, headers: dict[str, str], patience: float = PATIENCE
+    ) -> Answer:
         """Submit. A server that has the calls' modules gets no more than their hash."""
+
+        def send() -> Answer:
+            return self._transport.request(
+                "POST", path, body=body, headers=headers, patience=patience
+            )
+
         try:
-            return self._transport.request("POST", path, body=body, headers=headers)
+            return send()
         except MlqError as err:
             if err.code != "blob-missing" or not self._writer.archives:
                 raise
         for sha256, archive in self._writer.archives.items():
             self._upload(sha256, [archive])
-        return self._transport.request("POST", path, body=body, headers=headers)
+        return send()
 
     def _upload(self, sha256: str, parts: list[Buffer]) -> None:
         upload = Upload(parts, self.name)

@@ -46,7 +46,8 @@ class Submitter:
         """``submit`` and ``result`` in one; an interrupt cancels the job."""
         from ._client import _run
 
-        return _run(self.submit(fn, *args, **kwargs))
+        check_function(fn)
+        return _run(self._client._submit(fn, args, dict(kwargs), self._request, owned=True))
 
     def map(self, fn: Callable[..., R], /, *iterables: Iterable[Any], **kwargs: Any) -> JobList[R]:
         """Queue ``fn`` once for each element, or for each tuple of several iterables."""
