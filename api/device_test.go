@@ -82,6 +82,11 @@ func TestForeignHoldersArePrivate(t *testing.T) {
 	if d := w.gpus(w.admin).GPUs[0]; len(d.Foreign) != 1 {
 		t.Errorf("the admin gets %+v", d)
 	}
+	w.inv.Devices[0].State, w.inv.Devices[0].Reason = gpu.Foreign, "taken by another agent of this machine (process 9 of mlq): process 4711 (evesecret)"
+	w.report()
+	if d := w.gpus(w.bob).GPUs[0]; d.Reason != "taken by another agent of this machine" {
+		t.Errorf("bob gets of another agent's job: %q", d.Reason)
+	}
 	w = cards(t)
 	w.inv.Devices[0].State, w.inv.Devices[0].Reason = gpu.Leased, "runs job 1; also used by process 4711 (evesecret)"
 	w.report()

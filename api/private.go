@@ -43,6 +43,9 @@ func (s *Server) reasonFor(c *call, d *scheduler.DeviceReport, lease *scheduler.
 	case d.State == gpu.Leased || d.State == gpu.Clearing:
 		return ""
 	case d.State == gpu.Foreign && s.opts.Private:
+		if _, byAgent := gpu.TakenByAgent(d.Reason); byAgent {
+			return "taken by " + gpu.OtherAgent
+		}
 		return "used by a process that is not of MLQ"
 	}
 	return gpu.WithoutJob(d.Reason)

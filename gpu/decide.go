@@ -75,12 +75,13 @@ type Verdict struct {
 //  5. clearing: the end of what we held comes before anybody else's word, and
 //     an orphan is to be seen even on a device that an admin closed.
 //  6. drained, prohibited, unheld: an admin's word, or that of how the host is set up, comes before what is seen on an idle device.
-//  7. foreign: by process, which has a name, before memory, before utilisation,
-//     and before the lock, which only says that somebody wants it.
+//  7. foreign: the lock of another agent of MLQ tells whose all that is seen is.
+//     Then by process, which has a name, before memory, before utilisation, and
+//     before any other lock, which only says that somebody wants it.
 //  8. settling: one clean look at a device that was not ours may be a moment's.
 var rules = []func(*scene) (Verdict, bool){
 	sick, detached, unknown, leased, clearing, drained, prohibited, unheld,
-	foreignProcess, foreignMemory, foreignWork, locked, settling,
+	agent, foreignProcess, foreignMemory, foreignWork, locked, settling,
 }
 
 // scene is what the rules see.

@@ -147,6 +147,10 @@ func TestDecideForeign(t *testing.T) {
 		{"foreign process: on a CPU slot too", cpuSlot, Evidence{Samples: once(by(ana))}, Foreign, "process 4242"},
 		{"locked", card, Evidence{Samples: twice(Sample{}), Locked: true}, Foreign, "its lock file is held by another process"},
 		{"locked: by an agent", card, Evidence{Samples: twice(Sample{}), Locked: true, LockedBy: OtherAgent + " (process 9 of mlq)"}, Foreign, "taken by another agent of this machine (process 9 of mlq)"},
+		{"locked: by an agent, whose job is seen", card, Evidence{Samples: once(by(ana)), Locked: true, LockedBy: OtherAgent + " (process 9 of mlq)"}, Foreign, "taken by another agent of this machine (process 9 of mlq): process 4242 (python) of ana with 512 MiB"},
+		{"locked: by an agent, whose job is hidden", card, Evidence{Samples: once(Sample{Used: 8 << 30}), Locked: true, LockedBy: OtherAgent + " (process 9 of mlq)"}, Foreign, "taken by another agent of this machine"},
+		{"locked: by an agent, over what a job of ours left", card, Evidence{Samples: once(by(own)), Locked: true, LockedBy: OtherAgent + " (process 9 of mlq)"}, Foreign, "orphan: a former job's process 7"},
+		{"locked: by an agent before", card, Evidence{Samples: once(by(ana)), LockedBy: OtherAgent + " (process 9 of mlq)"}, Foreign, "used by process 4242"},
 		{"locked: by whom", card, Evidence{Samples: twice(Sample{}), Locked: true, LockedBy: "process 9 (train) of ana"}, Foreign, "held by process 9 (train) of ana"},
 	})
 }

@@ -151,10 +151,30 @@ func foreignWork(s *scene) (Verdict, bool) {
 // "taken by " the reason.
 const OtherAgent = "another agent of this machine"
 
-func locked(s *scene) (Verdict, bool) {
-	if strings.HasPrefix(s.LockedBy, OtherAgent) {
-		return Verdict{Foreign, "taken by " + s.LockedBy}, s.Locked
+// TakenByAgent gives of a reason of Decide's who has the device, without what is seen
+// on it, where that is another agent of MLQ.
+func TakenByAgent(reason string) (taken string, ok bool) {
+	taken, _, _ = strings.Cut(reason, seenThere)
+	return taken, strings.HasPrefix(reason, "taken by "+OtherAgent)
+}
+
+const seenThere = ": "
+
+// agent: what is on the device is the other agent's job, or its to tell of. What a
+// job of ours has left stays ours.
+func agent(s *scene) (Verdict, bool) {
+	p, n := s.stranger(&s.last)
+	if !s.Locked || !strings.HasPrefix(s.LockedBy, OtherAgent) || p.Ours {
+		return Verdict{}, false
 	}
+	reason := "taken by " + s.LockedBy
+	if n > 0 {
+		reason += seenThere + s.describe(p, n)
+	}
+	return Verdict{Foreign, reason}, true
+}
+
+func locked(s *scene) (Verdict, bool) {
 	return Verdict{Foreign, "its lock file is held by " + cmp.Or(s.LockedBy, "another process")}, s.Locked
 }
 

@@ -78,8 +78,14 @@ func TestWhyDevices(t *testing.T) {
 			"1 device fits: gpu1 #0 is taken by another agent of this machine (process 9 of mlq) since 14:02 UTC",
 		},
 		{
+			"another agent's job",
+			[]func(*DeviceReport){is(gpu.Foreign, reason("taken by another agent of this machine (process 9 of mlq): process 4242 (python) of ana with 512 MiB since 13:00 UTC"), foreign(python))},
+			nil, nil, 1, false,
+			"1 device fits: gpu1 #0 is taken by another agent of this machine (process 9 of mlq) since 14:02 UTC",
+		},
+		{
 			"another agent's, privately",
-			[]func(*DeviceReport){is(gpu.Foreign, reason("taken by another agent of this machine (process 9 of mlq)"))},
+			[]func(*DeviceReport){is(gpu.Foreign, reason("taken by another agent of this machine (process 9 of mlq): process 4242 of ana"))},
 			nil, nil, 1, true,
 			"1 device fits: gpu1 #0 is taken by another agent of this machine",
 		},

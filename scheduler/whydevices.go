@@ -132,16 +132,14 @@ func (sc *scene) heldWords(w *WhyDevice) string {
 
 // foreignWords names the process that is on a device and not ours.
 func (sc *scene) foreignWords(d *DeviceReport, shown Shown) string {
-	if taken := "taken by " + gpu.OtherAgent; strings.HasPrefix(d.Reason, taken) { // that is MLQ, too
-		if shown.HideForeign {
-			return taken
-		}
-		return d.Reason + " since " + sc.clock(d.Since)
-	}
-	if shown.HideForeign {
-		return "used by a process that is not of MLQ"
-	}
+	taken, byAgent := gpu.TakenByAgent(d.Reason) // that is MLQ, too
 	switch {
+	case byAgent && shown.HideForeign:
+		return "taken by " + gpu.OtherAgent
+	case byAgent:
+		return taken + " since " + sc.clock(d.Since)
+	case shown.HideForeign:
+		return "used by a process that is not of MLQ"
 	case len(d.Foreign) > 0:
 	case strings.HasPrefix(d.Reason, "used by "):
 		return d.Reason + ", not through MLQ, since " + sc.clock(d.Since)
