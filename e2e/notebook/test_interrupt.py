@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from lab import until
 from scripted import Reply, Request, Scripted, as_json
 
 if TYPE_CHECKING:
@@ -101,10 +102,10 @@ def test_while_run_submits(kernel: Kernel, stuck: Stuck) -> None:
     cell = waits(kernel, f"mlq.Client({stuck.server.url!r}).run(len, 'x')")
     cell.until("the request", stuck.reached.is_set)
     assert interrupted(kernel, cell) < SOON
-    said = "".join(str(m.content["text"]) for m in cell.of("stream"))
+    said = "".join(message.text for message in cell.of("stream"))
     assert said == "mlq len: this interrupt cancels its job as soon as the server answers\n"
     stuck.over.set()
-    cell.until("the cancel", lambda: bool(stuck.server.asked("DELETE /jobs/53")))
+    until("the cancel", lambda: bool(stuck.server.asked("DELETE /jobs/53")))
 
 
 def syns(port: int) -> int:
