@@ -81,7 +81,10 @@ func TestDecideUnknown(t *testing.T) {
 
 func TestDecideSick(t *testing.T) {
 	xid := Health{Sick: "Xid 48: broken", Cure: CureReset, Since: time.Date(2026, 5, 4, 14, 2, 0, 0, time.UTC)}
+	abroad := xid
+	abroad.Since = xid.Since.In(time.FixedZone("CEST", 2*60*60))
 	check(t, []decided{
+		{"sick: known, on a host in another zone", card, Evidence{Samples: twice(Sample{}), Health: abroad}, Sick, "Xid 48: broken (since 2026-05-04 14:02 UTC)"},
 		{"sick: known", card, Evidence{Samples: twice(Sample{}), Health: xid}, Sick, "Xid 48: broken (since 2026-05-04 14:02 UTC)"},
 		{"sick: known, nothing seen", card, Evidence{Health: xid}, Sick, "Xid 48"},
 		{"sick: known, the driver is down", card, Evidence{Samples: once(Sample{Fault: FaultDown}), Health: xid}, Sick, "Xid 48"},

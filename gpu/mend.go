@@ -2,12 +2,13 @@ package gpu
 
 import "fmt"
 
-// inWords is why a device is sick, and since when.
+// inWords is why a device is sick, and since when: in UTC, for who reads it may be in
+// another zone than the host.
 func (h *Health) inWords() string {
 	if h.Since.IsZero() {
 		return h.Sick
 	}
-	return h.Sick + " (since " + h.Since.Format("2006-01-02 15:04 MST") + ")"
+	return h.Sick + " (since " + h.Since.UTC().Format("2006-01-02 15:04 MST") + ")"
 }
 
 // Mend says in one sentence what an admin does about a sick device, with the

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,9 +45,10 @@ func showGPUs(io streams, output string, answer *api.GPUs, wide bool) error {
 	if output == "json" {
 		return printJSON(io.out, answer.GPUs)
 	}
-	t := gpusTable(answer.GPUs, time.Now())
+	devices := withoutProblems(answer.GPUs, answer.Drivers)
+	t := gpusTable(devices, time.Now())
 	if wide {
-		t = wideTable(answer.GPUs, time.Now())
+		t = wideTable(devices, time.Now())
 	}
 	if len(answer.Drivers) > 0 {
 		t.empty = "no devices: no host has any"
@@ -59,6 +62,21 @@ func showGPUs(io streams, output string, answer *api.GPUs, wide bool) error {
 		}
 	}
 	return nil
+}
+
+// withoutProblems takes what is wrong with a driver out of the reasons of its devices:
+// it stands below all, once.
+func withoutProblems(devices []api.Device, drivers []api.Driver) []api.Device {
+	devices = slices.Clone(devices)
+	for i := range devices {
+		d := &devices[i]
+		for _, driver := range drivers {
+			if driver.Host == d.Host && driver.Problem != "" {
+				d.Reason = strings.Replace(d.Reason, ": "+driver.Problem, "", 1)
+			}
+		}
+	}
+	return devices
 }
 
 // driversInWords says what is wrong with drivers, a line each.

@@ -100,6 +100,36 @@ func TestDriversInWords(t *testing.T) {
 	}
 }
 
+// TestGPUsTellsOfADriverOnce: below all, however many devices it has.
+func TestGPUsTellsOfADriverOnce(t *testing.T) {
+	answer := api.GPUs{
+		GPUs: []api.Device{
+			{Host: "a", UUID: "GPU-1", State: gpu.Unknown, Reason: "the driver cannot be asked: another version: reboot"},
+			{Host: "a", UUID: "GPU-2", Index: 1, State: gpu.Unknown, Job: 7, Reason: "the driver cannot be asked: another version: reboot; runs job 7"},
+			{Host: "b", UUID: "GPU-3", State: gpu.Unknown, Reason: "the driver did not answer in time: no answer within 3s"},
+		},
+		Drivers: []api.Driver{{Host: "a", Problem: "another version: reboot"}, {Host: "b", Driver: "580"}},
+	}
+	for _, wide := range []bool{false, true} {
+		var out bytes.Buffer
+		if err := showGPUs(streams{out: &out}, "table", &answer, wide); err != nil {
+			t.Fatal(err)
+		}
+		text := oneSpace(out.String())
+		for what, want := range map[string]int{
+			"another version": 1, "\na: another version: reboot\n": 1, "the driver cannot be asked": 2,
+			"the driver cannot be asked; runs job 7\n": 1, "no answer within 3s\n": 1,
+		} {
+			if got := strings.Count(text, what); got != want {
+				t.Errorf("wide %v: %q stands there %d times, want %d:\n%s", wide, what, got, want, text)
+			}
+		}
+	}
+	if !strings.Contains(answer.GPUs[0].Reason, "reboot") {
+		t.Error("the answer itself has changed")
+	}
+}
+
 // TestGPUsOfAHostWithoutAny: its agent has joined, and waits for the driver.
 func TestGPUsOfAHostWithoutAny(t *testing.T) {
 	for want, drivers := range map[string][]api.Driver{

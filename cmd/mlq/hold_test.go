@@ -1,10 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/scheduler"
 )
 
 // The line names NVIDIA's devices by UUID, in the lease's order; of others, none.
@@ -18,6 +23,40 @@ func TestExportOfHold(t *testing.T) {
 		if got := h.export(); got != want {
 			t.Errorf("%v: %s", devices, got)
 		}
+	}
+}
+
+// That a hold has lost its devices is told once, however often the server refuses to
+// take it back.
+func TestLostHoldIsToldOnce(t *testing.T) {
+	refusals := 2
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodGet:
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"id": 5, "state": "queued"}`)) // who asked may be gone
+		case refusals > 0:
+			refusals--
+			w.WriteHeader(http.StatusServiceUnavailable)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	}))
+	defer server.Close()
+	r, err := newRemote(server.URL, "token", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	// Its time is over: then the server is asked often.
+	lease := &api.Lease{Since: time.Now().Add(-time.Hour), EndsBy: time.Now()}
+	h := held{io: streams{err: &said}, r: r, id: 5, job: &api.Job{Lease: lease}}
+	job := h.untilOver(t.Context())
+	if job == nil || job.State != scheduler.Cancelled || refusals != 0 {
+		t.Errorf("it ended as %+v, with %d refusals to come", job, refusals)
+	}
+	if n := strings.Count(said.String(), "has lost its devices"); n != 1 {
+		t.Errorf("told %d times: %s", n, said.String())
 	}
 }
 

@@ -151,7 +151,7 @@ func (h *held) untilOver(ctx context.Context) *api.Job {
 	ends := h.job.Lease.EndsBy
 	warning := time.NewTimer(time.Until(warnAt(h.job.Lease.Since, ends)))
 	defer warning.Stop()
-	for {
+	for told := false; ; {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -172,7 +172,10 @@ func (h *held) untilOver(ctx context.Context) *api.Job {
 		case job.State.Final():
 			return &job
 		case !job.State.Active() || len(job.Attempts) != len(h.job.Attempts):
-			h.tell("has lost its devices, and would wait again")
+			if !told { // and then it is tried to give it back until that is taken
+				h.tell("has lost its devices, and would wait again")
+				told = true
+			}
 			if err := h.giveBack(ctx); err == nil {
 				job.State, job.Detail = scheduler.Cancelled, "its lease was lost"
 				return &job
