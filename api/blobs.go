@@ -27,6 +27,21 @@ func (s *Server) putBlob(c *call) error {
 	if !submission.IsSHA256(sum) {
 		return noSuchBlob()
 	}
+	return s.receiveBlob(c, func() (string, int64, error) {
+		n, err := s.opts.Blobs.Put(c.ctx(), sum, c.r.Body, s.opts.MaxBlob)
+		return sum, n, err
+	})
+}
+
+// addBlob answers POST /blobs: the body is kept under the SHA-256 that it has, which
+// who sent it has computed meanwhile and compares.
+func (s *Server) addBlob(c *call) error {
+	return s.receiveBlob(c, func() (string, int64, error) {
+		return s.opts.Blobs.Add(c.ctx(), c.r.Body, s.opts.MaxBlob)
+	})
+}
+
+func (s *Server) receiveBlob(c *call, keep func() (sum string, n int64, err error)) error {
 	if err := wantMedia(c.r, mediaBytes); err != nil {
 		return err
 	}
@@ -36,7 +51,7 @@ func (s *Server) putBlob(c *call) error {
 	if err := s.roomFor(c); err != nil {
 		return err
 	}
-	n, err := s.opts.Blobs.Put(c.ctx(), sum, c.r.Body, s.opts.MaxBlob)
+	sum, n, err := keep()
 	if errors.Is(err, blob.ErrTooLarge) {
 		return refuse(CodeTooLarge, fmt.Sprintf("more than %d bytes (--max-blob)", s.opts.MaxBlob))
 	}

@@ -19,6 +19,9 @@ type Blobs interface {
 	// Put keeps what r delivers under the name sum, at most limit bytes, and
 	// returns how many they were.
 	Put(ctx context.Context, sum string, r io.Reader, limit int64) (int64, error)
+	// Add keeps what r delivers, at most limit bytes, and returns its SHA-256 (hex) and
+	// how many they were.
+	Add(ctx context.Context, r io.Reader, limit int64) (sum string, n int64, err error)
 	// PutBytes keeps data and returns its name.
 	PutBytes(ctx context.Context, data []byte) (string, error)
 	// Touch keeps a blob from being collected, because it will be named.

@@ -25,6 +25,7 @@ func TestMediaTypes(t *testing.T) {
 	w.submit(w.ana, `{"msg":1}`, header{"Content-Type", "application/json; charset=utf-8"})
 	for _, r := range []struct{ token, method, target, want string }{
 		{w.ana, "PUT", "/blobs/" + blob.Sum([]byte("x")), "application/octet-stream"},
+		{w.ana, "POST", "/blobs", "application/octet-stream"},
 		{w.agent, "PUT", "/jobs/1/attempts/1/log?fence=1", "application/octet-stream"},
 		{w.admin, "POST", "/tokens", "application/json"},
 	} {
@@ -49,6 +50,8 @@ func TestBodyLimits(t *testing.T) {
 	w.refused(w.do(w.ana, "POST", "/jobs/batch", big), 413, api.CodeTooLarge)
 	blobBody := strings.Repeat("b", 2001)
 	w.refused(w.do(w.ana, "PUT", "/blobs/"+blob.Sum([]byte(blobBody)), blobBody), 413, api.CodeTooLarge)
+	w.refused(w.do(w.ana, "POST", "/blobs", blobBody), 413, api.CodeTooLarge)
+	w.refused(w.do(w.ana, "POST", "/blobs", io.MultiReader(strings.NewReader(blobBody))), 413, api.CodeTooLarge)
 	w.refused(w.do(w.ana, "PUT", "/blobs/"+blob.Sum([]byte(blobBody)), io.MultiReader(strings.NewReader(blobBody))), 413, api.CodeTooLarge)
 	fields := newWorld(t)
 	fields.refused(fields.do(fields.ana, "POST", "/jobs", `{"command":["`+strings.Repeat("a", 70_000)+`"]}`), 413, api.CodeTooLarge)
@@ -66,6 +69,15 @@ func TestBlobs(t *testing.T) {
 	w.ok(w.do(w.agent, "PUT", "/blobs/"+sum, data), 201, nil)
 	a := w.do(w.agent, "GET", "/blobs/"+sum, nil)
 	if string(a.body) != data || a.header.Get("ETag") != `"`+sum+`"` {
+		t.Errorf("got %d %q", a.status, a.body)
+	}
+	var written api.BlobWritten
+	other := "other bytes"
+	w.ok(w.do(w.ana, "POST", "/blobs", other), 201, &written)
+	if want := (api.BlobWritten{SHA256: blob.Sum([]byte(other)), Size: int64(len(other))}); written != want {
+		t.Errorf("the answer is %+v, not %+v", written, want)
+	}
+	if a := w.do(w.agent, "GET", "/blobs/"+written.SHA256, nil); string(a.body) != other {
 		t.Errorf("got %d %q", a.status, a.body)
 	}
 	for _, name := range []string{"x", strings.ToUpper(sum), "..%2f" + sum, sum + "a"} {
@@ -164,6 +176,7 @@ func TestDisk(t *testing.T) {
 		}
 		if c.submit == 507 {
 			fresh.refused(fresh.do(fresh.ana, "PUT", "/blobs/"+blob.Sum(nil), "x"), 507, api.CodeDiskFull)
+			fresh.refused(fresh.do(fresh.ana, "POST", "/blobs", "x"), 507, api.CodeDiskFull)
 			fresh.refused(fresh.do(fresh.ana, "POST", "/jobs", `{"msg":1}`), 507, api.CodeDiskFull)
 			fresh.refused(fresh.do(fresh.admin, "POST", "/jobs/batch", `[{"msg":1}]`), 507, api.CodeDiskFull)
 			fresh.ok(fresh.do(fresh.agent, "PUT", "/blobs/"+blob.Sum([]byte("x")), "x"), 201, nil) // a result

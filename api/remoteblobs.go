@@ -57,12 +57,24 @@ func (b *RemoteBlobs) Space(ctx context.Context) (blob.Space, error) {
 // Put sends a blob while it is read.
 func (b *RemoteBlobs) Put(ctx context.Context, sum string, r io.Reader, limit int64) (int64, error) {
 	var written BlobWritten
-	response, err := b.put(ctx, blobPath(sum), nil, r, limit)
+	response, err := b.put(ctx, request{method: http.MethodPut, path: blobPath(sum)}, r, limit)
 	if err != nil {
 		return 0, err
 	}
 	err = readAnswer(response, &written)
 	return written.Size, err
+}
+
+// Add sends a blob while it is read; the other server names it, and who sends it to
+// this one compares.
+func (b *RemoteBlobs) Add(ctx context.Context, r io.Reader, limit int64) (sum string, n int64, err error) {
+	var written BlobWritten
+	response, err := b.put(ctx, request{method: http.MethodPost, path: "/blobs"}, r, limit)
+	if err != nil {
+		return "", 0, err
+	}
+	err = readAnswer(response, &written)
+	return written.SHA256, written.Size, err
 }
 
 // PutBytes sends data.
@@ -100,7 +112,8 @@ func (b *RemoteBlobs) Open(ctx context.Context, sum string) (blob.Content, error
 func (b *RemoteBlobs) WriteLog(ctx context.Context, job int64, attempt int, offset int64, r io.Reader, limit int64) (int64, error) {
 	var written LogWritten
 	query := url.Values{"offset": {strconv.FormatInt(offset, 10)}}
-	response, err := b.put(ctx, logPath(job, attempt), query, r, max(limit-offset, 0))
+	ask := request{method: http.MethodPut, path: logPath(job, attempt), query: query}
+	response, err := b.put(ctx, ask, r, max(limit-offset, 0))
 	var gap *Error
 	if errors.As(err, &gap) && gap.Code == CodeLogGap && gap.Size != nil {
 		return *gap.Size, blob.ErrGap

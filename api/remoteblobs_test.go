@@ -154,7 +154,11 @@ func TestRemoteBlobsUploaded(t *testing.T) {
 	other.refused(other.do(other.ana, "POST", "/jobs", call), 409, api.CodeBlobMissing)
 	other.refused(other.do(other.ana, "PUT", "/blobs/"+blob.Sum(nil), "x"), 422, api.CodeDigest)
 	other.refused(other.do(other.agent, "GET", "/blobs/"+blob.Sum(nil), nil), 404, api.CodeNotFound)
-	other.ok(other.do(other.ana, "PUT", "/blobs/"+blob.Sum(body), body), 201, nil)
+	var written api.BlobWritten
+	other.ok(other.do(other.ana, "POST", "/blobs", body), 201, &written)
+	if want := (api.BlobWritten{SHA256: blob.Sum(body), Size: int64(len(body))}); written != want {
+		t.Errorf("the answer is %+v, not %+v", written, want)
+	}
 	other.submit(other.ana, call)
 	owner.submit(owner.ana, call)
 }
@@ -194,6 +198,7 @@ func TestRemoteBlobsLimit(t *testing.T) {
 	_, other, _ := newPair(t, func(o *api.Options) { o.MaxBlob = 10 })
 	data := []byte("more than ten bytes")
 	other.refused(other.do(other.ana, "PUT", "/blobs/"+blob.Sum(data), io.MultiReader(bytes.NewReader(data))), 413, api.CodeTooLarge)
+	other.refused(other.do(other.ana, "POST", "/blobs", io.MultiReader(bytes.NewReader(data))), 413, api.CodeTooLarge)
 	other.ok(other.do(other.ana, "PUT", "/blobs/"+blob.Sum(data[:10]), io.MultiReader(bytes.NewReader(data[:10]))), 201, nil)
 }
 
@@ -290,20 +295,24 @@ func TestRemoteBlobsCutOff(t *testing.T) {
 	owner, other, between := newPair(t)
 	data := noise(4 << 20)
 	sum := blob.Sum(data)
-	broken := io.MultiReader(bytes.NewReader(data[:1<<20]), failingReader{})
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, other.url+"/blobs/"+sum, broken)
-	must(t, err)
-	request.Header.Set("Content-Type", "application/octet-stream")
-	request.Header.Set("Authorization", "Bearer "+other.ana)
-	if response, err := http.DefaultClient.Do(request); err == nil {
-		t.Errorf("half a body was answered with %s", response.Status)
-		_ = response.Body.Close()
+	for method, path := range map[string]string{http.MethodPut: "/blobs/" + sum, http.MethodPost: "/blobs"} {
+		broken := io.MultiReader(bytes.NewReader(data[:1<<20]), failingReader{})
+		request, err := http.NewRequestWithContext(t.Context(), method, other.url+path, broken)
+		must(t, err)
+		request.Header.Set("Content-Type", "application/octet-stream")
+		request.Header.Set("Authorization", "Bearer "+other.ana)
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			t.Errorf("%s: half a body was answered with %s", method, response.Status)
+			_ = response.Body.Close()
+		}
 	}
 	eventually(t, "the upload is given up", func() bool {
 		left, err := os.ReadDir(filepath.Join(owner.blobs.Path(), "tmp"))
 		return err == nil && len(left) == 0
 	})
-	other.refused(other.do(other.agent, "GET", "/blobs/"+sum, nil), 404, api.CodeNotFound)
+	for _, kept := range []string{sum, blob.Sum(data[:1<<20])} {
+		other.refused(other.do(other.agent, "GET", "/blobs/"+kept, nil), 404, api.CodeNotFound)
+	}
 	other.ok(other.do(other.ana, "PUT", "/blobs/"+sum, data), 201, nil)
 	between.cut.Store(1 << 20)
 	for _, part := range []string{"", "bytes=10-"} {

@@ -99,9 +99,10 @@ func (b *RemoteBlobs) rest(ctx context.Context, path string, from int64) (io.Rea
 
 // put sends what r delivers. An error of r is returned as it is: the other
 // server has then seen a body without an end, and kept nothing.
-func (b *RemoteBlobs) put(ctx context.Context, path string, query url.Values, r io.Reader, limit int64) (*http.Response, error) {
+func (b *RemoteBlobs) put(ctx context.Context, ask request, r io.Reader, limit int64) (*http.Response, error) {
 	body := &lent{r: blob.Limit(r, limit)}
-	response, err := b.do(ctx, request{method: http.MethodPut, path: path, query: query, body: body})
+	ask.body = body
+	response, err := b.do(ctx, ask)
 	if failure := body.takeBack(); failure != nil {
 		if response != nil {
 			failure = errors.Join(failure, response.Body.Close())

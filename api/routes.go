@@ -112,6 +112,7 @@ func routes() []route {
 		{method: "GET", pattern: "/queue", roles: people, handle: (*Server).listQueue},
 		{method: "PUT", pattern: "/blobs/{sha256}", roles: senders, handle: (*Server).putBlob},
 		{method: "GET", pattern: "/blobs/{sha256}", roles: fetchers, handle: (*Server).getBlob},
+		{method: "POST", pattern: "/blobs", roles: senders, handle: (*Server).addBlob},
 		{method: "GET", pattern: "/blobs", roles: servers, handle: (*Server).getBlobFolder},
 		{method: "GET", pattern: "/blobs/logs/{job}/{n}", roles: servers, handle: (*Server).getRawLog},
 		{method: "PUT", pattern: "/blobs/logs/{job}/{n}", roles: servers, handle: (*Server).putRawLog},

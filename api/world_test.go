@@ -154,7 +154,7 @@ func (w *world) do(token, method, path string, body any, headers ...header) answ
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
-		if method == "PUT" {
+		if method == "PUT" || path == "/blobs" {
 			request.Header.Set("Content-Type", "application/octet-stream")
 		}
 	}

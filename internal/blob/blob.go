@@ -151,15 +151,29 @@ func (f *Folder) Put(_ context.Context, sum string, r io.Reader, limit int64) (i
 	if !isDigest(sum) {
 		return 0, ErrName
 	}
+	_, n, err := f.put(r, limit, func(got string) bool { return got == sum })
+	return n, err
+}
+
+// Add keeps what r delivers, at most limit bytes, and returns its name and how many
+// they were: for who computes the SHA-256 only while it sends, and compares. Errors:
+// ErrTooLarge, those of r and of the disk.
+func (f *Folder) Add(_ context.Context, r io.Reader, limit int64) (sum string, n int64, err error) {
+	return f.put(r, limit, func(string) bool { return true })
+}
+
+// put keeps what r delivers under its SHA-256, if that is wanted.
+func (f *Folder) put(r io.Reader, limit int64, wanted func(sum string) bool) (sum string, n int64, err error) {
 	hash := sha256.New()
 	counted := &counter{r: r}
-	err := f.write(counted, limit, hash, func(temp string) error {
-		if hex.EncodeToString(hash.Sum(nil)) != sum {
+	err = f.write(counted, limit, hash, func(temp string) error {
+		sum = hex.EncodeToString(hash.Sum(nil))
+		if !wanted(sum) {
 			return errors.Join(ErrDigest, f.root.Remove(temp))
 		}
 		return f.install(temp, sum)
 	})
-	return counted.n, err
+	return sum, counted.n, err
 }
 
 // PutBytes keeps data and returns its name.

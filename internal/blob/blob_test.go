@@ -81,7 +81,21 @@ func TestPutRefuses(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
 		}
 	}
+	for name, c := range map[string]struct {
+		r    io.Reader
+		want error
+	}{
+		"too large": {bytes.NewReader([]byte("more than hundred bytes" + strings.Repeat(".", 100))), ErrTooLarge},
+		"cut off":   {io.MultiReader(bytes.NewReader(data), iotest.ErrReader(cut)), cut},
+	} {
+		if _, _, err := f.Add(t.Context(), c.r, 100); !errors.Is(err, c.want) {
+			t.Errorf("added, %s: got %v, want %v", name, err, c.want)
+		}
+	}
 	nothingLeft(t, f)
+	if sum, n, err := f.Add(t.Context(), bytes.NewReader(data), 5); err != nil || n != 5 || sum != Sum(data) {
+		t.Errorf("added: %d as %s, %v", n, sum, err)
+	}
 	if n, err := f.Put(t.Context(), Sum(data), bytes.NewReader(data), 5); err != nil || n != 5 {
 		t.Errorf("exactly the limit: %d, %v", n, err)
 	}

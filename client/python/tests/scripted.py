@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import threading
 from collections import deque
@@ -36,6 +37,13 @@ class Reply(NamedTuple):
 
 
 Answerer = Union[Reply, Callable[[Request], Reply]]
+
+
+def stored(request: Request) -> Reply:
+    """What a server answers that has got this blob."""
+    sha256 = hashlib.sha256(request.body).hexdigest()
+    return as_json({"sha256": sha256, "size": len(request.body)}, 201)
+
 
 DROP = Reply(raw=b"")
 """Read the request, answer nothing, cut the connection: the answer is lost."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 import mlq
 from mlq import _http, _upload
 from mlq._upload import Upload
-from scripted import DROP, as_json
+from scripted import DROP, as_json, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pytest
 
     from scripted import Request, Scripted
 
@@ -37,14 +38,43 @@ def test_a_broken_one_is_sent_again(client: mlq.Client, scripted: Scripted) -> N
 
     def put(request: Request) -> Any:
         seen.append(request.body)
-        assert request.path == f"/blobs/{hashlib.sha256(request.body).hexdigest()}"
-        return DROP if len(seen) < 3 else as_json({}, 201)
+        assert (request.method, request.path) == ("POST", "/blobs")
+        return DROP if len(seen) < 3 else stored(request)
 
     scripted.otherwise = put
     scripted.on("POST /jobs", as_json(7, 201))
     assert client.submit(len, bytearray(5 * MIB)).id == 7
     assert len(seen) == 3
     assert len({len(body) for body in seen}) == 1
+
+
+def flipped(request: Request) -> Any:
+    """A server that has got another byte in the middle of it."""
+    body = bytearray(request.body)
+    body[len(body) // 2] ^= 1
+    return stored(request._replace(body=bytes(body)))
+
+
+def test_a_flipped_byte_is_found_and_sent_again(client: mlq.Client, scripted: Scripted) -> None:
+    body = bytearray(5 * MIB)
+    scripted.on("POST /blobs", flipped, stored)
+    scripted.on("POST /jobs", as_json(7, 201))
+    assert client.submit(len, body).id == 7
+    first, second = scripted.asked("POST /blobs")
+    assert first.body == second.body
+    (job,) = scripted.asked("POST /jobs")
+    assert json.loads(job.body)["call"]["sha256"] == hashlib.sha256(second.body).hexdigest()
+
+
+@pytest.mark.parametrize("answer", [flipped, as_json({}, 201), as_json(7, 201)])
+def test_one_that_always_arrives_damaged(
+    client: mlq.Client, scripted: Scripted, answer: Any
+) -> None:
+    scripted.on("POST /blobs", answer)
+    with pytest.raises(mlq.MlqError, match="other bytes than were sent"):
+        client.submit(len, bytearray(5 * MIB))
+    assert not scripted.asked("POST /jobs"), "a job of it would have the wrong argument"
+    assert len(scripted.asked("POST /blobs")) == 2
 
 
 @contextlib.contextmanager
@@ -91,7 +121,7 @@ def test_a_script_is_told(
     monkeypatch.setattr("mlq._transfer._FIRST", 0.0)
     monkeypatch.setattr("mlq._transfer._EVERY", 0.0)
     monkeypatch.setattr(_upload, "_LINE_AFTER", 0.0)
-    scripted.otherwise = lambda _: as_json({}, 201)
+    scripted.otherwise = stored
     scripted.on("POST /jobs", as_json(7, 201))
     client.submit(len, bytearray(10 * MIB), name="train")
     lines = capsys.readouterr().err.splitlines()

@@ -6,12 +6,12 @@ so that a lost answer never makes two jobs out of one.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from . import _giveup, _words
+from ._beside import HashOf
 from ._envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE
 from ._errors import MlqError
 from ._http import LONG_PATIENCE, PATIENCE
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ._http import Body, Transport
 
 INLINE = 1 << 20  # bytes: a larger call is uploaded as a blob
+_DAMAGED = 2  # times that an upload is sent of which other bytes arrive
 BATCH_JOBS = 10_000
 BATCH_BYTES = 16 << 20
 
@@ -68,13 +69,8 @@ class Sender:
         return post(PATIENCE)
 
     def _as_blob(self, parts: list[Buffer], key: dict[str, str]) -> int:
-        digest = hashlib.sha256()
-        for part in parts:
-            digest.update(part)
-        sha256 = digest.hexdigest()
-        self._upload(sha256, parts)
         reference = {
-            "sha256": sha256,
+            "sha256": self._upload(parts),
             "size": size_of(parts),
             "function": self._writer.function,
             "python": PYTHON,
@@ -98,20 +94,36 @@ class Sender:
             if err.code != "blob-missing" or not self._writer.archives:
                 raise
         for sha256, archive in self._writer.archives.items():
-            self._upload(sha256, [archive])
+            self._send("PUT", f"/blobs/{sha256}", Upload([archive], self.name))
         return send()
 
-    def _upload(self, sha256: str, parts: list[Buffer]) -> None:
-        upload = Upload(parts, self.name)
-        self._transport.request(
-            "PUT",
-            f"/blobs/{sha256}",
+    def _upload(self, parts: list[Buffer]) -> str:
+        """Upload what is hashed meanwhile; the SHA-256. Once more where another one arrived."""
+        hashed = HashOf(parts)
+        try:
+            for _ in range(_DAMAGED):
+                answer = self._send("POST", "/blobs", Upload(parts, self.name)).json()
+                sha256 = hashed.hexdigest()
+                if isinstance(answer, dict) and answer.get("sha256") == sha256:
+                    return sha256
+        finally:
+            hashed.drop()
+        raise MlqError(
+            "the server has got other bytes than were sent: they are damaged on the way, or an "
+            "argument was changed while it was sent"
+        )
+
+    def _send(self, method: str, path: str, upload: Upload) -> Answer:
+        answer = self._transport.request(
+            method,
+            path,
             body=upload,
             headers={"Content-Type": "application/octet-stream"},
             patience=LONG_PATIENCE,
             moved=lambda: upload.furthest,
         )
         upload.done()
+        return answer
 
     def many(self, calls: list[tuple[Any, ...]], kwargs: dict[str, Any]) -> list[int]:
         """Submit many calls, as few requests as they fit into; their jobs' ids in order.
