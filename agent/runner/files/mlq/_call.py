@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, NoReturn
 
 import cloudpickle
 
-from . import _context, _envelope, _message, _outcome, _values
+from . import _context, _envelope, _message, _outcome, _report, _values
 from ._cancel import Cancelled
+from ._functions import Value, run_all, wants_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,13 +53,6 @@ class CommandNotRun(Exception):
     def __init__(self, text: str, code: int) -> None:
         super().__init__(text)
         self.code = code
-
-
-class Value(NamedTuple):
-    """What a call returned, and its short form where the function gave one."""
-
-    value: Any
-    short: str | None = None
 
 
 def read(fds: Sequence[int]) -> Call:
@@ -140,10 +134,10 @@ def rehearse(function: bytes) -> None:
     """
     context = _context.Context({}, None)
     loaded = _loads(memoryview(function))
-    value = loaded({"loss": [0.5, None]}, context) if _wants_context(loaded) else None
+    value = loaded({"loss": [0.5, None]}, context) if wants_context(loaded) else None
     header, frames = _values.encode(value)
     header["short"] = _values.short(value)
-    _envelope.pack({"kind": "result", **_outcome.versions(), **header}, frames)
+    _envelope.pack({"kind": "result", **_report.versions(), **header}, frames)
 
 
 class _Unreadable(Exception):
@@ -207,7 +201,7 @@ def _run_envelope(call: Call, channel: Channel) -> Value:
     function = _loads(envelope.frames["code"])
     args, kwargs = _loads(envelope.frames["args"], envelope.buffers())
     context = _enter(call, channel, args[0] if args else None)
-    if len(args) == 1 and not kwargs and _wants_context(function):
+    if len(args) == 1 and not kwargs and wants_context(function):
         args = (args[0], context)
     return Value(function(*args, **kwargs))
 
@@ -256,18 +250,7 @@ def _run_message(call: Call, channel: Channel) -> Value:
     *bodies, text = call.parts
     msg = _message.loads(bytes(text))
     context = _enter(call, channel, msg)
-    value: Any = None
-    for body in bodies:
-        function = _loads(body)
-        value = function(msg, context) if _takes_two(function) else function(msg)
-    return _take_apart(value)
-
-
-def _take_apart(value: Any) -> Value:
-    """A listener may return ``(short_result, result)``; only a str is a short result."""
-    if type(value) in (tuple, list) and len(value) == 2 and type(value[0]) is str:
-        return Value(value[1], value[0])
-    return Value(value)
+    return run_all((_loads(body) for body in bodies), msg, context)
 
 
 # --- source: a function in a file that was sent along
@@ -275,19 +258,23 @@ def _take_apart(value: Any) -> Value:
 
 def _run_source(call: Call, channel: Channel) -> Value:
     source, text = call.parts
-    filename = call.header.get("filename") or "job.py"
-    module = _module_of(bytes(source), filename)
-    name = call.header["function"]
-    function = getattr(module, name, None)
-    if not callable(function):
-        there = [n for n, v in vars(module).items() if inspect.isfunction(v)]
-        raise Refused(f"{filename} has no function {name!r}; it has: {', '.join(there) or 'none'}")
+    function = _function_of(bytes(source), call.header.get("filename"), call.header["function"])
     if call.header.get("no_message"):
         _enter(call, channel, None)
         return Value(function())
     msg = json.loads(bytes(text))
     context = _enter(call, channel, msg)
-    return Value(function(msg, context) if _wants_context(function) else function(msg))
+    return Value(function(msg, context) if wants_context(function) else function(msg))
+
+
+def _function_of(source: bytes, filename: str | None, name: str) -> Callable[..., Any]:
+    filename = filename or "job.py"
+    module = _module_of(source, filename)
+    function: Callable[..., Any] | None = getattr(module, name, None)
+    if not callable(function):
+        there = [n for n, v in vars(module).items() if inspect.isfunction(v)]
+        raise Refused(f"{filename} has no function {name!r}; it has: {', '.join(there) or 'none'}")
+    return function
 
 
 def _module_of(source: bytes, filename: str) -> types.ModuleType:
@@ -302,6 +289,24 @@ def _module_of(source: bytes, filename: str) -> types.ModuleType:
     _show_source(filename, source.decode("utf-8", "replace"))
     exec(compile(source, filename, "exec"), vars(module))  # noqa: S102  # that is the job
     return module
+
+
+# --- consumer: a function that stays loaded, and serves messages until it is not wanted
+
+
+def _run_consumer(call: Call, channel: Channel) -> Value:
+    from . import _serve  # with HTTP: milliseconds, for those who need it
+
+    (name,) = call.header["names"]
+
+    def load() -> tuple[str, Callable[..., Any]]:
+        (part,) = call.parts
+        if call.header["form"] == "source":
+            return name, _function_of(bytes(part), call.header.get("filename"), name)
+        return name, _loads(part)
+
+    _enter(call, channel, None)
+    return Value(_serve.serve(load, float(call.header.get("idle") or 0)))
 
 
 # --- command: a program instead of Python
@@ -336,6 +341,7 @@ _KINDS: dict[str, Callable[[Call, Channel], Value]] = {
     "message": _run_message,
     "source": _run_source,
     "command": _run_command,
+    "consumer": _run_consumer,
 }
 
 
@@ -347,30 +353,3 @@ def _enter(call: Call, channel: Channel, msg: Any) -> _context.Context:
     context = _context.Context(full_message, channel)
     _context.enter(context)
     return context
-
-
-def _positional(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    """The parameters that positional arguments fill; none where that cannot be told."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    taken = (
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        inspect.Parameter.VAR_POSITIONAL,
-    )
-    return [p for p in parameters if p.kind in taken]
-
-
-def _wants_context(function: Callable[..., Any]) -> bool:
-    """``def f(msg, ctx)`` and ``def f(msg, *args)``, but not ``def f(msg, depth=3)``."""
-    parameters = _positional(function)
-    return len(parameters) >= 2 and parameters[1].default is inspect.Parameter.empty
-
-
-def _takes_two(function: Callable[..., Any]) -> bool:
-    """A listener function gets the utilities wherever it can take a second argument."""
-    parameters = _positional(function)
-    variable = inspect.Parameter.VAR_POSITIONAL
-    return len(parameters) >= 2 or any(p.kind is variable for p in parameters)

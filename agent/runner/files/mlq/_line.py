@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, Callable, cast
 from urllib.parse import urlencode, urlsplit
 
 from ._answers import JSON, MAX_ANSWER, PROBLEM, Answer, media_type, problem_of, retry_after
+from ._envelope import length
 from ._errors import MlqError, Unavailable
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ._config import Settings
+    from ._envelope import Buffer
 
 READ_TIMEOUT = 30.0  # seconds, beyond what the server was asked to wait
 _FIRST_PAUSE = 0.05  # seconds; doubles with each try
@@ -45,7 +47,7 @@ class Line:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: bytes | Sequence[Buffer] | None = None,
         headers: Mapping[str, str] | None = None,
         wait: float = 0.0,
         more: Callable[[float], bool],
@@ -79,7 +81,7 @@ class Line:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: bytes | Sequence[Buffer] | None = None,
         headers: Mapping[str, str] | None = None,
         wait: float = 0.0,
         read: float = READ_TIMEOUT,
@@ -89,7 +91,7 @@ class Line:
         target = self._where.path.rstrip("/") + path + ("?" + urlencode(query) if query else "")
         done = False
         try:
-            connection.request(method, target, body=body, headers=self._headers(headers))
+            connection.request(method, target, body=body, headers=self._headers(body, headers))
             with connection.getresponse() as response:
                 content = response.read(MAX_ANSWER + 1)
                 done = len(content) <= MAX_ANSWER
@@ -98,8 +100,12 @@ class Line:
             if not done:  # also where the job's cancel came in between: half an answer is none
                 connection.close()
 
-    def _headers(self, extra: Mapping[str, str] | None) -> dict[str, str]:
+    def _headers(
+        self, body: bytes | Sequence[Buffer] | None, extra: Mapping[str, str] | None
+    ) -> dict[str, str]:
         headers = {"User-Agent": f"mlq-python/{__version__}", "Accept": JSON, **(extra or {})}
+        if body is not None and not isinstance(body, bytes):
+            headers["Content-Length"] = str(length(list(body)))
         if self.settings.token:
             headers["Authorization"] = f"Bearer {self.settings.token}"
         return headers

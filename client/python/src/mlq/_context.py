@@ -127,10 +127,11 @@ _current: Context | None = None
 _within: ContextVar[Context | None] = ContextVar("mlq_context", default=None)
 
 
-def enter(new: Context | None) -> None:
-    """Make this the process's context. A process that runs one job never leaves it."""
-    global _current  # noqa: PLW0603  # one process, one job at a time
-    _current = new
+def enter(new: Context | None) -> Context | None:
+    """Make this the process's context, in place of the one that is returned."""
+    global _current  # one process, one job at a time
+    before, _current = _current, new
+    return before
 
 
 @contextlib.contextmanager
