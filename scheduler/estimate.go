@@ -48,8 +48,15 @@ func (s *Scheduler) estimate(ctx context.Context, sc scene, job *Job) (Estimate,
 	}
 	return Estimate{
 		Known: true, Earliest: wait / 2, Latest: 2 * wait,
-		Basis: fmt.Sprintf("%d jobs ahead and %d running, each as long as its like took before (median of up to %d), or half its time limit", sc.ahead, len(sc.leases), medianOf),
+		Basis: fmt.Sprintf("%s ahead and %d running, each as long as its like took before (median of up to %d), or half its time limit", jobsInWords(sc.ahead), len(sc.leases), medianOf),
 	}, nil
+}
+
+func jobsInWords(n int64) string {
+	if n == 1 {
+		return "1 job"
+	}
+	return fmt.Sprintf("%d jobs", n)
 }
 
 // keptBack says what keeps a job that is no matter of devices, and so is not

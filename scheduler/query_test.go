@@ -47,7 +47,7 @@ func TestWhyAndEstimate(t *testing.T) {
 	if why.Position != 2 || why.Of != 2 || why.Reasons[0].Code != "devices-busy" || why.Reasons[1].Code != "queue" {
 		t.Fatalf("%+v", why)
 	}
-	if !why.Estimate.Known || why.Estimate.Latest == 0 || !strings.Contains(why.Estimate.Basis, "median") {
+	if !why.Estimate.Known || why.Estimate.Latest == 0 || !strings.HasPrefix(why.Estimate.Basis, "1 job ahead and 1 running, ") {
 		t.Errorf("%+v", why.Estimate)
 	}
 	strange := w.submit("bob", func(s *scheduler.Submission) { s.Function = "never seen" })

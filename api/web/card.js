@@ -48,16 +48,17 @@ export function card(d) {
 /** bar is a measure of 0 to max with its words; without a max it is not there. */
 function bar(name) {
   const meter = h("meter", { min: 0 });
-  const words = h("span", { class: "amount" });
-  const el = h("div", { class: "load", hidden: true }, words, meter);
+  const amount = h("span", { class: "amount" });
+  const el = h("div", { class: "load", hidden: true }, amount, meter);
   return {
     el,
-    update(value, max, told) {
+    update(value, max, words) {
+      const told = max > 0 ? words : ""; // of what is not known they would say "undefined"
       show(el, max > 0);
       meter.max = max || 1;
       meter.value = value;
       meter.setAttribute("aria-label", `${name}: ${told}`);
-      text(words, told);
+      text(amount, told);
     },
   };
 }

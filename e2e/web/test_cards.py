@@ -108,6 +108,7 @@ def test_memory_that_is_not_known(desk: Desk, lab: Lab, cards: Cards) -> None:
     expect(of(desk, cards, 2)).to_contain_text("it fell off the bus")
     expect(of(desk, cards, 2).get_by_text("GiB")).to_be_hidden()
     expect(of(desk, cards, 2).get_by_role("meter")).to_have_count(0)
+    expect(desk.page.locator("body")).not_to_contain_text("undefined")  # nor what is hidden
 
 
 def test_what_is_wrong_with_a_driver_is_told_once(desk: Desk, lab: Lab, cards: Cards) -> None:

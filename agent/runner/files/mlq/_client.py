@@ -103,7 +103,7 @@ class Client:
         return _ask.jobs(self, state, limit)
 
     def status(self) -> Overview:
-        """The devices and one's own open jobs, as they are now."""
+        """The devices and the open jobs, one's own or an admin's everybody's, as they are now."""
         from . import _ask
 
         return _ask.overview(self)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ._client import Client
+    from ._table import Table
 
 STATES = ("scheduled", "queued", "leased", "running", "succeeded", "failed", "cancelled")
 OPEN = tuple(state for state in STATES if state not in FINAL)
@@ -48,27 +49,37 @@ class Device(NamedTuple):
 class Overview:
     """What ``mlq.status()`` returns: a server as it was then. Showing it asks nothing.
 
-    ``devices`` are all ``Device``s, ``jobs`` one's own that have not ended, ``waiting`` is how many
-    jobs of everybody wait, ``user`` is who asked and ``server`` the URL.
+    ``devices`` are all ``Device``s, ``jobs`` one's own that have not ended, an admin's everybody's,
+    ``waiting`` is how many jobs of everybody wait, ``user`` is who asked and ``server`` the URL.
     """
 
     def __init__(
-        self, server: str, user: str, devices: list[Device], jobs: JobList[Any], waiting: int
+        self,
+        server: str,
+        user: str,
+        devices: list[Device],
+        jobs: JobList[Any],
+        waiting: int,
+        *,
+        everybody: bool = False,
     ) -> None:
         self.server = server
         self.user = user
         self.devices = devices
         self.jobs = jobs
         self.waiting = waiting
+        self._none = "no jobs wait or run" if everybody else f"no jobs of {user} wait or run"
 
     def __repr__(self) -> str:
         """The tables as text."""
-        mine = jobs_table(self.jobs)._replace(empty=f"no jobs of {self.user} wait or run")
-        return f"{devices_table(self.devices, self._summary()).text()}\n\n{mine.text()}"
+        devices = devices_table(self.devices, self._summary())
+        return f"{devices.text()}\n\n{self._jobs().text()}"
 
     def _repr_html_(self) -> str:
-        mine = jobs_table(self.jobs)._replace(empty=f"no jobs of {self.user} wait or run")
-        return devices_table(self.devices, self._summary()).html() + mine.html()
+        return devices_table(self.devices, self._summary()).html() + self._jobs().html()
+
+    def _jobs(self) -> Table:
+        return jobs_table(self.jobs)._replace(empty=self._none)
 
     def _summary(self) -> str:
         free = sum(device.state == "free" for device in self.devices)
@@ -136,16 +147,18 @@ def _where(row: Mapping[str, Any], gpus: list[dict[str, Any]]) -> str:
 
 
 def overview(client: Client) -> Overview:
-    """Ask for the devices, who waits, and one's own jobs that have not ended."""
+    """Ask for the devices, who waits, and the open jobs: one's own, an admin's everybody's."""
     ask = client._transport.request
-    user = str(ask("GET", "/whoami").json()["user"])
+    who = ask("GET", "/whoami").json()
+    user, admin = str(who["user"]), who.get("role") == "admin"
     gpus, queue = _gpus(client), ask("GET", "/queue").json()["queue"]
-    rows = _pages(client, {"state": ",".join(OPEN), "user": user}, _PAGE)
+    whose = {} if admin else {"user": user}
+    rows = _pages(client, {"state": ",".join(OPEN), **whose}, _PAGE)
     places = {waiting.get("job"): waiting["place"] for waiting in queue}
     rows = [{**row, "position": places.get(row["id"])} for row in rows]
-    return Overview(
-        client.url, user, [_device(g) for g in gpus], _known(client, rows, gpus), len(queue)
-    )
+    devices = [_device(g) for g in gpus]
+    found = _known(client, rows, gpus)
+    return Overview(client.url, user, devices, found, len(queue), everybody=admin)
 
 
 def _gpus(client: Client) -> list[dict[str, Any]]:

@@ -146,7 +146,8 @@ def jobs(state: str | Iterable[str] | None = None, limit: int = 50) -> JobList[A
 
 
 def status() -> Overview:
-    """Which devices are free, who has the others until when, and one's own open jobs.
+    """Which devices are free, who has the others until when, and one's own open jobs;
+    an admin's are everybody's.
 
     Raises MlqError where the server does not answer.
     """
