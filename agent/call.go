@@ -161,19 +161,7 @@ func chooseFunctions(known []Function, names []string) ([]Function, error) {
 // fullMessage is what a function finds as full_message, under the names that
 // its users know.
 func (t *attempt) fullMessage(p *submission.Parsed) json.RawMessage {
-	m := map[string]any{
-		"id": t.ref.Job, "timestamp": float64(t.job.Submitted.UnixMilli()) / 1000,
-		"worker": t.agent.opts.Name + "/" + t.devices[0], "retries": t.n - 1,
-	}
-	if p != nil {
-		m["functions"], m["callback"] = p.Call.Functions, nil
-		if p.Callback != "" {
-			m["callback"] = p.Callback
-		}
-	}
-	text, err := json.Marshal(m)
-	if err != nil {
-		panic("agent: full message: " + err.Error()) // numbers and strings only
-	}
-	return text
+	return p.FullMessage(submission.Running{
+		ID: t.ref.Job, Submitted: t.job.Submitted, Worker: t.agent.opts.Name + "/" + t.devices[0], Attempt: t.n,
+	})
 }

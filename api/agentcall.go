@@ -78,6 +78,9 @@ func (c *call) agentHost() (string, error) {
 	if !hostRule.MatchString(host) {
 		return "", refuse(CodeBadRequest, "want the name of a host, or NAME@INSTANCE: letters, digits, dot, dash and underscore")
 	}
+	if scheduler.IsConsumer(host) {
+		return "", refuse(CodeForbidden, "names of this form are those of consumers, which take messages with POST /consumer/take")
+	}
 	if c.who.Role == auth.RoleAdmin || host == c.who.User || strings.HasPrefix(host, c.who.User+"@") {
 		return host, nil
 	}

@@ -55,6 +55,9 @@ func (s *Server) mayListFunctions(c *call, user string) error {
 // cloudpickle of the function, raw, or as jsonpickle writes bytes. A function
 // of the same name is replaced and keeps its place.
 func (s *Server) putFunction(c *call) error {
+	if c.r.URL.Query().Get("local") == "1" {
+		return s.putLocal(c)
+	}
 	name, python, err := functionParams(c.r)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ type Function struct {
 	Size       int64     `json:"size"`             // bytes
 	Python     string    `json:"python,omitempty"` // "3.11": the minor that pickled it; "" unknown
 	Registered time.Time `json:"registered"`
+	Form       string    `json:"form,omitempty"` // "local": none; "": a pickle
 }
 
 // functions keeps the listener functions: one record spec:functions:<user>

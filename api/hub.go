@@ -17,6 +17,8 @@ type hub struct {
 	mu   sync.Mutex
 	jobs map[scheduler.JobID]map[*waiter]struct{}
 	all  map[*waiter]struct{}
+	// consumers are those who wait for work, by user.
+	consumers map[string]map[*waiter]struct{}
 }
 
 // waiter is one request that waits. Several hints before it looks are one.
@@ -53,6 +55,28 @@ func (h *hub) wait(job scheduler.JobID, final bool) (wake <-chan struct{}, stop 
 	return w.wake, func() { h.leave(job, w) }
 }
 
+// waitConsumer subscribes to what concerns the consumers of a user. Otherwise as wait.
+func (h *hub) waitConsumer(user string) (wake <-chan struct{}, stop func()) {
+	w := &waiter{wake: make(chan struct{}, 1)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.consumers == nil {
+		h.consumers = make(map[string]map[*waiter]struct{})
+	}
+	if h.consumers[user] == nil {
+		h.consumers[user] = make(map[*waiter]struct{})
+	}
+	h.consumers[user][w] = struct{}{}
+	return w.wake, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.consumers[user], w)
+		if len(h.consumers[user]) == 0 {
+			delete(h.consumers, user)
+		}
+	}
+}
+
 func (h *hub) leave(job scheduler.JobID, w *waiter) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -72,6 +96,13 @@ func (h *hub) tell(c scheduler.Change) {
 			nudgeAll(waiters)
 		}
 		nudgeAll(h.all)
+		for _, waiters := range h.consumers {
+			nudgeAll(waiters)
+		}
+		return
+	}
+	if c.Consumers != "" {
+		nudgeAll(h.consumers[c.Consumers])
 		return
 	}
 	for w := range h.jobs[c.Job] {

@@ -42,6 +42,9 @@ func (s *Server) addHost(c *call) error {
 		return err
 	}
 	name := fields["host"]
+	if scheduler.IsConsumer(name) {
+		return refuseField(CodeInvalidField, "/host", "host: names of this form are those of consumers")
+	}
 	if err := s.refuseLiving(c, name); err != nil {
 		return err
 	}

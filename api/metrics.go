@@ -81,7 +81,7 @@ func (s *Server) getMetrics(c *call) error {
 
 var (
 	jobsDesc     = prometheus.NewDesc("mlq_jobs", "Jobs by state.", []string{"state"}, nil)
-	leasesDesc   = prometheus.NewDesc("mlq_leases", "Leases by host.", []string{"host"}, nil)
+	leasesDesc   = prometheus.NewDesc("mlq_leases", "Leases by host; those of all consumers are consumers.", []string{"host"}, nil)
 	hostsDesc    = prometheus.NewDesc("mlq_hosts", "Hosts by state.", []string{"state"}, nil)
 	diskDesc     = prometheus.NewDesc("mlq_blobs_disk_free_percent", "Free part of the disk of the blobs.", nil, nil)
 	roundsDesc   = prometheus.NewDesc("mlq_loop_rounds_total", "Rounds of this server's loops.", []string{"loop"}, nil)
@@ -161,7 +161,7 @@ func (q *queueCollector) collectStore(ctx context.Context, ch chan<- prometheus.
 	for _, state := range states {
 		ch <- prometheus.MustNewConstMetric(jobsDesc, prometheus.GaugeValue, float64(counts[state]), string(state))
 	}
-	tally(ch, leasesDesc, leases, func(l scheduler.Lease) string { return l.Host })
+	tally(ch, leasesDesc, leases, leasedBy)
 	tally(ch, hostsDesc, hosts, func(h scheduler.Host) string { return hostState(&h) })
 	q.collectDevices(ch, hosts, leases)
 	return collectWait(ctx, ch, q.s.scheduler)
@@ -176,4 +176,12 @@ func tally[T any](ch chan<- prometheus.Metric, desc *prometheus.Desc, all []T, l
 	for name, n := range counts {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n), name)
 	}
+}
+
+// leasedBy is the host of a lease: consumers, of which each has a name of its own, are one.
+func leasedBy(l scheduler.Lease) string {
+	if scheduler.IsConsumer(l.Host) {
+		return "consumers"
+	}
+	return l.Host
 }

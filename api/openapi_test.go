@@ -67,6 +67,8 @@ func TestOpenAPIMatchesTypes(t *testing.T) {
 		"AgentRenewed": api.AgentRenewed{}, "LeaseAnswer": api.LeaseAnswer{}, "AgentOffer": api.AgentOffer{}, "AgentView": api.AgentView{},
 		"AgentEntry": api.AgentEntry{}, "AgentIdle": api.AgentIdle{}, "AgentRevision": api.AgentRevision{}, "AgentClaim": api.AgentClaim{},
 		"AgentClaimed": api.AgentClaimed{}, "AgentJob": api.AgentJob{}, "AgentSpec": api.AgentSpec{}, "AgentProgress": api.AgentProgress{},
+		"ConsumerTake": api.ConsumerTake{}, "ConsumerJob": api.ConsumerJob{}, "ConsumerRenew": api.ConsumerRenew{}, "ConsumerRenewed": api.ConsumerRenewed{},
+		"ConsumerStop": api.ConsumerStop{}, "ConsumerProgress": api.ConsumerProgress{},
 		"AgentRelease": api.AgentRelease{}, "AgentFinish": api.AgentFinish{},
 		"Secret": api.Secret{}, "Link": api.Link{}, "Problem": api.Problem{}, "FieldProblem": api.FieldProblem{}, "RemoteError": api.RemoteError{},
 		"Purged": api.Purged{}, "DiskUsage": api.DiskUsage{}, "UserDisk": api.UserDisk{}, "Deadline": api.Deadline{}, "Closing": api.Closing{}, "Drained": api.Drained{}, "Revoked": api.Revoked{},

@@ -71,6 +71,11 @@ func routes() []route {
 		{method: "GET", pattern: "/consumer", roles: both, handle: (*Server).listFunctions},
 		{method: "POST", pattern: "/consumer", roles: users, handle: (*Server).putFunction},
 		{method: "DELETE", pattern: "/consumer", roles: users, handle: (*Server).deleteFunction},
+		{method: "POST", pattern: "/consumer/take", roles: users, handle: (*Server).take},
+		{method: "POST", pattern: "/consumer/renew", roles: users, handle: (*Server).consumerRenew},
+		{method: "POST", pattern: "/consumer/progress", roles: users, handle: (*Server).consumerProgress},
+		{method: "PUT", pattern: "/consumer/log", roles: users, handle: (*Server).consumerLog},
+		{method: "POST", pattern: "/consumer/finish", roles: users, handle: (*Server).consumerFinish},
 		{method: "GET", pattern: "/leases", roles: admins, handle: (*Server).listLeases},
 		{method: "DELETE", pattern: "/leases/{job}", roles: admins, handle: (*Server).revokeLease},
 		{method: "GET", pattern: "/hosts", roles: people, handle: (*Server).listHosts},
@@ -196,7 +201,7 @@ func (rt *route) bodiless() bool {
 	case http.MethodPut, http.MethodPatch:
 		return false
 	case http.MethodPost:
-		if strings.HasPrefix(rt.pattern, "/agents/") {
+		if strings.HasPrefix(rt.pattern, "/agents/") || strings.HasPrefix(rt.pattern, "/consumer/") {
 			return false
 		}
 		return !slices.Contains([]string{"/jobs", "/jobs/batch", "/consumer", "/tokens", "/hosts", "/join", "/jobs/{id}/links"}, rt.pattern)

@@ -29,6 +29,9 @@ func (s *Server) settle(c *call, p *submission.Parsed) error {
 			return err
 		}
 		p.PythonVersion = version
+		if p.Consumer, err = s.functions.consumed(c.ctx(), c.who.User, p.Call.Functions); err != nil {
+			return err
+		}
 	case submission.KindUploaded:
 		if err := s.checkUploaded(c, p); err != nil {
 			return err

@@ -14,6 +14,9 @@ const (
 	KindMIG Kind = "mig" // a slice of a GPU
 	KindCPU Kind = "cpu" // a CPU slot (--gpus cpu:N)
 	KindSim Kind = "sim" // a simulated device (--gpus sim:…), labelled so wherever it is shown
+	// KindConsumer is a process that takes message jobs: what their leases hold. No
+	// provider lists it, and it is no device of a host.
+	KindConsumer Kind = "consumer"
 )
 
 // Device is one schedulable device of a host, as its provider found it. A GPU

@@ -53,6 +53,9 @@ func newBatches(who Who, subs []Submission, key string) (batches []*batch, place
 		if err := subs[i].Request.validate(who); err != nil {
 			return nil, nil, inBatch(err, i, len(subs))
 		}
+		if subs[i].Consumer && len(subs[i].need(who.User).String()) > maxClassBytes {
+			return nil, nil, inBatch(&FieldError{"functions", "their names are too long together"}, i, len(subs))
+		}
 		if own := subs[i].Request.Key; own != "" {
 			batches = append(batches, newBatch(who, subs[i:i+1], scopeJob, own))
 			places = append(places, []int{i})
@@ -99,7 +102,7 @@ func inBatch(err error, i, n int) error {
 
 func newItem(who Who, sub *Submission) item {
 	r := &sub.Request
-	need := r.Need(sub.PythonVersion)
+	need := sub.need(who.User)
 	limit, from := who.timeLimit(r.Timeout)
 	j := Job{
 		User: who.User, Unix: who.Unix, Name: r.Name, Class: need.String(), Priority: r.Priority,
@@ -117,6 +120,14 @@ func newItem(who Who, sub *Submission) item {
 	}
 	spec := Spec{User: who.User, Unix: who.Unix, Media: sub.Media, Body: sub.Body}
 	return item{job: j, need: need, spec: encodeSpec(spec), runAt: r.RunAt}
+}
+
+// need is what the submission needs, of a host or of a consumer.
+func (s *Submission) need(user string) Need {
+	if s.Consumer {
+		return ConsumerNeed(user, s.Functions)
+	}
+	return s.Request.Need(s.PythonVersion)
 }
 
 func contentHash(subs []Submission) []byte {

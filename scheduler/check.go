@@ -198,6 +198,25 @@ func (s *Scheduler) checkHosts(ctx context.Context, r *CheckReport) error {
 			}
 		}
 	}
+	return s.checkConsumers(ctx, r)
+}
+
+// checkConsumers looks at the leases of consumers and at what stands for their devices.
+func (s *Scheduler) checkConsumers(ctx context.Context, r *CheckReport) error {
+	consumers, err := s.Consumers(ctx, "")
+	if err != nil {
+		return err
+	}
+	for i := range consumers {
+		host := consumers[i].Host()
+		if err := s.checkIndex(ctx, r, keyActive(host), memberID); err != nil {
+			return err
+		}
+		r.Looked++
+		if err := s.checkDevice(ctx, r, host); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

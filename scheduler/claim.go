@@ -177,6 +177,9 @@ func (d *draft) guardHeld(f *facts, job *Job, c ClaimRequest) error {
 		return err
 	}
 	n := int64(job.Devices)
+	if consumed(job.Class) {
+		return nil
+	}
 	if limits.MaxDevices > 0 {
 		d.guardElse(store.AtMost(keyHeld(job.User), n, int64(limits.MaxDevices)),
 			fmt.Errorf("%w: %s may hold %s at once", ErrBusy, job.User, devicesInWords(int64(limits.MaxDevices))))

@@ -33,12 +33,20 @@ type Need struct {
 	Call    string // "3.11": the call's pickle needs this minor
 	WorkDir string
 
+	// Consumer is the user whose consumers alone take the job, "" for a job of hosts.
+	// Functions, sorted, are those that one must have; none: all that are registered.
+	Consumer  string
+	Functions []string
+
 	AskedMem int64 // bytes per device as the request has them, for words; not of the class
 }
 
 // Public is what of a need concerns others: the devices, and the host that they
-// are on. Where a job's Python or its directory are is its user's business.
+// are on; of a message for consumers, that it is one. Where a job's Python or its directory are is its user's business.
 func (n Need) Public() Need {
+	if n.Consumer != "" {
+		return Need{GPUs: n.GPUs, Consumer: "-"}
+	}
 	return Need{GPUs: n.GPUs, MemGiB: n.MemGiB, Type: n.Type, MinCC: n.MinCC, Host: n.Host}
 }
 
@@ -79,6 +87,10 @@ func (n Need) String() string {
 	add(" python", n.Python)
 	add(" call", n.Call)
 	add(" dir", n.WorkDir)
+	add(partConsumer, n.Consumer)
+	for _, name := range n.Functions {
+		add(" function", name)
+	}
 	return string(b)
 }
 
@@ -129,6 +141,10 @@ func (n *Need) set(key, raw string) (err error) {
 		n.Call = value
 	case "dir":
 		n.WorkDir = value
+	case "consumer":
+		n.Consumer = value
+	case "function":
+		n.Functions = append(n.Functions, value)
 	default:
 		err = fmt.Errorf("unknown part %q", key)
 	}

@@ -61,7 +61,9 @@ func placeOf(j *Job) place {
 		p.counters[keyWaiting(j.User)]++
 	case j.State.Active():
 		p.add(keyActive(j.Attempt().Host), idMember(j.ID))
-		p.counters[keyHeld(j.User)] += int64(len(j.Attempt().Devices))
+		if !consumed(j.Class) { // a consumer is no device that others could have
+			p.counters[keyHeld(j.User)] += int64(len(j.Attempt().Devices))
+		}
 	case j.State.Final():
 		p.counters[keyEnded(j.State)]++
 		if j.callbackDue() {

@@ -67,6 +67,8 @@ func (sc *scene) keptBack(job *Job) string {
 		return "no server has adopted the store yet"
 	case held:
 		return "jobs from before the store's restart wait until " + until.Format(time.TimeOnly)
+	case job.Consumed():
+		return "it waits for a process that takes messages, and how long one needs for each is not known"
 	case sc.limited(job):
 		return fmt.Sprintf("%s holds as many devices as they may", job.User)
 	}

@@ -29,6 +29,9 @@ const (
 
 // fitHost checks all but the devices; nil: it fits.
 func fitHost(n Need, unix string, o *Offer) *misfit {
+	if n.Consumer != "" || o.Consumer != "" {
+		return fitConsumer(n, o)
+	}
 	switch {
 	case !n.onHost(o.Host):
 		return &misfit{stepHost, fmt.Sprintf("%s is not the host %q", o.Host, n.Host)}
@@ -52,6 +55,9 @@ func (n Need) onHost(agent string) bool { return n.Host == "" || IsHost(n.Host, 
 // else that a job needs is what agents say of themselves; this one thing is not,
 // and users rely on it for where their secrets go.
 func (j *Job) MayRunOn(agent string) error {
+	if consumed(j.Class) != IsConsumer(agent) {
+		return &FieldError{"host", fmt.Sprintf("job %d is not for %s: consumers, and they alone, take the messages of functions that are theirs", j.ID, agent)}
+	}
 	if !strings.Contains(j.Class, " host=") { // as most: nothing to read
 		return nil
 	}
@@ -166,6 +172,8 @@ func environmentProblem(n Need, host string, e *Environment) string {
 // fits reports whether one device can be one of those that the job needs.
 func fits(n Need, d *gpu.Device, realElsewhere bool) bool {
 	switch {
+	case n.Consumer != "" || d.Kind == gpu.KindConsumer:
+		return n.Consumer != "" && d.Kind == gpu.KindConsumer
 	case n.GPUs == 0:
 		return d.Kind == gpu.KindCPU
 	case d.Kind == gpu.KindCPU:

@@ -34,7 +34,7 @@ type fleet struct {
 // names the closest; class is its text. With no host ever seen nothing is refused.
 func (s *Scheduler) canRun(ctx context.Context, n Need, class, unix string) error {
 	key := class + "\x00" + unix
-	if s.fleet.knows(key) {
+	if n.Consumer != "" || s.fleet.knows(key) { // a consumer may begin at any time
 		return nil
 	}
 	hosts, err := s.Hosts(ctx)

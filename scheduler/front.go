@@ -103,7 +103,9 @@ func (p *front) admit(l *line, entries []Entry) (got int) {
 			break
 		}
 		user := p.of[e.User]
-		e.MaxDevices = user.most
+		if !consumed(e.Class) {
+			e.MaxDevices = user.most
+		}
 		if e.allowed(user.held + l.taken[e.User]) {
 			l.taken[e.User] += int64(e.Devices)
 			got++

@@ -118,6 +118,17 @@ func keyDurations(bucket int) string { return "live:durations:" + strconv.Itoa(b
 // 1970: dropped by FoldUsage once all of it is in the days.
 func keyUsageLog(hour int64) string { return "live:usage:" + strconv.FormatInt(hour, 10) }
 
+// keyConsumers is the index of consumers (member: user, 0x00, id): in by Enter, out
+// once nothing is heard of one any more.
+const keyConsumers = "spec:consumers"
+
+// keyConsumer is the record of a consumer (consumerRecord): with its member. It has
+// an epoch and a heartbeat as hosts have, under its name as a host.
+func keyConsumer(id string) string { return "spec:consumer:" + id }
+
+// topicConsumers tells that a user's consumers may have work, or are to end (value: the user).
+const topicConsumers = "live:consumers"
+
 // topicChanges tells that a job changed (value: "id state").
 const topicChanges = "live:changes"
 

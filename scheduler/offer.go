@@ -24,6 +24,12 @@ type Offer struct {
 	WorkDirOK func(path, unix string) bool
 	// Links say how near the devices are to each other.
 	Links []gpu.Link
+
+	// Consumer is the user of a consumer, "" for a host; Serves are the functions that
+	// it has. ServesAll: these are all that its user has registered now.
+	Consumer  string
+	Serves    []string
+	ServesAll bool
 }
 
 // OfferedDevice is one device of an offer.

@@ -164,7 +164,7 @@ func (s *Scheduler) JobCount(ctx context.Context) (map[State]int64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("count jobs: %w", err)
 	}
-	hosts, err := s.hostNames(ctx)
+	hosts, err := s.holders(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +221,7 @@ func (s *Scheduler) listedClasses(ctx context.Context) ([]string, error) {
 
 // Leases lists all active jobs with what they hold, by host.
 func (s *Scheduler) Leases(ctx context.Context) ([]Lease, error) {
-	hosts, err := s.hostNames(ctx)
+	hosts, err := s.holders(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +238,7 @@ func (s *Scheduler) Leases(ctx context.Context) ([]Lease, error) {
 
 // Runs reports whether a user has a lease on one of the hosts.
 func (s *Scheduler) Runs(ctx context.Context, user string, onHost func(host string) bool) (bool, error) {
-	hosts, err := s.hostNames(ctx)
+	hosts, err := s.holders(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -77,7 +77,7 @@ func clockSlack(t Timing) time.Duration { return t.ReapEvery }
 // Reap ends the leases whose agents are silent, with what r has seen until
 // now. mono is a clock of this process that nobody sets. It returns how many it ended.
 func (s *Scheduler) Reap(ctx context.Context, r *Reaper, mono time.Duration) (int, error) {
-	hosts, err := s.hostNames(ctx)
+	hosts, err := s.holders(ctx)
 	if err != nil || len(hosts) == 0 {
 		return 0, err
 	}
@@ -119,6 +119,12 @@ func (s *Scheduler) reapHost(ctx context.Context, r *Reaper, f *facts, host stri
 	case r.silent(life, f.Now, mono, s.opts.Timing):
 		n, err := s.reapAll(ctx, host, life, "its agent fell silent", func(*Attempt) bool { return true })
 		if err != nil || r.done[life.key] == life.version {
+			return n, err
+		}
+		if IsConsumer(host) {
+			err := s.leave(ctx, host, life)
+			delete(r.seen, life.key) // its like come and go, and none under the same name
+			delete(r.seen, join.key)
 			return n, err
 		}
 		r.done[life.key] = life.version

@@ -110,6 +110,9 @@ type Change struct {
 	Job   JobID
 	State State
 	Lost  bool // changes may have been missed: read again
+	// Consumers is set where no job changed, but the consumers of this user may have
+	// work, or are to end.
+	Consumers string
 }
 
 // Event is a fact appended when a state changed.

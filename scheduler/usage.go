@@ -88,7 +88,7 @@ func (s *Scheduler) readUnfolded(
 	}
 	for _, l := range running {
 		if !ended[attempt{l.Job, l.Attempt}] {
-			u := used{User: l.User, Host: l.Host, Devices: l.Devices, From: stamp(l.Since), To: stamp(a.Now)}
+			u := used{User: l.User, Host: l.Host, Devices: counted(l.Host, l.Devices), From: stamp(l.Since), To: stamp(a.Now)}
 			u.spread(days, first)
 		}
 	}

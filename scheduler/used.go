@@ -26,9 +26,18 @@ type used struct {
 func usedBy(j *Job, until time.Time) used {
 	a := j.Attempt()
 	return used{
-		Job: j.ID, Attempt: a.N, User: j.User, Host: a.Host, Devices: a.Devices,
+		Job: j.ID, Attempt: a.N, User: j.User, Host: a.Host, Devices: counted(a.Host, a.Devices),
 		From: stamp(a.Claimed), To: stamp(until),
 	}
+}
+
+// counted are those of a lease's devices that count as used: a consumer's is none,
+// and the job in which it runs counts for itself.
+func counted(host string, devices []string) []string {
+	if IsConsumer(host) {
+		return nil
+	}
+	return devices
 }
 
 // use notes what the attempt used that a change of its job has ended.
@@ -120,7 +129,9 @@ func (d usageDay) take(u *used, part Used) {
 	}
 	part.Held *= time.Duration(len(u.Devices))
 	addTo(d.Users, u.User, part)
-	addTo(d.Hosts, u.Host, part)
+	if !IsConsumer(u.Host) {
+		addTo(d.Hosts, u.Host, part)
+	}
 }
 
 func latest(a, b time.Time) time.Time {

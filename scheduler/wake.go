@@ -45,6 +45,10 @@ func (d *draft) wake(j *Job, idle [][]byte) {
 	if j.State != Queued {
 		return
 	}
+	if user := consumerOf(j.Class); user != "" {
+		d.effect(store.Notify(topicConsumers, []byte(user)))
+		return
+	}
 	for _, m := range idle[:min(len(idle), 2*j.Devices, maxWakes)] {
 		d.effect(store.Notify(topicWake(idleHost(m)), []byte(wakeQueue)))
 	}

@@ -32,7 +32,7 @@ func (s *Scheduler) Notices(ctx context.Context, host string) (<-chan struct{}, 
 // Changes follows the changes of all jobs. A slow reader gets Lost instead of
 // what it missed. The channel is closed when ctx ends.
 func (s *Scheduler) Changes(ctx context.Context) (<-chan Change, error) {
-	in, err := s.store.Watch(ctx, topicChanges)
+	in, err := s.store.Watch(ctx, topicChanges, topicConsumers)
 	if err != nil {
 		return nil, fmt.Errorf("watch changes: %w", err)
 	}
@@ -49,6 +49,9 @@ func (s *Scheduler) Changes(ctx context.Context) (<-chan Change, error) {
 func relay(ctx context.Context, in <-chan store.Notice, out chan<- Change) {
 	for n := range in {
 		c, ok := parseChange(n.Value)
+		if n.Topic == topicConsumers {
+			c, ok = Change{Consumers: string(n.Value)}, true
+		}
 		if n.Lost {
 			c, ok = Change{Lost: true}, true
 		}

@@ -66,16 +66,30 @@ func (s *Scheduler) whyQueued(ctx context.Context, job *Job, shown Shown) (Why, 
 	if until, held := sc.epoch.holds(job.Epoch, sc.now); held {
 		w.add("hold-off", "the store was restarted, and jobs from before wait until "+until.Format(time.TimeOnly)+", in case they still run")
 	}
-	sc.hosts(&w, job, shown)
-	sc.userLimit(&w, job)
+	if job.Consumed() {
+		if err := s.whyConsumed(ctx, &w, &sc); err != nil {
+			return Why{}, fmt.Errorf("why: %w", err)
+		}
+	} else {
+		sc.hosts(&w, job, shown)
+		sc.userLimit(&w, job)
+	}
 	if sc.ahead > 0 {
 		w.add("queue", fmt.Sprintf("%s jobs of its kind are ahead of it", upTo(sc.ahead)))
 	}
 	if len(w.Reasons) == 0 {
-		w.add("starting", "nothing keeps it: a host takes it as soon as it looks")
+		w.add("starting", "nothing keeps it: a "+takerOf(job)+" takes it as soon as it looks")
 	}
 	w.Estimate, err = s.estimate(ctx, sc, job)
 	return w, err
+}
+
+// takerOf is what takes the job, in words.
+func takerOf(job *Job) string {
+	if job.Consumed() {
+		return "process that has its functions"
+	}
+	return "host"
 }
 
 func upTo(n int64) string {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/internal/boottime"
+	"github.com/mlq-dev/mlq/internal/plain"
 	"github.com/mlq-dev/mlq/scheduler"
 	"golang.org/x/sys/unix"
 )
@@ -140,7 +141,7 @@ func isCommand(call *os.File) bool {
 
 func (a *attempt) hear(m childMessage, progress *pace[json.RawMessage]) {
 	if m.Op == childRejected {
-		a.rejected = oneLine(orElse(m.Detail, "the result found no room"))
+		a.rejected = plain.Line(orElse(m.Detail, "the result found no room"))
 	}
 	if len(m.Progress) > 0 && a.started.Load() {
 		progress.put(m.Progress)

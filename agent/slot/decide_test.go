@@ -152,23 +152,6 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestOneLineIsShortAndValid(t *testing.T) {
-	got := oneLine("a\x1b[31m\n" + strings.Repeat("ü", 2000) + "\xff")
-	if len(got) > maxDetail || strings.ContainsAny(got, "\x1b\n") || strings.Contains(got, "\uFFFD") {
-		t.Errorf("%d bytes: %q", len(got), got)
-	}
-}
-
-func TestFirstBytesCutsNoCharacter(t *testing.T) {
-	for text, want := range map[string]string{
-		"": "", "abc": "abc", "abcd": "abc", "aüü": "aü", "üü": "ü", "€€": "€", "a\xff": "a", "\xff": "\uFFFD",
-	} {
-		if got := firstBytes(text, 3); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-}
-
 func TestParseStat(t *testing.T) {
 	line := "42 (a) b (c) S 7 42 41 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 999 0 0"
 	s, err := parseStat([]byte(line))

@@ -99,6 +99,6 @@ func (a *attempt) spoolResult(f facts) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result.Short = firstBytes(h.Short, maxShort) // the job could have written any header
+	result.Short = h.ShortText()
 	return result, nil
 }

@@ -3,9 +3,7 @@ package slot
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"syscall"
-	"unicode/utf8"
 
 	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/scheduler"
@@ -117,19 +115,9 @@ func judgeStarved(f facts) verdict {
 	return failed(scheduler.ReasonOOM, "killed by SIGKILL: the host ran out of memory")
 }
 
-// judgeError: the exception in one line. The header is the job's own doing;
-// it cannot claim more than what exceptions may be.
 func judgeError(h *envelope.Header) verdict {
-	reason := scheduler.ReasonError
-	switch scheduler.Reason(h.Reason) {
-	case scheduler.ReasonOOM, scheduler.ReasonRejected:
-		reason = scheduler.Reason(h.Reason)
-	}
-	detail := h.Type
-	if h.Message != "" {
-		detail += ": " + h.Message
-	}
-	v := failed(reason, oneLine(detail))
+	reason, detail := h.Failure()
+	v := failed(scheduler.Reason(reason), detail)
 	v.keep = true
 	return v
 }
@@ -168,37 +156,6 @@ func describe(s syscall.WaitStatus) string {
 		text += " (" + words + ")"
 	}
 	return text
-}
-
-const maxDetail = 1024 // bytes
-
-// oneLine makes text that a job chose fit for a line: no control characters, not long, valid.
-func oneLine(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	if len(text) <= maxDetail {
-		return text
-	}
-	return firstBytes(text, maxDetail-3) + "…"
-}
-
-// maxShort bounds the short result, in bytes.
-const maxShort = 1 << 10
-
-// firstBytes is as much of a text as fits into so many bytes, in valid UTF-8.
-func firstBytes(text string, most int) string {
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	if len(text) <= most {
-		return text
-	}
-	for !utf8.RuneStart(text[most]) {
-		most--
-	}
-	return text[:most]
 }
 
 // commandResult is the envelope of a command that ended with this code.

@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mlq-dev/mlq/internal/plain"
 )
 
 // prepare makes everything ready but the call. Nothing of the job's runs yet.
@@ -143,7 +145,7 @@ func (a *attempt) awaitWaiting(ctx context.Context) error {
 			case m.Op == childWaiting:
 				return nil
 			case m.Op == childRefused:
-				return errors.New(oneLine(m.Detail))
+				return errors.New(plain.Line(m.Detail))
 			}
 		case <-ctx.Done():
 			return context.Cause(ctx)

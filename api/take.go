@@ -1,0 +1,172 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// A consumer takes messages as an agent takes jobs: the server views, picks, claims
+// and starts for it, with the transitions of every other caller. Any server may
+// answer any of its requests.
+
+// take answers POST /consumer/take: a job as soon as there is one, 204 when the wait is over.
+func (s *Server) take(c *call) error {
+	in := new(ConsumerTake)
+	if err := readStrict(c, maxAgentBody, in); err != nil {
+		return err
+	}
+	if err := in.check(); err != nil {
+		return err
+	}
+	wake, stop := s.hub.waitConsumer(c.who.User)
+	defer stop()
+	began := time.Now()
+	deadline := time.NewTimer(min(time.Duration(in.Wait*float64(time.Second)), s.opts.MaxWait))
+	defer deadline.Stop()
+	for last := false; ; {
+		job, err := s.tryTake(c, in, time.Since(began))
+		switch {
+		case err != nil:
+			return err
+		case job != nil:
+			return s.write(c, http.StatusOK, job)
+		case last:
+			c.WriteHeader(http.StatusNoContent)
+			return nil
+		}
+		// A wake that comes with the deadline is not lost: one look more.
+		last = !s.sleep(c, wake, deadline.C)
+		if last && c.ctx().Err() != nil {
+			return c.ctx().Err()
+		}
+	}
+}
+
+// tryTake takes a job if one waits now; nil: none does. waited is how long the take has lasted.
+func (s *Server) tryTake(c *call, in *ConsumerTake, waited time.Duration) (*ConsumerJob, error) {
+	me, err := s.scheduler.Enter(c.ctx(), scheduler.Consumer{
+		ID: in.Consumer, User: c.who.User, Job: scheduler.JobID(c.who.Job), Serves: in.Functions,
+	})
+	if err != nil {
+		return nil, err
+	}
+	registered, _, err := s.functions.read(c.ctx(), c.who.User)
+	if err != nil {
+		return nil, err
+	}
+	if len(me.Holds) > 0 {
+		return s.takeAgain(c, in, &me, registered)
+	}
+	if err := s.mayStay(c, in, &me, waited, registered); err != nil {
+		return nil, err
+	}
+	won, err := s.claimFor(c, in, &me, registered)
+	if err != nil || won == nil {
+		return nil, err
+	}
+	return s.handOver(c, won, registered)
+}
+
+// takeAgain answers a repeat of the take whose answer was lost with the same job.
+func (s *Server) takeAgain(c *call, in *ConsumerTake, me *scheduler.Entered, registered []Function) (*ConsumerJob, error) {
+	id := me.Holds[0]
+	job, err := s.scheduler.Job(c.ctx(), id)
+	if err != nil {
+		return nil, err
+	}
+	a := job.Attempt()
+	if !job.State.Active() || a.Host != me.Host() { // it ended just now
+		return nil, nil
+	}
+	if a.ClaimID != in.Claim {
+		return nil, refuse(CodeInUse, fmt.Sprintf("this consumer took job %d, which has not ended: finish it, or stop renewing its lease", id))
+	}
+	spec, err := s.scheduler.Spec(c.ctx(), id)
+	if err != nil {
+		return nil, err
+	}
+	return s.handOver(c, &scheduler.Claimed{Job: job, Spec: spec, Fence: a.Fence}, registered)
+}
+
+// claimFor claims the first of the waiting messages that this consumer gets; nil: there is none.
+func (s *Server) claimFor(c *call, in *ConsumerTake, me *scheduler.Entered, registered []Function) (*scheduler.Claimed, error) {
+	o := scheduler.Offer{
+		Host: me.Host(), Consumer: me.User,
+		Devices: []scheduler.OfferedDevice{{Device: gpu.Device{UUID: me.Host(), Kind: gpu.KindConsumer}, Free: true}},
+	}
+	o.Serves, o.ServesAll = in.served(registered)
+	view, err := s.scheduler.View(c.ctx(), o, me.Epoch)
+	if err != nil {
+		return nil, err
+	}
+	choice := scheduler.Pick(view, o, view.Now, me.Epoch)
+	for _, next := range append([]scheduler.Choice{choice}, choice.Next...) {
+		if next.Kind != scheduler.ChoiceRun {
+			return nil, nil
+		}
+		won, err := s.scheduler.Claim(c.ctx(), scheduler.ClaimRequest{
+			Host: me.Host(), Epoch: me.Epoch, Job: next.Job, User: next.User, Devices: next.Devices, ClaimID: in.Claim,
+		})
+		switch {
+		case err == nil:
+			return &won, nil
+		case errors.Is(err, scheduler.ErrBusy), errors.Is(err, scheduler.ErrFinal), errors.Is(err, scheduler.ErrNotFound): // the next one
+		default:
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// handOver starts the job and says what is to be run. A job that was cancelled
+// meanwhile, or cannot be read, is ended here; nil: look for another.
+func (s *Server) handOver(c *call, won *scheduler.Claimed, registered []Function) (*ConsumerJob, error) {
+	ref := scheduler.LeaseRef{Job: won.Job.ID, Fence: won.Fence}
+	if err := s.scheduler.Start(c.ctx(), ref); errors.Is(err, scheduler.ErrCancelled) {
+		return nil, s.scheduler.Release(c.ctx(), ref, err.Error())
+	} else if err != nil {
+		return nil, err
+	}
+	p, err := s.wholeRequest(c.ctx(), won.Spec)
+	if err != nil {
+		return nil, s.unreadable(c, ref, err)
+	}
+	a, t := won.Job.Attempt(), s.scheduler.Timing()
+	return &ConsumerJob{
+		Job: ref.Job, Attempt: a.N, Fence: ref.Fence, Msg: p.Call.Msg, Functions: chosenNames(p.Call.Functions, registered),
+		FullMessage: p.FullMessage(submission.Running{ID: ref.Job, Submitted: won.Job.Submitted, Worker: a.Host, Attempt: a.N}),
+		Timeout:     won.Job.Timeout.Seconds(), Grace: won.Job.Grace.Seconds(), Lease: t.Believe.Seconds(),
+	}, nil
+}
+
+// unreadable ends a job whose message cannot be had: for good, or until it can.
+func (s *Server) unreadable(c *call, ref scheduler.LeaseRef, cause error) error {
+	var bad *submission.Error
+	if code, _ := codeOf(cause); code != CodeNotFound && !errors.As(cause, &bad) {
+		return errors.Join(cause, s.scheduler.Release(c.ctx(), ref, "its message could not be fetched"))
+	}
+	_, err := s.scheduler.Finish(c.ctx(), ref, scheduler.Finish{
+		Outcome: scheduler.OutcomeFailed, Reason: scheduler.ReasonRejected, Detail: "the message cannot be read: " + cause.Error(),
+	})
+	return err
+}
+
+// chosenNames are those that a message names, or else all that are registered, in order of arrival.
+func chosenNames(names []string, registered []Function) []string {
+	if names != nil {
+		return slices.Clone(names)
+	}
+	return each(registered, func(f Function) string { return f.Name })
+}
+
+// mayStay refuses a consumer whose own job is to end (410 give-back).
+func (s *Server) mayStay(*call, *ConsumerTake, *scheduler.Entered, time.Duration, []Function) error {
+	return nil
+}

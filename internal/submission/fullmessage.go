@@ -1,0 +1,35 @@
+package submission
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// Running is what a function may know of its job beside the message.
+type Running struct {
+	ID        scheduler.JobID
+	Submitted time.Time
+	Worker    string // who runs it
+	Attempt   int    // from 1
+}
+
+// FullMessage is what a function finds as full_message, under the names that its
+// users know; p may be nil where only the job is known.
+func (p *Parsed) FullMessage(r Running) json.RawMessage {
+	m := map[string]any{
+		"id": r.ID, "timestamp": float64(r.Submitted.UnixMilli()) / 1000, "worker": r.Worker, "retries": r.Attempt - 1,
+	}
+	if p != nil {
+		m["functions"], m["callback"] = p.Call.Functions, nil
+		if p.Callback != "" {
+			m["callback"] = p.Callback
+		}
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		panic("submission: full message: " + err.Error()) // numbers and strings only
+	}
+	return text
+}
