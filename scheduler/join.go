@@ -135,6 +135,9 @@ func (s *Scheduler) takeName(ctx context.Context, inv Inventory, after *uint64) 
 		p.value = Named{Epoch: a.Epoch, Rebooted: old.BootID != "" && inv.BootID != "" && old.BootID != inv.BootID}
 		return p, nil
 	}
+	if err := s.bind(ctx, &inv); err != nil { // before it can claim
+		return Named{}, err
+	}
 	return run(ctx, s, t)
 }
 
@@ -151,6 +154,11 @@ func (s *Scheduler) Report(ctx context.Context, host string, epoch uint64, inv I
 		}
 		p.putInventory(inv, f)
 		return p, nil
+	}
+	if s.bound.news(host, inv.Devices) {
+		if err := s.bind(ctx, &inv); err != nil {
+			return err
+		}
 	}
 	_, err := run(ctx, s, t)
 	return err

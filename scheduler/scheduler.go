@@ -39,6 +39,7 @@ type Scheduler struct {
 	flight  flight  // submits under way
 	classes classes // memories that save a read
 	fleet   fleet
+	bound   bound
 	gpus    gpuHosts // for hosts without
 	sight   sight
 	skims   skimmer
