@@ -53,7 +53,7 @@ run: build $(VENV)/.client ## Start MLQ on this machine and train a model on it 
 	@MLQ_DATA=.run exec bin/mlq dev --listen 127.0.0.1:$(PORT) $(if $(ONCE),--once) -- $(VPY) examples/quickstart/train.py
 
 .PHONY: test
-test: need-go need-test build $(VENV)/.dev $(TVENV)/.made ## Run all tests: Go with the race detector, Python, end to end
+test: need-go need-test build $(VENV)/.dev $(TVENV)/.made $(TOOLWHEELS)/.made ## Run all tests: Go with the race detector, Python, end to end
 	@scripts/online.sh $(GO) mod download
 	@# One package at a time: some tests bound how long a device may idle.
 	@$(PYTHON) scripts/gotest.py $(GO) test -race -p 1 -timeout 25m ./...

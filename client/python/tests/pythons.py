@@ -21,7 +21,7 @@ MINORS = [(3, minor) for minor in range(9, 14)]
 
 
 class Python(NamedTuple):
-    """An interpreter in a virtual environment with what a client and a job need."""
+    """An interpreter; of ``others`` in an environment with what a client and a job need."""
 
     minor: str  # "3.12"
     path: Path
@@ -48,11 +48,18 @@ def minor_of(path: Path) -> str:
     return done.stdout.strip()
 
 
-def others(folder: Path) -> tuple[list[Python], dict[str, str]]:
-    """One environment per further minor, and for the rest of MINORS why there is none."""
+def one_of_each() -> list[Python]:
+    """An interpreter for each of MINORS that this machine has; none of them is furnished."""
     paths: dict[str, Path] = {}
     for path in candidates():
         paths.setdefault(minor_of(path), path)
+    names = [f"{a}.{b}" for a, b in MINORS]
+    return [Python(name, paths[name]) for name in names if name in paths]
+
+
+def others(folder: Path) -> tuple[list[Python], dict[str, str]]:
+    """One environment per further minor, and for the rest of MINORS why there is none."""
+    paths = {python.minor: python.path for python in one_of_each()}
     made, missing = [], {}
     for a, b in MINORS:
         minor = f"{a}.{b}"
