@@ -140,7 +140,10 @@ func isCommand(call *os.File) bool {
 }
 
 func (a *attempt) hear(m childMessage, progress *pace[json.RawMessage]) {
-	if m.Op == childRejected {
+	switch m.Op {
+	case childResult:
+		a.result.hashAlong()
+	case childRejected:
 		a.rejected = plain.Line(orElse(m.Detail, "the result found no room"))
 	}
 	if len(m.Progress) > 0 && a.started.Load() {

@@ -40,6 +40,7 @@ const (
 	childReady    = "ready"    // it is up
 	childWaiting  = "waiting"  // it has become the job's and waits for the call
 	childRefused  = "refused"  // it could not become the job's
+	childResult   = "result"   // it writes a large result now
 	childRejected = "rejected" // the result found no room
 	childExit     = "exit"     // it ends now, with this code
 )

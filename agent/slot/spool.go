@@ -39,6 +39,29 @@ func (s spool) createLog(ref scheduler.LeaseRef) (*os.File, error) {
 type resultFile struct {
 	file  *os.File
 	named string // on a file system without O_TMPFILE it has one from the start
+	along *trail // nil: it is hashed when it is kept
+}
+
+// hashAlong begins to hash what the runner writes now, which is large.
+func (r *resultFile) hashAlong() {
+	if r.along == nil {
+		r.along = follow(r.file)
+	}
+}
+
+// hash is that of all that was written.
+func (r *resultFile) hash() (sum string, size int64, err error) {
+	if r.along == nil {
+		return hashOf(r.file)
+	}
+	info, err := r.file.Stat()
+	if err != nil {
+		return "", 0, err
+	}
+	if sum, size, err = r.along.finish(); err != nil || size == info.Size() {
+		return sum, size, err
+	}
+	return hashOf(r.file) // it was cut meanwhile
 }
 
 func (s spool) createResult(ref scheduler.LeaseRef) (*resultFile, error) {
@@ -58,7 +81,7 @@ func (s spool) createResult(ref scheduler.LeaseRef) (*resultFile, error) {
 // It is not synced: until the server has it, which syncs it, a loss of power ends
 // the attempt, and intact tells the next slot of this host whether it survived.
 func (s spool) keep(r *resultFile, ref scheduler.LeaseRef) (*Result, error) {
-	sum, size, err := hashOf(r.file)
+	sum, size, err := r.hash()
 	if err != nil {
 		return nil, fmt.Errorf("hash the result: %w", err)
 	}

@@ -13,7 +13,9 @@ share. Peaks are the kernel's VmHWM. Prints one JSON object: bytes per second an
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import mmap
 import multiprocessing
 import os
 import socket
@@ -82,6 +84,17 @@ def disk(size: int, folder: str) -> float:
         return size / (time.monotonic() - began)
 
 
+def bounds(size: int) -> dict[str, float]:
+    """Bytes per second of a core: of one hash, and of filling memory that was not there before."""
+    there = memoryview(bytearray(b"x" * size))
+    began = time.process_time()
+    hashlib.sha256(there).digest()
+    hashed = time.process_time()
+    with mmap.mmap(-1, size) as fresh:
+        fresh[:] = there
+        return {"hash": size / (hashed - began), "fresh": size / (time.process_time() - hashed)}
+
+
 def as_argument(size: int) -> dict[str, Any]:
     """One array into a job, which reads it and writes to it."""
     import numpy
@@ -139,7 +152,8 @@ def main() -> None:
     result = as_result(size)
     copies += loopback(size)
     written = disk(size, args.folder)
-    print(json.dumps({"loopback": copies, "disk": written, "argument": argument, "result": result}))
+    found = {"loopback": copies, "disk": written, "argument": argument, "result": result}
+    print(json.dumps({**found, **bounds(size)}))
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ func (b *bench) payloadOnce(ctx context.Context, rep int) error {
 	var got struct {
 		Loopback         []float64
 		Disk             float64
+		Hash, Fresh      float64 // of one core
 		Argument, Result oneWay
 	}
 	if err := b.py.Run(ctx, &got, s.Env(), b.py.Driver("payload.py", "--folder", b.out)); err != nil {
@@ -49,8 +50,12 @@ func (b *bench) payloadOnce(ctx context.Context, rep int) error {
 			return err
 		}
 	}
-	if err := b.payloadRate("1 GiB", "a file written and synced", got.Disk, rep); err != nil {
-		return err
+	for subject, rate := range map[string]float64{
+		"a file written and synced": got.Disk, "one SHA-256, of a core": got.Hash, "fresh memory filled, of a core": got.Fresh,
+	} {
+		if err := b.payloadRate("1 GiB", subject, rate, rep); err != nil {
+			return err
+		}
 	}
 	for metric, way := range map[string]oneWay{"argument": got.Argument, "result": got.Result} {
 		if err := b.payloadWay(metric, way, rep); err != nil {

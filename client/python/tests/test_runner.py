@@ -379,6 +379,16 @@ def test_out_of_memory_is_recognised_by_name() -> None:
     assert not _trace.is_out_of_memory(RuntimeError("out of luck"))
 
 
+@pytest.mark.parametrize(("size", "said"), [(1 << 20, False), (16 << 20, True)])
+def test_a_large_result_is_said_before_it_is_written(runner: Runner, size: int, said: bool) -> None:
+    runner.become(max_result=1 << 30)
+    runner.go("source", [f"def f(msg): return b'x' * {size}".encode(), b"1"], function="f")
+    messages: list[dict[str, Any]] = []
+    while not messages or messages[-1]["op"] != "exit":
+        messages.append(json.loads(runner.line.recv(1 << 18)))
+    assert ({"op": "result"} in messages) is said
+
+
 def test_a_forked_copy_of_the_runner_hands_nothing_on(runner: Runner) -> None:
     def split() -> list[int]:
         pid = os.fork()

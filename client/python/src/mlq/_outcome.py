@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._channel import Channel
     from ._envelope import Buffer
 
+_LARGE = 16 << 20  # bytes: a result that the slot hashes while it is written
 _IOV_MAX = 512
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FAILED = 1  # exit code of a runner that wrote an error envelope
@@ -67,6 +68,8 @@ class Outcome:
         size = _report.size_of(parts)
         if size > self._limit:
             return self.refuse("mlq.TooLarge", _report.too_large(size, self._limit))
+        if size >= _LARGE:
+            self._channel.send({"op": "result"})
         try:
             _write_all(self._fd, parts)
         except OSError as err:
