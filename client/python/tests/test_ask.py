@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from IPython.core.formatters import PlainTextFormatter
 
 import mlq
 from mlq._jobs import JobList
@@ -53,6 +54,15 @@ def test_a_long_table_is_cut_in_a_notebook_only() -> None:
 def test_what_steers_a_terminal_is_shown_as_a_dot() -> None:
     assert harmless("a\x00\x1b\x9b\u2028\u202e\u2066b\tc\nd") == "a······b·c·d"
     assert harmless("naïve 日本 …") == "naïve 日本 …"
+
+
+def test_jobs_in_a_terminal(client: mlq.Client, scripted: Scripted) -> None:
+    """IPython asks for this where it shows no HTML."""
+    scripted.on("GET /jobs", as_json({"jobs": [row(9, name="train")]}))
+    found = client.jobs()
+    pretty = PlainTextFormatter()
+    assert pretty(found) == str(found)
+    assert pretty([found]) == "[<mlq.JobList of 1: 9 … 9>]"
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,36 @@ def test_codes_become_exceptions(
     assert (caught.value.code, caught.value.status) == (code, 422)
 
 
+@pytest.mark.parametrize(
+    ("there", "here"),
+    [
+        (
+            '/request/timeout: want seconds, or a text as "90s"',
+            'timeout: want seconds, or a text as "90s"',
+        ),
+        ("/3/request/labels/data: want text", "labels/data: want text"),
+        ("/gpus: want a number", "gpus: want a number"),
+        ("no host has /dev/x: look", "no host has /dev/x: look"),
+        ("/no such: place", "/no such: place"),
+    ],
+)
+def test_a_field_is_named_as_in_the_call(
+    scripted: Scripted, client: mlq.Client, there: str, here: str
+) -> None:
+    """The server names a place in what was sent, which nobody wrote by hand."""
+    scripted.on("POST /jobs", problem("bad-field", 422, there))
+    with pytest.raises(mlq.MlqError) as caught:
+        client.submit(len, "x")
+    assert str(caught.value) == here
+
+
+def test_who_has_no_token_is_told_where_it_goes(scripted: Scripted, client: mlq.Client) -> None:
+    scripted.on(ROUTE, problem("unauthorized", 401, "no token"))
+    with pytest.raises(mlq.Unauthorized) as caught:
+        client.job(53).details()
+    assert str(caught.value) == "no token. In Python: MLQ_TOKEN, or mlq.connect(url, token)"
+
+
 def test_the_server_names_the_same_exceptions() -> None:
     """Its table of errors and ours agree, code by code."""
     table = (REPOSITORY / "api" / "problem.go").read_text()

@@ -65,6 +65,15 @@ def test_a_call_that_is_refused(client: mlq.Client, monkeypatch: pytest.MonkeyPa
     assert ours(shown(lambda: mlq.options(gpus=1).submit(len([])))) == []  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("job_id", ["x", "", "1.5", 2.5, None, True, 0, "-3", b"5"])
+def test_an_id_that_is_none(client: mlq.Client, job_id: Any) -> None:
+    text = shown(lambda: client.job(job_id))
+    line = f"ValueError: a job's id is a whole number from 1, not {job_id!r}"
+    assert text.splitlines()[-1] == line
+    assert ours(text) == []
+    assert client.job(" 53 ").id == client.job(53).id == 53
+
+
 def test_what_cannot_be_sent(client: mlq.Client) -> None:
     text = shown(lambda: client.submit(len, [sys._getframe()]))
     assert "NotSerializable: cannot send args[0][0] (builtins.frame)" in text

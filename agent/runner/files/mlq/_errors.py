@@ -27,6 +27,7 @@ with the remote traceback as its cause; those are not in this tree.
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -179,10 +180,16 @@ BY_REASON: dict[str, type[JobError]] = {
 }
 
 
+_PLACE = re.compile(r"^(?:/\d+)?(?:/request)?/(?=[\w/]+: )")
+
+
 def from_problem(problem: dict[str, Any], status: int) -> MlqError:
     """The exception of an RFC 9457 answer of the server."""
     code = str(problem.get("code", ""))
     text = str(problem.get("detail") or problem.get("title") or f"the server answered {status}")
+    text = _PLACE.sub("", text)  # "/3/request/timeout: …": of the call it is timeout
+    if code == "unauthorized":
+        text += ". In Python: MLQ_TOKEN, or mlq.connect(url, token)"
     error = BY_CODE.get(code, MlqError)(text)
     error.code, error.status = code, status
     error.request_id = str(problem.get("request_id", ""))

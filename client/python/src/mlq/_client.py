@@ -91,9 +91,11 @@ class Client:
 
     def job(self, job_id: int | str) -> Job[Any]:
         """A job by its id, also one that another program submitted. Asks nothing yet."""
-        number = int(job_id)
+        digits = isinstance(job_id, str) and job_id.strip().isdecimal()
+        whole = hasattr(job_id, "__index__") and not isinstance(job_id, bool)  # numpy's too
+        number = int(job_id) if digits or whole else 0
         if number < 1:
-            raise ValueError(f"a job's id is a whole number from 1, not {number}")
+            raise ValueError(f"a job's id is a whole number from 1, not {job_id!r}")
         return Job(self, number)
 
     def jobs(self, state: str | Iterable[str] | None = None, limit: int = 50) -> JobList[Any]:

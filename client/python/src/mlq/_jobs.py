@@ -67,6 +67,11 @@ class JobList(list[Job[R]]):
     def __str__(self) -> str:
         return jobs_table(self).text()
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """For IPython in a terminal: the table, unless it is a part of something else."""
+        whole = len(printer.stack) < 2 and not cycle
+        printer.text(str(self) if whole else repr(self))
+
     def _repr_html_(self) -> str:
         """For a notebook: what is known of the jobs, without asking."""
         return jobs_table(self).html()
