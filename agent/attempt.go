@@ -7,11 +7,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/internal/lockfile"
 	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/rs/zerolog"
 )
 
 // attempt is one lease of ours, from the claim to the moment at which store
@@ -136,20 +135,6 @@ func (t *attempt) ordered() *scheduler.RenewAnswer {
 
 // isGone reports whether the lease was lost, as far as we were told.
 func (t *attempt) isGone() bool { return errors.Is(context.Cause(t.gone), errGone) }
-
-// unlock closes our share of the device locks; the slot has its own.
-func (t *attempt) unlock() {
-	closeLocks(t.locks)
-	t.locks = nil
-}
-
-// closeLocks gives up locks of devices that nothing of ours runs on. A
-// descriptor that was only locked has nothing to lose at its close.
-func closeLocks(locks []*lockfile.Lock) {
-	for _, l := range locks {
-		_ = l.Close()
-	}
-}
 
 // adopt makes an attempt of what a slot has, after a restart of the agent or a
 // break of the line, and gives the step at which to go on.

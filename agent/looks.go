@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -123,4 +124,32 @@ func attributed(processes []gpu.Process, by holder) []gpu.Process {
 		marked[i] = p
 	}
 	return marked
+}
+
+// lookAll looks at the devices now, at all of them at once; one that is not free
+// is refused.
+func (a *Agent) lookAll(ctx context.Context, uuids []string) error {
+	refusals := make([]error, len(uuids))
+	var all sync.WaitGroup
+	for i, uuid := range uuids[1:] {
+		all.Go(func() { refusals[i+1] = a.lookFree(ctx, uuid) })
+	}
+	refusals[0] = a.lookFree(ctx, uuids[0])
+	all.Wait()
+	return errors.Join(refusals...)
+}
+
+func (a *Agent) lookFree(ctx context.Context, uuid string) error {
+	v, err := a.look(ctx, uuid, claimLook)
+	switch {
+	case errors.Is(err, errSilent):
+		a.fleet.setSilent(uuid)
+		return fmt.Errorf("device %s: %w", uuid, err)
+	case err != nil:
+		return fmt.Errorf("device %s: %w", uuid, err)
+	case v.State != gpu.Free:
+		a.fleet.lookAgain(uuid) // its turn may be 2 s away, and what was found soon gone
+		return fmt.Errorf("device %s is %s: %s", uuid, v.State, v.Reason)
+	}
+	return nil
 }
