@@ -21,6 +21,7 @@ import (
 // TestBlobsFrom: a server without a folder of blobs of its own keeps them with
 // another one, and everything goes through it that is large.
 func TestBlobsFrom(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	l := &lab{t: t, dir: dir, redis: redistest.Shared(t).URL(redistest.Namespace(t)), gpus: "cpu:2"}
 	owner := l.start("serve", "--data", filepath.Join(dir, "owner"))

@@ -16,6 +16,7 @@ import (
 // TestDiskFull: on a disk that has little left nothing new is taken, results of
 // jobs that run are; one that has no room at all waits at its agent until there is.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	l := &lab{t: t, dir: t.TempDir(), redis: "memory:"}
 	blobs := smallDisk(t, l.dir)
 	d := l.start("serve", "--with-agent", "--gpus", "cpu:2", "--python", python, "--data", filepath.Join(l.dir, "server0"), "--blobs", blobs)

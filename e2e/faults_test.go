@@ -44,6 +44,7 @@ func (l *lab) touch(file string) {
 
 // TestAgentKilled: the job runs on in its slot, and the next agent adopts it.
 func TestAgentKilled(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, 1)
 	script, file := l.waiting()
 	id := l.submit(script)
@@ -63,6 +64,7 @@ func TestAgentKilled(t *testing.T) {
 
 // TestSlotKilled: the job's processes die with the slot; the job runs again.
 func TestSlotKilled(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, 1)
 	script, file := l.waiting()
 	id := l.submit(script)
@@ -79,6 +81,7 @@ func TestSlotKilled(t *testing.T) {
 
 // TestRunnerKilled: the job fails, and says of what.
 func TestRunnerKilled(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, 1)
 	id := l.submit("echo begun; kill -KILL $$")
 	l.eventually("failed", "job", id)
@@ -91,6 +94,7 @@ func TestRunnerKilled(t *testing.T) {
 // TestServerRestarted: a job that ends while no server is there is kept by its
 // agent and delivered to the next one.
 func TestServerRestarted(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, 1)
 	script, file := l.waiting()
 	id := l.submit(script)

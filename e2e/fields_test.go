@@ -28,6 +28,7 @@ type fields struct {
 // TestFields: each request field changes what happens. A field that was only
 // accepted would fail here. (on_partition needs a partition: TestOnPartition.)
 func TestFields(t *testing.T) {
+	t.Parallel()
 	f := &fields{t: t, dir: t.TempDir()}
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + f.dir, "MLQ_TIME_SCALE=10"}
 	d, err := startDaemon(f.dir, env, "dev", "--listen", "127.0.0.1:0", "--data", filepath.Join(f.dir, "data"),

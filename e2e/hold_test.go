@@ -38,6 +38,7 @@ func newHoldLab(t *testing.T) *lab {
 // At a terminal Ctrl-C and Ctrl-\ are the command's, from the terminal and once,
 // wherever its input comes from; what is sent to mlq is passed on.
 func TestSignalsOfAHeldCommand(t *testing.T) {
+	t.Parallel()
 	l := newHoldLab(t)
 	for _, typed := range []bool{true, false} {
 		s := l.onTerminal(t, typed, "hold", "10m", "--host", "gpu1", "--", python, "listens.py")
@@ -62,6 +63,7 @@ func TestSignalsOfAHeldCommand(t *testing.T) {
 
 // Without a terminal nobody else tells the command.
 func TestSignalsWithoutATerminal(t *testing.T) {
+	t.Parallel()
 	l := newHoldLab(t)
 	cmd := exec.Command(binary, "hold", "10m", "--host", "gpu1", "--", python, "listens.py")
 	cmd.Dir, cmd.Env = l.dir, append(l.env(), "MLQ_URL="+l.servers[0].url, "MLQ_TOKEN="+l.admin)
@@ -89,6 +91,7 @@ func TestSignalsWithoutATerminal(t *testing.T) {
 
 // A terminal that goes away ends what was on it, and the device is given back.
 func TestHangupOfAHeldCommand(t *testing.T) {
+	t.Parallel()
 	l := newHoldLab(t)
 	s := l.onTerminal(t, true, "hold", "10m", "--host", "gpu1", "--", "sh", "-c", "echo ready; exec sleep 600")
 	s.shows("ready", 1)
@@ -101,6 +104,7 @@ func TestHangupOfAHeldCommand(t *testing.T) {
 
 // Ctrl-C where nothing runs here is mlq's own.
 func TestCtrlCOfHoldAndRun(t *testing.T) {
+	t.Parallel()
 	l := newHoldLab(t)
 	s := l.onTerminal(t, true, "hold", "10m", "--host", "gpu1")
 	s.shows("export CUDA_VISIBLE_DEVICES=", 1)
@@ -121,6 +125,7 @@ func TestCtrlCOfHoldAndRun(t *testing.T) {
 // A hold whose lease is lost ends where somebody waits for it. With -d nobody does:
 // it waits its turn again, and is granted for its whole time anew.
 func TestHoldThatLosesItsLease(t *testing.T) {
+	t.Parallel()
 	l := newHoldLab(t)
 	s := l.onTerminal(t, true, "hold", "10m", "--host", "gpu1", "--", python, "listens.py")
 	s.shows("ready", 1)

@@ -67,6 +67,7 @@ func (m *manager) silent(within time.Duration) {
 // A service manager hears of a server with an agent: ready when both are,
 // signs of life, words about the devices, and its end.
 func TestServeTellsItsServiceManager(t *testing.T) {
+	t.Parallel()
 	m := newManager(t)
 	dir := t.TempDir()
 	d, err := startDaemon(dir, m.env, "serve", "--with-agent", "--data", filepath.Join(dir, "data"),
@@ -112,6 +113,7 @@ func TestServeTellsItsServiceManager(t *testing.T) {
 
 // The agent alone is ready when it has joined, and says what its devices do.
 func TestAgentTellsItsServiceManager(t *testing.T) {
+	t.Parallel()
 	m := newManager(t)
 	l := newLab(t, 1)
 	d, err := startDaemon(l.dir, append(m.env, "MLQ_TIME_SCALE=10"), "agent", "--data", filepath.Join(l.dir, "agent2"), "--server", l.servers[0].url,
@@ -142,6 +144,7 @@ func TestAgentTellsItsServiceManager(t *testing.T) {
 // systemd does not start again what RestartPreventExitStatus names, so the end
 // by its watchdog's SIGABRT, and a panic, must not have that exit code.
 func TestTheWatchdogsSignalIsNoWrongSetting(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	d, err := startDaemon(dir, os.Environ(), "serve", "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0")
 	if err != nil {

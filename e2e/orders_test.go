@@ -76,6 +76,7 @@ func (o *obedient) obey(ctx context.Context) error {
 // TestGPUOrders: the command waits until the agent has obeyed, and then says what
 // the host says; where it does not obey, the command fails and the order stands.
 func TestGPUOrders(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, 1)
 	agent := l.obedient()
 	agent.obeys.Store(true)

@@ -46,6 +46,7 @@ func consoleBlocks(t *testing.T, page string) (all []typed) {
 // TestReadme: its first two commands are targets of the Makefile; all others are
 // typed one after the other, as they stand, into one shell beside mlq dev.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	commands := consoleBlocks(t, "../README.md")
 	if len(commands) < 8 || !strings.HasPrefix(commands[0].command, "make run ") || !strings.HasPrefix(commands[1].command, "make test ") {
 		t.Fatalf("the page does not open with make run and make test: %q", commands)
@@ -66,6 +67,7 @@ func TestReadme(t *testing.T) {
 // TestDataPage: the commands of docs/data.md, typed one after the other beside a host that
 // has the folder and the label that they ask for.
 func TestDataPage(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "labels.txt"), []byte("cat\ndog\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -85,6 +87,7 @@ func TestDataPage(t *testing.T) {
 
 // TestWhatNext: the three commands that make run prints work as printed.
 func TestWhatNext(t *testing.T) {
+	t.Parallel()
 	d := devHere(t, "--gpus", "cpu:2", "--", "true")
 	var lines []string
 	err := eventually(startPatience, func() error {
@@ -108,6 +111,7 @@ func TestWhatNext(t *testing.T) {
 
 // TestQuickstart is what make run does, on this Python.
 func TestQuickstart(t *testing.T) {
+	t.Parallel()
 	out, err := here(t, exec.Command(binary, "dev", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--gpus", "cpu:1", "--python", python,
 		"--once", "--", python, "../examples/quickstart/train.py")).CombinedOutput()
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 // before another host could get it, unless it was submitted with
 // on_partition=keep: over HTTP, and from Python.
 func TestOnPartition(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	l := newLabOn(t, 1, redis.URL(redistest.Namespace(t)), "cpu:3")
 	script := func(name string) string {

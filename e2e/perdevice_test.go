@@ -85,6 +85,7 @@ func (p *perDevice) submit(function, host, path string) {
 // Two agents of one host and one data folder run a job each, at once; one that
 // is started anew adopts its own, and the host's name means both.
 func TestAgentPerDevice(t *testing.T) {
+	t.Parallel()
 	p := newPerDevice(t)
 	file := filepath.Join(p.dir, "go")
 	for _, host := range []string{"gpu1@0", "gpu1"} {
@@ -120,6 +121,7 @@ func TestAgentPerDevice(t *testing.T) {
 
 // An agent of a device that is not there, or that has the same name, says so.
 func TestAgentOfNoDevice(t *testing.T) {
+	t.Parallel()
 	p := newPerDevice(t)
 	for device, want := range map[string]string{
 		"2":             `there is no device "2"; by index, UUID or PCI address there are 0 \(SIM-\S+, 0000:00:00.0\), 1 \(SIM-\S+, 0000:01:00.0\)`,
@@ -143,6 +145,7 @@ func TestAgentOfNoDevice(t *testing.T) {
 
 // Two agents that offer one device under two names: the device's lock decides.
 func TestTwoAgentsOfOneDevice(t *testing.T) {
+	t.Parallel()
 	p := newPerDevice(t)
 	if _, err := p.agents[1].signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -48,6 +48,7 @@ type secretLab struct {
 // in no file, store, log, answer, command line or foreign environment: while jobs run with it,
 // after their end, and after their slot has crashed.
 func TestSecretIsNowhere(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(*testing.T, *lab){
 		"an agent on Redis": func(t *testing.T, l *lab) {
 			folder := filepath.Join(l.dir, "redis")

@@ -121,6 +121,7 @@ func roundRobin(t *testing.T, servers []*daemon) string {
 
 // TestSeveralServers: what one server took, every other one can tell.
 func TestSeveralServers(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, 3)
 	t.Run("submit here, read there", func(t *testing.T) {
 		l.submitHereReadThere(t, l.servers[0].url, l.servers[1].url, l.servers[2].url)

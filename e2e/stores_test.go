@@ -13,6 +13,7 @@ import (
 // TestStores: the server runs on every kind of store that --store takes, says
 // what an acknowledgement is worth there, and carries a job there and back.
 func TestStores(t *testing.T) {
+	t.Parallel()
 	secured, cert := redistest.TLS(t)
 	socket := filepath.Join(t.TempDir(), "redis.sock")
 	redistest.Start(t, "--unixsocket", socket)

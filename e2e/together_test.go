@@ -69,6 +69,7 @@ func (g *together) startDevice(device string) {
 // Under many short jobs no device has two at once, and nobody is kept out: each
 // agent runs some.
 func TestAgentsTogether(t *testing.T) {
+	t.Parallel()
 	g := newTogether(t)
 	g.startDevice(g.uuids[1])
 	g.startDevice("0000:03:00.0")
@@ -169,6 +170,7 @@ func overlapping(t *testing.T, all []api.Job) {
 
 // Whoever else is over a card sees its lock, and says who has it.
 func TestTogetherSaysWhoHasTheLock(t *testing.T) {
+	t.Parallel()
 	g := newTogether(t)
 	file := filepath.Join(g.dir, "go")
 	g.mlq("run", "-d", "--gpus", "3", "--", "sh", "-c", "until test -e "+file+"; do sleep 0.05; done")

@@ -37,14 +37,11 @@ type site struct {
 }
 
 func (s *site) daemon(build string, args ...string) (*daemon, error) {
-	was := binary
-	binary = build
-	defer func() { binary = was }()
 	scale := s.scale
 	if scale == "" {
 		scale = "10"
 	}
-	d, err := startDaemon(s.dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "MLQ_TIME_SCALE=" + scale}, args...)
+	d, err := startBuild(build, s.dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "MLQ_TIME_SCALE=" + scale}, args...)
 	if err == nil {
 		s.t.Cleanup(func() {
 			if d.running() {
@@ -124,6 +121,7 @@ func (s *site) await(build, want string, args ...string) {
 // schema while a job runs: it runs on, its log and its result are whole, and each
 // build of the one works with each of the other. Then all the way back.
 func TestUpgrade(t *testing.T) {
+	t.Parallel()
 	old, next := binary, buildNext(t, "mlq_next_schema")
 	s := &site{t: t, dir: t.TempDir(), address: "127.0.0.1:0"}
 	s.serve(old, "server")

@@ -85,6 +85,7 @@ func (s *site) whole(build, id string) {
 // TestUpgradeSlots: slots of another build than the agent's, older or newer, are
 // replaced: idle ones at its start, those with a job when that has ended.
 func TestUpgradeSlots(t *testing.T) {
+	t.Parallel()
 	next := buildNext(t, "")
 	for name, c := range map[string]struct{ before, after string }{
 		"old slots, new agent": {binary, next},
@@ -112,6 +113,7 @@ func TestUpgradeSlots(t *testing.T) {
 // TestSlotOfANewerProtocol: an agent that cannot speak with a slot says so once and
 // leaves its job alone, which an agent of the newer build takes over again.
 func TestSlotOfANewerProtocol(t *testing.T) {
+	t.Parallel()
 	next := buildNext(t, "mlq_next_slot")
 	s, id, gate := newSite(t, binary, next)
 	s.agent.kill()

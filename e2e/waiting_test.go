@@ -10,6 +10,7 @@ import (
 
 // TestRunSaysThatItWaits: a terminal is not silent while its job is queued.
 func TestRunSaysThatItWaits(t *testing.T) {
+	t.Parallel()
 	d := devHere(t, "--gpus", "cpu:1", "--name", "gpu1")
 	s := newShell(t, d)
 	s.run("bin/mlq drain gpu1 --reason 'new driver'")
