@@ -26,6 +26,11 @@ def frames(cell: Cell) -> str:
     return "\n".join(cell.of("error")[0].content["traceback"])
 
 
+def last_job(client: mlq.Client) -> list[int]:
+    """The id of the job that was submitted last, if there is one."""
+    return [job.id for job in client.jobs(limit=1)]
+
+
 def shown(cell: Cell) -> dict[str, str]:
     """The value that the cell shows, in all its forms."""
     assert not cell.error, cell
@@ -101,12 +106,12 @@ def test_chosen_names(kernel: Kernel) -> None:
 
 def test_a_name_that_cannot_be_sent(kernel: Kernel, client: mlq.Client) -> None:
     kernel.run("import sqlite3; conn = sqlite3.connect(':memory:')")
-    before = client.jobs(limit=1)[0].id
+    before = last_job(client)
     cell = kernel.run("%%gpu\nconn.execute('select 1')")
     assert cell.error == "NotSerializable"
     assert frames(cell).count("\n") == 0
     assert "conn" in frames(cell)
-    assert client.jobs(limit=1)[0].id == before
+    assert last_job(client) == before
 
 
 @pytest.mark.parametrize(
@@ -120,12 +125,12 @@ def test_a_name_that_cannot_be_sent(kernel: Kernel, client: mlq.Client) -> None:
 def test_what_fails_for_certain_fails_here(
     kernel: Kernel, client: mlq.Client, code: str, text: str
 ) -> None:
-    before = client.jobs(limit=1)[0].id
+    before = last_job(client)
     cell = kernel.run(code)
     assert cell.error in ("NameError", "CellSyntaxError")
     assert text in frames(cell)
     assert "_cellcode" not in frames(cell)
-    assert client.jobs(limit=1)[0].id == before
+    assert last_job(client) == before
 
 
 @pytest.mark.parametrize(
