@@ -55,16 +55,28 @@ run: build $(VENV)/.client ## Start MLQ on this machine and train a model on it 
 .PHONY: test
 test: need-go need-test build $(VENV)/.dev $(TVENV)/.made $(TOOLWHEELS)/.made ## Run all tests: Go with the race detector, Python, end to end
 	@scripts/online.sh $(GO) mod download
-	@# One package at a time: some tests bound how long a device may idle.
-	@$(PYTHON) scripts/gotest.py $(GO) test -race -p 1 -timeout 25m ./...
+	@# Each half leaves a core idle most of the time. What a line prints is kept until it ends.
+	@$(MAKE) -j2 -Oline test-go test-python
+
+.PHONY: test-go
+test-go: need-go need-test build $(VENV)/.dev ## Run the tests in Go
+	@# One package at a time: some tests bound how long a device may idle. The agent's do so
+	@# most, and come when those in Python are over.
+	@$(PYTHON) scripts/gotest.py $(GO) test -race -p 1 -timeout 25m $$($(GO) list ./... | grep -vE '/(e2e|agent)$$')
 	@# The explorer is one goroutine a world: without the race detector it goes two steps further.
 	@$(PYTHON) scripts/gotest.py $(GO) test -timeout 15m -run 'Exhaustive|Mutants|Random' ./scheduler/sim
+	@# What waits more than it computes: several tests at once.
+	@$(PYTHON) scripts/gotest.py $(GO) test -race -parallel 4 -timeout 25m ./e2e
+	@$(PYTHON) scripts/gotest.py $(GO) test -race -parallel 4 -timeout 25m ./agent
+
+.PHONY: test-python
+test-python: need-test build $(VENV)/.dev $(TVENV)/.made ## Run the tests in Python, of the client, the page and notebooks
 	@$(PYTHON) scripts/pythontest.py $(VPY) $(CLIENT)/tests
 	@$(PYTHON) scripts/pythontest.py $(TVENV)/bin/python $(CLIENT)/tests/test_torch.py $(CLIENT)/tests/test_arrays.py
 	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/web
 	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/notebook
 	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/jupyter
-	@$(MAKE) notebooks
+	@$(PYTHON) scripts/pythontest.py $(TVENV)/bin/python e2e/books
 
 .PHONY: explore
 explore: need-go ## Explore the transitions to full depth, all faults and mutants (minutes)
