@@ -15,6 +15,7 @@ import (
 )
 
 func TestJobThereAndBack(t *testing.T) {
+	t.Parallel()
 	for name, open := range map[string]func(*testing.T) *world{
 		"in memory": func(t *testing.T) *world { return newWorld(t, 1) },
 		"on Redis":  func(t *testing.T) *world { return newRedisWorld(t, 1, nil) },

@@ -67,6 +67,7 @@ func newHTTPSWorld(t testing.TB, scale int) *world {
 // bothWays runs a test with agents on the store itself, and with agents that
 // have a server only.
 func bothWays(t *testing.T, scale int, test func(*testing.T, *world)) {
+	t.Parallel()
 	for name, open := range map[string]func(testing.TB, int) *world{"on the store": newWorld, "over HTTPS": newHTTPSWorld} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
