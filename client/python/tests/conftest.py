@@ -18,6 +18,7 @@ import pytest
 
 import mlq
 from mlq import _local
+from runners import Runner
 from scripted import Scripted
 
 if TYPE_CHECKING:
@@ -158,3 +159,11 @@ def live(server: Server) -> Iterator[mlq.Client]:
     """A client of the real server."""
     with mlq.Client(server.url) as made:
         yield made
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[Runner]:
+    """A spare interpreter that has no job yet."""
+    started = Runner(tmp_path)
+    yield started
+    started.close()
