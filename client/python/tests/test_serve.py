@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from runners import PATIENCE, Runner, by_value
 from scripted import Scripted, problem
 from shop import Shop
-from test_runner import PATIENCE, Runner, by_value, pytestmark
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-__all__ = ["pytestmark"]  # for hosts: Linux
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the runner is for hosts: Linux")
 
 SOURCE = b"""
 import logging, os, subprocess, time
@@ -49,13 +46,6 @@ def f(msg, utils):
     logging.warning("warned")
     return [os.getpid(), len(seen)]
 """
-
-
-@pytest.fixture
-def runner(tmp_path: Path) -> Iterator[Runner]:
-    started = Runner(tmp_path)
-    yield started
-    started.close()
 
 
 @pytest.fixture
