@@ -52,6 +52,7 @@ type Agent struct {
 	wall         *wallClock
 	epoch        atomic.Uint64 // of this process, given by Join
 	renewing     sync.Mutex    // one renewal or join at a time
+	unheard      bool          // a join again was sent, and no answer has come; guarded by renewing
 	renewAsked   chan struct{} // has a token when a renewal is wanted soon
 
 	// Of Run: crew are the goroutines that end before it does, and lineLife is

@@ -63,16 +63,22 @@ func (a *Agent) renewSoon() {
 }
 
 // renewOnce renews all leases and takes in what the store says of each. A store
-// that has lost this agent is joined again.
+// that has lost this agent is joined again, until it answers: it may have heard, and
+// know this process by a number that was never told. Nobody else takes the name
+// from a process that was heard of so lately.
 func (a *Agent) renewOnce(ctx context.Context) error {
 	a.renewing.Lock()
 	defer a.renewing.Unlock()
 	sent, wall := a.now(), a.wall.now() // before the sending: the store's clock starts later
 	ctx, cancel := context.WithTimeout(ctx, a.timing.RenewTry)
 	defer cancel()
+	if a.unheard && a.belief.stage(a.now()) == trusting {
+		return a.join(ctx)
+	}
 	renewed, err := a.opts.Scheduler.Renew(ctx, a.opts.Name, a.epoch.Load(), a.refs())
 	if errors.Is(err, scheduler.ErrRejoin) {
 		a.opts.Log.Warn().Err(err).Msg("the store lost this agent, joining again")
+		a.unheard = true
 		return a.join(ctx)
 	}
 	if err != nil {
@@ -126,6 +132,7 @@ func (a *Agent) join(ctx context.Context) error {
 		return fmt.Errorf("join: %w", err)
 	}
 	a.epoch.Store(joined.Epoch)
+	a.unheard = false
 	a.fleet.unkept.wake()
 	a.confirm(sent)
 	a.wall.compare(wall, a.now()-sent, joined.Now, a.opts.Log)
