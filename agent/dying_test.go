@@ -31,7 +31,6 @@ func (s *slowEnd) Finish(ctx context.Context, ref scheduler.LeaseRef, f schedule
 // What a job leaves is gone before the store knows of the end, or a moment later:
 // the next one waits for no poll.
 func TestWhatIsDyingCostsNoPoll(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t, 1)
 	p := newScripted(t, "GPU-A")
 	s := &slowEnd{Scheduler: w.sched, let: make(chan struct{})}

@@ -50,7 +50,6 @@ func testForeignProcess(t *testing.T, w *world) {
 // A card that hangs does not keep the looks at the others, their jobs, or the
 // heartbeat waiting; it is unknown while it hangs, and used when it answers.
 func TestHangingDeviceHoldsUpNobody(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t, 1)
 	p := newScripted(t, "GPU-A", "GPU-B")
 	h := w.start("h1", "", p.use)
@@ -143,7 +142,6 @@ func TestXidOfTheProgram(t *testing.T) {
 // That a job is over is told soon, and so is a warning: nobody sees a device in use
 // that is not.
 func TestEndOfAJobIsNews(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t, 1)
 	p := newScripted(t, "GPU-A")
 	w.start("h1", "", p.use)

@@ -159,7 +159,6 @@ func TestWhoOnlyLooksLikeAJobIsNotKilled(t *testing.T) {
 
 // A job that left nothing costs its device no poll.
 func TestDeviceIsHandedOnAtOnce(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t, 1)
 	p := newScripted(t, "GPU-A")
 	w.start("h1", "", p.use)
