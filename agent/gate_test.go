@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"testing"
 
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -72,4 +73,13 @@ func (g *gate) gone(pid int) {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		return err != nil || strings.Contains(string(stat), ") Z ") // a zombie runs nothing
 	}, func() string { return strconv.Itoa(pid) })
+}
+
+// jobOnCard is a host with one card, GPU-A, and a gated job that runs on it as pid.
+func jobOnCard(t *testing.T) (w *world, p *scripted, g *gate, pid int) {
+	t.Helper()
+	w, p = newWorld(t, 1), newScripted(t, "GPU-A")
+	w.start("h1", "", p.use)
+	g = w.gate()
+	return w, p, g, g.running(1)
 }

@@ -84,11 +84,7 @@ func TestHangingDeviceHoldsUpNobody(t *testing.T) {
 // goes on and says what happened when it fails; the neighbour works on.
 func TestLostGPUUnderAJob(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 1)
-	p := newScripted(t, "GPU-A")
-	w.start("h1", "", p.use)
-	g := w.gate()
-	pid := g.running(1)
+	w, p, g, pid := jobOnCard(t)
 	p.list("GPU-A", "GPU-B")
 	p.events <- gpu.Event{Changed: true}
 	w.awaitDevice("h1", "GPU-B", gpu.Free)
@@ -120,11 +116,7 @@ func TestLostGPUUnderAJob(t *testing.T) {
 // card is used on.
 func TestXidOfTheProgram(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 1)
-	p := newScripted(t, "GPU-A")
-	w.start("h1", "", p.use)
-	g := w.gate()
-	pid := g.running(1)
+	w, p, g, pid := jobOnCard(t)
 	p.events <- gpu.Event{UUID: "GPU-A", GI: -1, CI: -1, Xid: 31}
 	w.until("the Xid to be known", func() bool {
 		all, _ := w.inventory("h1")

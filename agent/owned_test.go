@@ -43,11 +43,7 @@ func stranger(t testing.TB, env ...string) *exec.Cmd {
 // beside it is named, and neither it nor the job is touched.
 func TestStrangerBesideAJob(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 1)
-	p := newScripted(t, "GPU-A")
-	w.start("h1", "", p.use)
-	g := w.gate()
-	pid := g.running(1)
+	w, p, g, pid := jobOnCard(t)
 	p.used("GPU-A", process(t, pid))
 	looked := p.looked("GPU-A")
 	w.until("a look", func() bool { return p.looked("GPU-A") > looked+1 }, func() string { return "none" })
@@ -79,11 +75,7 @@ func TestOrphanAfterAJob(t *testing.T) {
 		t.Skip("waits for 30 s")
 	}
 	t.Parallel()
-	w := newWorld(t, 1)
-	p := newScripted(t, "GPU-A")
-	w.start("h1", "", p.use)
-	g := w.gate()
-	dead := g.running(1)
+	w, p, g, dead := jobOnCard(t)
 	p.change(func() {
 		p.says["GPU-A"] = gpu.Sample{Used: 6 << 30, Processes: []gpu.Process{{PID: dead, UID: -1, Name: "python", Memory: 6 << 30}}}
 	})
@@ -109,11 +101,7 @@ func TestOrphanAfterAJob(t *testing.T) {
 // is being cleared, is nobody's use, and one clean look makes it free.
 func TestDeadProcessOfAJobIsTheJobs(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 1)
-	p := newScripted(t, "GPU-A")
-	w.start("h1", "", p.use)
-	g := w.gate()
-	pid := g.running(1)
+	w, p, g, pid := jobOnCard(t)
 	alive := process(t, pid)
 	alive.User = "ana"
 	p.used("GPU-A", alive)
@@ -136,11 +124,7 @@ func TestDeadProcessOfAJobIsTheJobs(t *testing.T) {
 // with its marks and its user, and is not: it is named at once, and not killed.
 func TestWhoOnlyLooksLikeAJobIsNotKilled(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 1)
-	p := newScripted(t, "GPU-A")
-	w.start("h1", "", p.use)
-	g := w.gate()
-	g.running(1)
+	w, p, g, _ := jobOnCard(t)
 	fence := w.awaitState(g.id, scheduler.Running).Attempts[0].Fence
 	other := stranger(t, fmt.Sprintf("MLQ_JOB_ID=%d", g.id), fmt.Sprintf("MLQ_FENCE_TOKEN=%d", fence))
 	p.used("GPU-A", process(t, other.Process.Pid))

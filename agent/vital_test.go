@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/mlq-dev/mlq/agent"
-	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -31,32 +30,31 @@ func TestHangingRenewalsAreNoticed(t *testing.T) {
 	h.awaitWell()
 }
 
-// hangingProvider does not come back from a look at a device while hang is set.
-type hangingProvider struct {
-	gpu.Provider
+// stalling is a scheduler whose answer to a look at the queue does not come while
+// somebody else has the lock.
+type stalling struct {
+	agent.Scheduler
 
-	hang atomic.Bool
-	free chan struct{}
+	lock sync.Mutex
 }
 
-func (p *hangingProvider) Sample(ctx context.Context, uuid string) (gpu.Sample, error) {
-	if p.hang.Load() {
-		<-p.free
-	}
-	return p.Provider.Sample(ctx, uuid)
+func (s *stalling) View(ctx context.Context, o scheduler.Offer, seed uint64) (scheduler.View, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return s.Scheduler.View(ctx, o, seed)
 }
 
-// So is a claim that hangs in the driver.
+// So is a claim that hangs.
 func TestHangingClaimIsNoticed(t *testing.T) {
-	w := newWorld(t, 100)
-	p := &hangingProvider{free: make(chan struct{})}
-	h := w.start("h1", "cpu:1", func(o *agent.Options) { p.Provider, o.Provider = o.Provider, p })
-	p.hang.Store(true)
-	w.submit(call("def f(msg):\n    pass", nil))
+	w := newWorld(t, 20)
+	s := &stalling{}
+	h := w.start("h1", "cpu:1", func(o *agent.Options) { s.Scheduler, o.Scheduler = o.Scheduler, s })
+	s.lock.Lock()
+	id := w.submit(call("def f(msg):\n    pass", nil))
 	h.awaitStuck(`"claim"`)
-	p.hang.Store(false)
-	close(p.free)
+	s.lock.Unlock()
 	h.awaitWell()
+	w.awaitState(id, scheduler.Succeeded)
 }
 
 func (h *host) awaitStuck(loop string) {
