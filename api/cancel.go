@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mlq-dev/mlq/scheduler"
@@ -61,7 +62,7 @@ var unended = []scheduler.State{scheduler.Scheduled, scheduler.Queued, scheduler
 // ended; with before=ID those with a lower id, so that who has asked a person
 // about some jobs does not hit others that came meanwhile.
 func (s *Server) cancelJobs(c *call) error {
-	f, err := c.bulkFilter(unended...)
+	f, err := c.bulkFilter(nil, unended...)
 	if err != nil {
 		return err
 	}
@@ -85,14 +86,14 @@ func (s *Server) cancelJobs(c *call) error {
 
 // bulkFilter wants a filter, so that a slip does not hit everything. Which
 // states it may hit is the action's business.
-func (c *call) bulkFilter(allowed ...scheduler.State) (scheduler.Filter, error) {
-	f, err := c.filter("all", "before")
+func (c *call) bulkFilter(filters []string, allowed ...scheduler.State) (scheduler.Filter, error) {
+	f, err := c.filter(append(filters, "all", "before")...)
 	if err != nil {
 		return f, err
 	}
 	q := c.r.URL.Query()
-	if !q.Has("state") && !q.Has("name") && !q.Has("user") && q.Get("all") != "true" {
-		return f, refuse(CodeBadRequest, "name a filter (state, name, user), or say all=true")
+	if !q.Has("state") && !q.Has("reason") && !q.Has("name") && !q.Has("user") && q.Get("all") != "true" {
+		return f, refuse(CodeBadRequest, "name a filter ("+strings.Join(append([]string{"state", "name", "user"}, filters...), ", ")+"), or say all=true")
 	}
 	f.Limit = pageMost
 	if len(f.States) == 0 {
@@ -153,7 +154,7 @@ func (s *Server) requeueJob(c *call) error {
 // requeueJobs answers POST /jobs/requeue?…: all failed and cancelled jobs of
 // the filter that were not requeued yet.
 func (s *Server) requeueJobs(c *call) error {
-	f, err := c.bulkFilter(scheduler.Failed, scheduler.Cancelled)
+	f, err := c.bulkFilter([]string{"reason"}, scheduler.Failed, scheduler.Cancelled)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ type Page struct {
 
 // listJobs answers GET /jobs, the newest first.
 func (s *Server) listJobs(c *call) error {
-	f, err := c.filter("before", "limit")
+	f, err := c.filter("reason", "before", "limit")
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,32 @@ func (c *call) filter(others ...string) (scheduler.Filter, error) {
 			f.States = append(f.States, scheduler.State(state))
 		}
 	}
+	if f.Reasons, err = readReasons(q.Get("reason")); err != nil {
+		return f, err
+	}
 	return f, paging(q, &f)
+}
+
+// readReasons reads why jobs must have failed.
+func readReasons(text string) (all []scheduler.Reason, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	for reason := range strings.SplitSeq(text, ",") {
+		if !slices.Contains(scheduler.Reasons(), scheduler.Reason(reason)) {
+			return nil, refuse(CodeBadRequest, "reason: want why jobs failed, of "+reasonsInWords())
+		}
+		all = append(all, scheduler.Reason(reason))
+	}
+	return all, nil
+}
+
+func reasonsInWords() string {
+	var words []string
+	for _, r := range scheduler.Reasons() {
+		words = append(words, string(r))
+	}
+	return strings.Join(words, ", ")
 }
 
 // query reads the filters of a request strictly: what net/url would drop or

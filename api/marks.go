@@ -201,17 +201,17 @@ func (m *marker) functions(st store.Store, tokens *auth.Tokens) error {
 	}
 	var from []byte
 	for {
-		page, err := scheduler.FunctionUsers(m.ctx, st, from, usersAtOnce)
+		page, err := st.Read(m.ctx, store.Query{Ranges: []store.Range{{Index: functionsIndex, From: from, Limit: usersAtOnce}}})
 		if err != nil {
-			return err
+			return fmt.Errorf("list who has functions: %w", err)
 		}
-		for _, user := range page {
+		for _, user := range page.Ranges[0] {
 			if err := m.functionsOf(st, string(user)); err != nil {
 				return err
 			}
 			from = append(slices.Clone(user), 0)
 		}
-		if len(page) < usersAtOnce {
+		if len(page.Ranges[0]) < usersAtOnce {
 			return nil
 		}
 	}
@@ -220,7 +220,7 @@ func (m *marker) functions(st store.Store, tokens *auth.Tokens) error {
 const usersAtOnce = 256
 
 func (m *marker) functionsOf(st store.Store, user string) error {
-	list, err := scheduler.ReadFunctions(m.ctx, st, user)
+	list, _, err := readFunctions(m.ctx, st, user)
 	if err != nil {
 		return err
 	}

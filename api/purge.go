@@ -22,10 +22,10 @@ type Purged struct {
 	Next     string            `json:"next,omitempty"`     // cursor: repeat with before=NEXT
 }
 
-// purgeJobs answers POST /purge?older=&state=&name=&user=&dry_run=&before=:
+// purgeJobs answers POST /purge?older=&state=&reason=&name=&user=&dry_run=&before=:
 // it forgets jobs that ended so long ago, as many as a few seconds allow.
 func (s *Server) purgeJobs(c *call) error {
-	f, err := c.filter("older", "dry_run", "before")
+	f, err := c.filter("older", "reason", "dry_run", "before")
 	if err != nil {
 		return err
 	}

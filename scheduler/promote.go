@@ -23,7 +23,6 @@ func (s *Scheduler) promote(ctx context.Context) error {
 		{Index: keyDeadlines, To: timedUntil(now), Limit: loopBatch},
 		{Index: keySettled, Limit: loopBatch},
 		{Index: keyPurge, To: timedUntil(now), Limit: loopBatch},
-		{Index: keyRegistered, Limit: loopBatch},
 	}}
 	a, err := s.store.Read(ctx, q)
 	if err != nil {
@@ -40,22 +39,12 @@ func (s *Scheduler) promote(ctx context.Context) error {
 			}
 		}
 	}
-	for _, user := range a.Ranges[len(steps)] {
-		if err := s.admit(ctx, string(user)); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
-// due queues a scheduled job whose time has come, unless it still follows others
-// or waits for functions.
+// due queues a scheduled job whose time has come, unless it still follows others.
 func (s *Scheduler) due(ctx context.Context, id JobID) error {
-	message := false
-	err := s.move(ctx, "promote", id, func(d *draft, job *Job, f *facts) State {
-		if message = job.Message; message {
-			return ""
-		}
+	return s.move(ctx, "promote", id, func(d *draft, job *Job, f *facts) State {
 		if job.State != Scheduled || job.NotBefore.IsZero() || job.NotBefore.After(f.Now) {
 			return ""
 		}
@@ -69,10 +58,6 @@ func (s *Scheduler) due(ctx context.Context, id JobID) error {
 		d.wake(&after, f.members(keyIdle))
 		return Queued
 	})
-	if err != nil || !message {
-		return err
-	}
-	return s.enter(ctx, id)
 }
 
 // promote queues the job if nothing keeps it any more.
@@ -80,7 +65,7 @@ func (j *Job) promote(f *facts) {
 	if !j.NotBefore.After(f.Now) {
 		j.NotBefore = unstamp(0)
 	}
-	if len(j.Pending) == 0 && j.NotBefore.IsZero() && len(j.Awaits) == 0 {
+	if len(j.Pending) == 0 && j.NotBefore.IsZero() {
 		j.enqueue(f.Now)
 	}
 }

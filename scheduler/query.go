@@ -130,7 +130,8 @@ func (s *Scheduler) Jobs(ctx context.Context, f Filter) (jobs []Job, next JobID,
 
 func (f *Filter) matches(j *Job) bool {
 	return (f.User == "" || f.User == j.User) && (f.Name == "" || f.Name == j.Name) &&
-		(len(f.States) == 0 || slices.Contains(f.States, j.State))
+		(len(f.States) == 0 || slices.Contains(f.States, j.State)) &&
+		(len(f.Reasons) == 0 || slices.Contains(f.Reasons, j.Reason))
 }
 
 // highestID is the highest id that can have been issued, and what lies below it unissued.

@@ -27,9 +27,6 @@ func (s *Scheduler) Submit(ctx context.Context, who Who, subs []Submission, key 
 	if err != nil {
 		return Submitted{}, fmt.Errorf("submit: %w", err)
 	}
-	if err := s.foresee(ctx, batches); err != nil {
-		return Submitted{}, fmt.Errorf("submit: %w", err)
-	}
 	if err := s.checkFleet(ctx, batches); err != nil {
 		return Submitted{}, fmt.Errorf("submit: %w", err)
 	}
@@ -118,11 +115,7 @@ func (s *Scheduler) repeatChunk(ctx context.Context, c *chunk) ([]answer, error)
 	}
 	for range maxConflicts {
 		answers, err := s.tryChunk(ctx, c)
-		other, is := isOther(err)
 		switch {
-		case is && (!c.unsure || c.keyed()):
-			s.relearn(c, other)
-			continue
 		case errors.Is(err, errIDs) && (!c.unsure || c.keyed()):
 			continue
 		case errors.Is(err, ErrHold):
@@ -174,11 +167,8 @@ func decideSubmit(f *facts, c *chunk, t Timing) (p plan[[]answer], err error) {
 	if err != nil {
 		return p, err
 	}
-	answers, fresh, err := c.split(f)
+	answers, fresh := c.split(f)
 	p.value = answers
-	if err != nil {
-		return p, err
-	}
 	if len(fresh) == 0 {
 		return p, nil
 	}
@@ -189,7 +179,6 @@ func decideSubmit(f *facts, c *chunk, t Timing) (p plan[[]answer], err error) {
 	}
 	p.putJobs(jobs, c, f)
 	p.follow(jobs, f)
-	p.guardFunctions(jobs, f)
 	for _, part := range fresh {
 		p.keepKey(c, part, f, t)
 	}
@@ -200,18 +189,12 @@ func decideSubmit(f *facts, c *chunk, t Timing) (p plan[[]answer], err error) {
 // split answers the parts whose key says that they are committed, or was used
 // for something else, and gives those that are to be written with the answers
 // that they will have.
-func (c *chunk) split(f *facts) (answers []answer, fresh []*part, err error) {
+func (c *chunk) split(f *facts) (answers []answer, fresh []*part) {
 	answers = make([]answer, len(c.parts))
 	for i := range c.parts {
 		p := &c.parts[i]
 		known, err := p.known(f)
-		if err == nil && len(known) <= len(p.given) {
-			err = p.seat(c, f)
-		}
-		_, other := isOther(err)
 		switch {
-		case other:
-			return nil, nil, err
 		case err != nil:
 			answers[i].err = fmt.Errorf("jobs: %w", err)
 		case len(known) > len(p.given):
@@ -221,7 +204,7 @@ func (c *chunk) split(f *facts) (answers []answer, fresh []*part, err error) {
 			fresh = append(fresh, p)
 		}
 	}
-	return answers, fresh, nil
+	return answers, fresh
 }
 
 // quotaError says whose limit refuses a chunk.
@@ -272,7 +255,7 @@ func (d *draft) putJobs(jobs []Job, c *chunk, f *facts) {
 	d.shift(place{}, total)
 	for i := range jobs {
 		d.effect(store.Append(keyEvents, encode(eventRecord{
-			Job: jobs[i].ID, User: jobs[i].User, Kind: string(jobs[i].State), Text: jobs[i].awaitsText(), At: stamp(f.Now),
+			Job: jobs[i].ID, User: jobs[i].User, Kind: string(jobs[i].State), At: stamp(f.Now),
 		}), keepEvents))
 	}
 	d.effect(store.Notify(topicChanges, changeValue(&jobs[len(jobs)-1])))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -9,6 +10,7 @@ import (
 // filterFlags select jobs.
 type filterFlags struct {
 	states     []string
+	reasons    []string
 	name, user string
 }
 
@@ -19,11 +21,19 @@ func (f *filterFlags) bind(cmd *cobra.Command) {
 	flags.StringVar(&f.user, "user", "", "only jobs of this user (for admins)")
 }
 
+// bindReason is for commands that look at failed jobs.
+func (f *filterFlags) bindReason(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&f.reasons, "reason", nil, "only jobs that failed for these: error, timeout, oom, killed, lost, rejected, expired, dependency, unplaceable")
+}
+
 // query is the filter as the API takes it.
 func (f *filterFlags) query() url.Values {
 	q := url.Values{}
 	for _, state := range f.states {
 		q.Add("state", state)
+	}
+	if len(f.reasons) > 0 {
+		q.Set("reason", strings.Join(f.reasons, ","))
 	}
 	if f.name != "" {
 		q.Set("name", f.name)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"strconv"
@@ -18,11 +19,12 @@ func newJobs(io streams) *cobra.Command {
 		Use:     "jobs",
 		Short:   "List jobs, the newest first",
 		Long:    "List your jobs, the newest first. An admin sees everybody's.",
-		Example: "  mlq jobs --state running,queued\n  mlq jobs -n 500 -o json",
+		Example: "  mlq jobs --state running,queued\n  mlq jobs --state failed                     # the dead letters, with their reasons\n  mlq jobs -n 500 -o json",
 		Args:    none(),
 	}
 	server, output := bindServer(cmd), outputFlag(cmd)
 	filter.bind(cmd)
+	filter.bindReason(cmd)
 	cmd.Flags().IntVarP(&limit, "limit", "n", 50, "how many at most")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		r, err := server.remote()
@@ -89,8 +91,10 @@ func where(j *api.Job) string {
 // note is what is worth a word: why it failed, or how far it is.
 func note(j *api.Job, now time.Time) string {
 	switch {
-	case j.Detail != "":
-		return j.Detail
+	case j.Detail != "" && j.Reason != "":
+		return string(j.Reason) + ": " + j.Detail
+	case j.Detail != "" || j.Reason != "":
+		return cmp.Or(j.Detail, string(j.Reason))
 	case j.CancelRequested && !j.State.Final():
 		return "told to stop" + andWait(j.CancelThen) + " by " + j.CancelBy
 	case j.Hold && j.Lease != nil:

@@ -29,6 +29,7 @@ ended and repeated at any time.`,
 	}
 	server, output := bindServer(cmd), outputFlag(cmd)
 	filter.bind(cmd)
+	filter.bindReason(cmd)
 	cmd.Flags().StringVar(&older, "older", "", "how long ago they must have ended, as 90d")
 	cmd.Flags().BoolVarP(&bulk.yes, "yes", "y", false, "do not ask")
 	cmd.Flags().BoolVar(&bulk.dryRun, "dry-run", false, "say how many jobs and bytes it would be, and forget nothing")

@@ -20,11 +20,12 @@ func newRequeue(io streams) *cobra.Command {
 		Short: "Run failed or cancelled jobs again, as new jobs",
 		Long: `Run failed or cancelled jobs again, each as a new job with the same call. The old
 job keeps its state. Prints the new ids.`,
-		Example: "  mlq requeue 53\n  mlq requeue --state failed --name ablation",
+		Example: "  mlq requeue 53\n  mlq requeue --state failed --name ablation\n  mlq requeue --reason lost,oom",
 		Args:    cobra.ArbitraryArgs,
 	}
 	server, output := bindServer(cmd), outputFlag(cmd)
 	filter.bind(cmd)
+	filter.bindReason(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "all your failed and cancelled jobs")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ids, err := selected(args, &filter, all)

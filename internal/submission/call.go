@@ -11,9 +11,6 @@ import (
 )
 
 func readFunctions(p *Parsed, raw []byte) error {
-	if string(raw) == "null" { // as clients of the predecessor's send it
-		return nil
-	}
 	names, err := decode[[]string](raw, "want a list of function names")
 	if err != nil {
 		return err
@@ -22,8 +19,8 @@ func readFunctions(p *Parsed, raw []byte) error {
 		return invalid("want 1 to 100 function names")
 	}
 	for _, name := range names {
-		if !scheduler.FunctionName(name) {
-			return invalid("want Python names of at most 128 bytes")
+		if err := checkText(name, MaxText); err != nil {
+			return err
 		}
 	}
 	p.Call.Functions = names

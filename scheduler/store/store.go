@@ -271,6 +271,13 @@ type FailsOver interface {
 	Lag(ctx context.Context) (time.Duration, error)
 }
 
+// Watched is a store that several processes may have at once, and that can tell who listens.
+type Watched interface {
+	// Watchers counts the processes that watch a topic now. It sends them a notice
+	// whose value says nothing.
+	Watchers(ctx context.Context, topic string) (int64, error)
+}
+
 // Sized is a store that knows how much room it takes.
 type Sized interface {
 	// Size is in bytes: of the file, or of the server's memory with all that is in
