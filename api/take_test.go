@@ -155,7 +155,7 @@ func TestConsumerEnds(t *testing.T) {
 		{"failed", &raised, scheduler.Failed, scheduler.ReasonError, "ValueError: no "},
 		{"failed", &envelope.Header{Kind: envelope.KindError, Type: "MemoryError", Reason: "oom"}, scheduler.Failed, scheduler.ReasonOOM, "MemoryError"},
 		{"timed_out", &raised, scheduler.Failed, scheduler.ReasonTimeout, "ValueError: no "},
-		{"timed_out", nil, scheduler.Failed, scheduler.ReasonTimeout, ""},
+		{"timed_out", nil, scheduler.Failed, scheduler.ReasonTimeout, "its time limit passed"},
 		{"released", nil, scheduler.Queued, "", ""},
 	} {
 		id := w.submit(w.ana, `{"msg": 1}`)

@@ -189,6 +189,9 @@ func (s *Server) consumerEnd(c *call, outcome scheduler.Outcome) (scheduler.Fini
 		return end, err
 	}
 	if len(body) == 0 && (outcome == scheduler.OutcomeCancelled || outcome == scheduler.OutcomeTimedOut) {
+		if outcome == scheduler.OutcomeTimedOut {
+			end.Detail = "its time limit passed"
+		}
 		return end, nil
 	}
 	if err := wantMedia(c.r, envelope.Media); err != nil {

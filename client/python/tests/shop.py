@@ -65,5 +65,5 @@ class Shop:
         return _result.value_of(_envelope.unpack(body))
 
     def error(self, job: int) -> dict[str, Any]:
-        assert self.ended[job][0] in ("failed", "timed_out")
+        assert self.ended[job][0] == "failed"
         return _envelope.unpack(self.ended[job][1]).header

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 
@@ -17,7 +17,9 @@ from scripted import DROP, Reply, Request, as_json, problem
 if TYPE_CHECKING:
     from scripted import Scripted
 
-PATIENT = patience(10.0, lambda _pause: None)
+
+def patient() -> Callable[[float], bool]:
+    return patience(10.0, lambda _pause: None)
 
 
 def line(scripted: Scripted) -> Line:
@@ -36,7 +38,7 @@ def line(scripted: Scripted) -> Line:
 )
 def test_an_answer_that_did_not_come_is_asked_for_again(scripted: Scripted, first: Reply) -> None:
     scripted.on("POST /jobs", first, first, as_json(53, 201))
-    answer = line(scripted).ask("POST", "/jobs", body=b"{}", more=PATIENT)
+    answer = line(scripted).ask("POST", "/jobs", body=b"{}", more=patient())
     assert (answer.status, answer.body) == (201, b"53")
     assert [request.body for request in scripted.asked("POST /jobs")] == [b"{}"] * 3
     assert scripted.requests[0].headers["Authorization"] == "Bearer secret"
@@ -55,7 +57,7 @@ def test_a_refusal_is_not_asked_for_again(
 ) -> None:
     scripted.on("POST /jobs", reply)
     with pytest.raises(error):
-        line(scripted).ask("POST", "/jobs", more=PATIENT)
+        line(scripted).ask("POST", "/jobs", more=patient())
     assert len(scripted.requests) == 1
 
 
@@ -76,7 +78,7 @@ def test_one_connection_serves_a_thread(scripted: Scripted) -> None:
     scripted.on("GET /x", note)
     asking = line(scripted)
     for _ in range(3):
-        asking.ask("GET", "/x", more=PATIENT)
+        asking.ask("GET", "/x", more=patient())
     assert len(threads) == 1
 
 

@@ -20,6 +20,7 @@ from ._context import Context
 from ._errors import MlqError, TooLarge, Unauthorized
 from ._held import Held, Taken
 from ._keeper import Keeper
+from ._line import Line, patience
 from ._reports import Reports
 
 if TYPE_CHECKING:
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ._envelope import Buffer
-    from ._line import Line
     from ._work import End, Function
 
 POLL = 5.0  # seconds that the server keeps a take; an end of the consumer waits for it
 _GIVE_BACK = "give-back"
 _LATER = 5.0  # seconds after a refusal that another try may not meet
+_LAST = 2.0  # seconds for the last take of a consumer that ends
+_NO_FUNCTION = "<none>"
 _NOTHING = 0.2  # seconds after which a consumer without a function looks again
 _ENDS = "the process that runs it ends"
 _JSON = {"Content-Type": "application/json"}
@@ -59,12 +61,24 @@ class GivenBack(Exception):
 
 
 class Consumer:
-    """Takes jobs until it is closed. ``functions`` tells which there are now, by name."""
+    """Takes jobs until it is closed.
 
-    def __init__(self, line: Line, functions: Callable[[], Mapping[str, Function]], place: Place):
+    ``functions`` tells which there are now, by name; ``limit`` the most seconds that a
+    job may run, whatever its own time limit.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        functions: Callable[[], Mapping[str, Function]],
+        place: Place,
+        limit: Callable[[], float] = lambda: float("inf"),
+    ) -> None:
         self.id = secrets.token_hex(8)
         self.jobs = 0  # that have ended here
         self._line, self._functions, self._place = line, functions, place
+        self._limit = limit
+        self._taking = Line(line.settings)  # of its own, to be hung up
         self._closing = threading.Event()
         self._keeper = Keeper(line, self.id)
         self._held: Held | None = None
@@ -96,12 +110,16 @@ class Consumer:
             return None
         return self._do(taken)
 
-    def close(self) -> None:
-        """Have ``run`` end soon: a job that runs is told to stop, and another takes it."""
+    def close(self, *, at_once: bool = True) -> None:
+        """Have ``run`` end soon: a job that runs is told to stop, and another takes it.
+
+        Not ``at_once``: when the job that runs has come to its end.
+        """
         self._closing.set()
         held = self._held
-        if held is not None:
+        if held is not None and at_once:
             held.stop("released", _ENDS)
+        self._taking.hang_up()
 
     def end(self) -> None:
         """End what works for it, when its last ``step`` is over."""
@@ -123,7 +141,7 @@ class Consumer:
         body["idle"] = round(self.idle, 3)
         self._asked = now()
         try:
-            answer = self._line.ask(
+            answer = self._taking.ask(
                 "POST",
                 "/consumer/take",
                 body=json.dumps(body).encode(),
@@ -132,7 +150,23 @@ class Consumer:
                 more=self._ask_again,
             )
         except MlqError as err:
-            self._refused(err)
+            if not self._closing.is_set():
+                self._refused(err)
+                return None
+            return self._last_take(body)
+        return Taken.of(answer.json()).within(self._limit()) if answer.status == 200 else None
+
+    def _last_take(self, body: Mapping[str, Any]) -> Taken | None:
+        """Hung up: has the server given us a job just then? It would wait for a minute.
+
+        The claim has it answered; the name, which is no function's, that no other is given.
+        """
+        body = {**body, "wait": 0, "functions": [_NO_FUNCTION]}
+        last, more = json.dumps(body).encode(), patience(_LAST)
+        try:
+            answer = self._line.ask("POST", "/consumer/take", body=last, headers=_JSON, more=more)
+        except MlqError as err:
+            _log.debug("the last take has no answer: %s", err)
             return None
         return Taken.of(answer.json()) if answer.status == 200 else None
 
@@ -145,8 +179,6 @@ class Consumer:
         """Go on later, but for what no later try would change."""
         if err.code == _GIVE_BACK:
             raise GivenBack(str(err)) from None
-        if self._closing.is_set():
-            return
         if isinstance(err, Unauthorized):
             raise err
         if str(err) != self._said:

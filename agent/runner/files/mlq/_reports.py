@@ -119,7 +119,9 @@ class Reports:
             piece = bytes(self._pending[:_PIECE])
         query = {name: str(value) for name, value in self._ref.items()}
         query["offset"] = str(self._offset)
-        self._line.ask("PUT", "/consumer/log", query=query, body=piece, more=_never)
+        headers = {"Content-Type": "application/octet-stream"}
+        path = "/consumer/log"
+        self._line.ask("PUT", path, query=query, body=piece, headers=headers, more=_never)
         self._offset += len(piece)
         with self._lock:
             del self._pending[: len(piece)]

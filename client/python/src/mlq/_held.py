@@ -20,7 +20,7 @@ class Taken(NamedTuple):
     msg: Any  # as JSON has it
     functions: list[str]  # to be run, in order
     full_message: dict[str, Any]
-    timeout: float  # seconds, 0: none
+    timeout: float  # seconds; inf: none
     grace: float  # seconds
     lease: float  # seconds for which it may be believed in
 
@@ -34,10 +34,14 @@ class Taken(NamedTuple):
             answer["msg"],
             list(answer["functions"]),
             dict(answer.get("full_message") or {}),
-            float(answer.get("timeout") or 0),
+            float(answer.get("timeout") or "inf"),
             float(answer.get("grace") or 0),
             float(answer["lease"]),
         )
+
+    def within(self, limit: float) -> Taken:
+        """The same with a time limit of at most so many seconds."""
+        return self._replace(timeout=min(self.timeout, limit))
 
 
 class Stopped(NamedTuple):
@@ -65,7 +69,7 @@ class Held:
         self.stopped: Stopped | None = None
         self.returned = False  # its function has come back
         self.told = False  # the server knows, or is being told, how it ended
-        self._limit = now() + taken.timeout if taken.timeout else float("inf")
+        self._limit = now() + taken.timeout
         self._gone = float("inf")  # when its grace is over
         self._interrupt, self._stuck = interrupt, stuck
         self._was_stuck = False

@@ -7,11 +7,14 @@ so an answer that was lost, or that is none of MLQ's, only costs time.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import random
+import socket
 import ssl
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any, Callable, cast
 from urllib.parse import urlencode, urlsplit
 
@@ -40,6 +43,8 @@ class Line:
         self.settings = settings
         self._where = urlsplit(settings.url)
         self._mine = threading.local()
+        self._hung_up = False
+        self._all: weakref.WeakSet[_Kept] = weakref.WeakSet()
 
     def ask(
         self,
@@ -92,6 +97,8 @@ class Line:
         done = False
         try:
             connection.request(method, target, body=body, headers=self._headers(body, headers))
+            if self._hung_up:  # looked at when there is a socket: one way or the other it is seen
+                raise ConnectionAbortedError("hung up")
             with connection.getresponse() as response:
                 content = response.read(MAX_ANSWER + 1)
                 done = len(content) <= MAX_ANSWER
@@ -99,6 +106,14 @@ class Line:
         finally:
             if not done:  # also where the job's cancel came in between: half an answer is none
                 connection.close()
+
+    def hang_up(self) -> None:
+        """Break off what other threads ask and will ask: there is no answer any more."""
+        self._hung_up = True
+        for kept in list(self._all):
+            if kept.connection.sock is not None:
+                with contextlib.suppress(OSError):  # as a plain socket, also where it is TLS
+                    socket.socket.shutdown(kept.connection.sock, socket.SHUT_RDWR)
 
     def _headers(
         self, body: bytes | Sequence[Buffer] | None, extra: Mapping[str, str] | None
@@ -114,6 +129,7 @@ class Line:
         kept: _Kept | None = getattr(self._mine, "kept", None)
         if kept is None:
             kept = self._mine.kept = _Kept(self._new())
+            self._all.add(kept)
         connection = kept.connection
         connection.timeout = timeout
         if connection.sock is not None:
