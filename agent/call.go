@@ -122,9 +122,9 @@ func (t *attempt) messageFile(ctx context.Context, h slot.CallHeader, c submissi
 		t.agent.away.note()
 		return nil, fmt.Errorf("%w: %w", errAPIAway, err)
 	}
-	chosen, err := chooseFunctions(known, c.Functions)
-	if err != nil {
-		return nil, err
+	chosen, missing := chooseFunctions(known, c.Functions)
+	if len(missing) > 0 {
+		return nil, &missingFunctionsError{missing}
 	}
 	h.Kind = slot.CallMessage
 	parts := make([][]byte, 0, len(chosen)+1)
@@ -139,24 +139,34 @@ func (t *attempt) messageFile(ctx context.Context, h slot.CallHeader, c submissi
 	return slot.CallFile(h, append(parts, c.Msg)...)
 }
 
-// chooseFunctions is pure: those with these names in that order, all for nil.
-func chooseFunctions(known []Function, names []string) ([]Function, error) {
+// chooseFunctions is pure: those with these names in that order, all for nil; or
+// which of them are not registered, scheduler.AnyFunction where there is none at all.
+func chooseFunctions(known []Function, names []string) (chosen []Function, missing []string) {
 	if names == nil {
-		if len(known) == 0 {
-			return nil, badCall("no function is registered that could take the message")
+		names = make([]string, len(known))
+		for i, f := range known {
+			names[i] = f.Name
 		}
-		return known, nil
+		if len(known) == 0 {
+			return nil, []string{scheduler.AnyFunction}
+		}
 	}
-	var chosen []Function
 	for _, name := range names {
 		i := slices.IndexFunc(known, func(f Function) bool { return f.Name == name })
-		if i < 0 {
-			return nil, badCall("no function %q is registered", name)
+		switch {
+		case i >= 0:
+			chosen = append(chosen, known[i])
+		case !slices.Contains(missing, name):
+			missing = append(missing, name)
 		}
-		chosen = append(chosen, known[i])
 	}
-	return chosen, nil
+	return chosen, missing
 }
+
+// missingFunctionsError: functions of a message were removed while it waited.
+type missingFunctionsError struct{ names []string }
+
+func (e *missingFunctionsError) Error() string { return scheduler.AwaitsInWords(e.names) }
 
 // fullMessage is what a function finds as full_message, under the names that
 // its users know.

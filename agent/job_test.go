@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -196,11 +197,19 @@ func TestServerAway(t *testing.T) { bothWays(t, 10, testServerAway) }
 
 func testServerAway(t *testing.T, w *world) {
 	w.start("h1", "cpu:1", nil)
-	needs := w.submit(`{"msg": 20, "functions": ["double"]}`)
-	w.awaitState(needs, scheduler.Failed) // not registered: rejected in words
+	w.functionsAre("ana", "double") // and the server has none when the agent asks
+	waits := w.submit(`{"msg": 21, "functions": ["double"]}`)
+	w.await(waits, "to be given back", func(j scheduler.Job) bool { return len(j.Attempts) > 0 && j.Attempt().Outcome != "" })
+	w.functionsAre("ana")
+	j := w.await(waits, "to wait for its function", func(j scheduler.Job) bool {
+		return j.State == scheduler.Scheduled && j.NotBefore.IsZero() && slices.Equal(j.Awaits, []string{"double"})
+	})
+	if a := j.Attempt(); a.Outcome != scheduler.OutcomeReleased || a.Cause != "function double is not registered" || j.Releases != 0 || len(j.Avoid) != 0 {
+		t.Errorf("given back for want of a function: %+v, %d releases, avoids %v", a, j.Releases, j.Avoid)
+	}
 
 	w.shelf.setDown(true)
-	waits := w.submit(`{"msg": 21, "functions": ["double"]}`)
+	w.functionsAre("ana", "double")
 	w.await(waits, "to be released", func(j scheduler.Job) bool { return j.Releases > 0 })
 	other := w.submit(call("def f(msg):\n    return msg", 1))
 	if got := w.value(other); got != "1" {

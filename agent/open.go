@@ -59,6 +59,7 @@ func (t *attempt) refuse(ctx context.Context, err error) step {
 // was to end, nil if it was not.
 func refusal(err, stopped error) verdict {
 	var bad *badCallError
+	var removed *missingFunctionsError
 	switch {
 	case errors.Is(stopped, errGone), isStale(err):
 		return verdict{kind: throwAway}
@@ -66,6 +67,8 @@ func refusal(err, stopped error) verdict {
 		return verdict{kind: giveBack, cause: stopped.Error()}
 	case errors.Is(stopped, scheduler.ErrCancelled), errors.Is(err, scheduler.ErrCancelled):
 		return verdict{kind: giveBack, cause: "cancelled before it started"}
+	case errors.As(err, &removed):
+		return verdict{kind: giveBack, cause: err.Error(), awaits: removed.names}
 	case errors.As(err, &bad):
 		return verdict{kind: finish, finish: scheduler.Finish{
 			Outcome: scheduler.OutcomeFailed, Reason: scheduler.ReasonRejected, Detail: bad.detail, ExitCode: -1,

@@ -53,18 +53,29 @@ func TestUndeliverable(t *testing.T) {
 
 func TestChooseFunctions(t *testing.T) {
 	known := []Function{{Name: "a"}, {Name: "b"}, {Name: "c"}}
-	if got, err := chooseFunctions(known, nil); err != nil || len(got) != 3 {
-		t.Errorf("all: %v, %v", got, err)
+	if got, missing := chooseFunctions(known, nil); missing != nil || len(got) != 3 {
+		t.Errorf("all: %v, %v", got, missing)
 	}
-	if got, err := chooseFunctions(known, []string{"c", "a"}); err != nil || got[0].Name != "c" || got[1].Name != "a" {
-		t.Errorf("some: %v, %v", got, err)
+	if got, missing := chooseFunctions(known, []string{"c", "a"}); missing != nil || got[0].Name != "c" || got[1].Name != "a" {
+		t.Errorf("some: %v, %v", got, missing)
 	}
-	var bad *badCallError
-	if _, err := chooseFunctions(known, []string{"d"}); !errors.As(err, &bad) {
-		t.Errorf("unknown: %v", err)
+	for _, c := range []struct {
+		known   []Function
+		names   []string
+		missing []string
+	}{
+		{known, []string{"d"}, []string{"d"}},
+		{known, []string{"d", "a", "e", "d"}, []string{"d", "e"}},
+		{nil, []string{"a"}, []string{"a"}},
+		{nil, nil, []string{scheduler.AnyFunction}},
+	} {
+		if _, missing := chooseFunctions(c.known, c.names); !slices.Equal(missing, c.missing) {
+			t.Errorf("%v of %v: %q are missing, want %q", c.names, c.known, missing, c.missing)
+		}
 	}
-	if _, err := chooseFunctions(nil, nil); !errors.As(err, &bad) {
-		t.Errorf("none: %v", err)
+	v := refusal(&missingFunctionsError{[]string{"d"}}, nil)
+	if v.kind != giveBack || !slices.Equal(v.awaits, []string{"d"}) || v.cause != "function d is not registered" {
+		t.Errorf("a function that was removed leads to %+v", v)
 	}
 }
 

@@ -65,6 +65,8 @@ type Leases interface {
 	// was not, or is not there any more.
 	Finish(ctx context.Context, ref scheduler.LeaseRef, end scheduler.Finish) (scheduler.Job, error)
 	Release(ctx context.Context, ref scheduler.LeaseRef, cause string) error
+	// Await is a Release of a message for want of these functions.
+	Await(ctx context.Context, ref scheduler.LeaseRef, missing []string) error
 }
 
 var _ Scheduler = (*scheduler.Scheduler)(nil)

@@ -81,6 +81,9 @@ func (t *attempt) commit(ctx context.Context) error {
 		}
 		return err
 	case giveBack:
+		if t.verdict.awaits != nil {
+			return s.Await(ctx, t.ref, t.verdict.awaits)
+		}
 		t.agent.fleet.releasedUnrun(t.devices, t.ref.Job)
 		return s.Release(ctx, t.ref, t.verdict.cause)
 	}

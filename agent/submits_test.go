@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/internal/submission"
@@ -27,6 +28,19 @@ func (w *world) submitAs(user string, bodies ...string) []scheduler.JobID {
 		w.t.Fatal(err)
 	}
 	return done.IDs
+}
+
+// functionsAre has a user have functions of these names registered.
+func (w *world) functionsAre(user string, names ...string) {
+	w.t.Helper()
+	list := []scheduler.Function{}
+	for _, name := range names {
+		list = append(list, scheduler.Function{Name: name})
+	}
+	err := w.sched.ChangeFunctions(w.ctx, user, func([]scheduler.Function, time.Time, bool) ([]scheduler.Function, error) { return list, nil })
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) parse(body string) scheduler.Submission {

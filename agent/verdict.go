@@ -18,6 +18,7 @@ const (
 type verdict struct {
 	kind   verdictKind
 	cause  string           // of giveBack, in words
+	awaits []string         // of giveBack: the functions that are not registered any more
 	finish scheduler.Finish // of finish; Result is filled in by deliver
 }
 

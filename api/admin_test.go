@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -32,17 +33,17 @@ func TestConsumer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	raw := header{"Content-Type", "application/octet-stream"}
-	pickle := "\x80\x05not a pickle that anybody here reads"
+	w.functionsAre("ana")
+	w.functionsAre("bob")
 	for _, name := range []string{"multiply", "add"} {
-		w.ok(w.do(w.ana, "POST", "/consumer?name="+name+"&python=3.11.7", pickle+name, raw), 201, nil)
+		w.ok(w.do(w.ana, "POST", "/consumer?python=3.11.7", pickled(name), raw), 201, nil)
 	}
-	wrapped := fmt.Sprintf(`{"py/b64": %q}`, base64.StdEncoding.EncodeToString([]byte("again")))
-	w.ok(w.do(w.ana, "POST", "/consumer?name=multiply&python=3.11.7", wrapped), 201, nil)
+	w.ok(w.do(w.ana, "POST", "/consumer?name=multiply&python=3.11.7", jsonpickled("again")), 201, nil)
 	list := w.functions(w.ana, "")
-	if len(list) != 2 || list[0].Name != "multiply" || list[1].Name != "add" || list[0].SHA256 != blob.Sum([]byte("again")) || list[0].Python != "3.11" {
+	if len(list) != 2 || list[0].Name != "multiply" || list[1].Name != "add" || list[0].SHA256 != blob.Sum([]byte(pickled("again"))) || list[0].Python != "3.11" {
 		t.Fatalf("registered: %+v", list)
 	}
-	if a := w.do(w.agent, "GET", "/blobs/"+list[1].SHA256, nil); string(a.body) != pickle+"add" {
+	if a := w.do(w.agent, "GET", "/blobs/"+list[1].SHA256, nil); string(a.body) != pickled("add") {
 		t.Error("the agent does not get the bytes")
 	}
 	w.claim(w.submit(w.ana, `{"msg":1}`), 0)
@@ -58,11 +59,98 @@ func TestConsumer(t *testing.T) {
 		t.Errorf("delete: %d", a.status)
 	}
 	w.refused(w.do(w.ana, "DELETE", "/consumer?name=add", nil), 404, api.CodeNotFound)
-	for _, bad := range []struct{ query, body string }{
-		{"", pickle}, {"?name=a/b", pickle}, {"?name=f&python=three", pickle}, {"?name=f", ""}, {"?name=f", `{"py/b64":"%%"}`}, {"?name=f", `{"x":1}`},
-	} {
-		w.refused(w.do(w.ana, "POST", "/consumer"+bad.query, bad.body, raw), 400, api.CodeBadRequest)
+	if p := w.refused(w.do(w.ana, "DELETE", "/consumer", jsonpickled("multiplx")), 404, api.CodeNotFound); !strings.Contains(p.Detail, "did you mean multiply?") {
+		t.Errorf("says %q", p.Detail)
 	}
+	if a := w.do(w.ana, "DELETE", "/consumer", jsonpickled("multiply")); a.status != http.StatusNoContent || len(w.functions(w.ana, "")) != 0 {
+		t.Errorf("removed by itself: %d %s", a.status, a.body)
+	}
+}
+
+// jsonpickled is what a client of the predecessor's sends of a function.
+func jsonpickled(name string) string {
+	return fmt.Sprintf(`{"py/b64": %q}`, base64.StdEncoding.EncodeToString([]byte(pickled(name))))
+}
+
+// TestBadFunctions: what is not a pickled function is refused, and nothing is registered.
+func TestBadFunctions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *api.Options) { o.MaxBody = 1 << 10 })
+	w.functionsAre("ana")
+	raw := header{"Content-Type", "application/octet-stream"}
+	long := strings.Repeat("f", 129)
+	for _, bad := range []struct {
+		query, body string
+		status      int
+		code        api.Code
+		says        string
+	}{
+		{"?name=a/b", pickled("f"), 400, api.CodeBadRequest, "a Python name"},
+		{"?name=" + long, pickled("f"), 400, api.CodeBadRequest, "at most 128 bytes"},
+		{"?python=three", pickled("f"), 400, api.CodeBadRequest, "3.11.7"},
+		{"", "", 400, api.CodeBadRequest, "as the body"},
+		{"", `{"py/b64":"%%"}`, 400, api.CodeBadFunction, "no base 64"},
+		{"", `{"x":1}`, 400, api.CodeBadFunction, "as jsonpickle writes them"},
+		{"", `{"py/b64":"` + strings.Repeat("[", 900) + `"}`, 400, api.CodeBadFunction, "no base 64"},
+		{"?name=f", pickled("f")[:8], 400, api.CodeBadFunction, "not a pickle: it was cut off"},
+		{"?name=f", "def f(msg): return msg", 400, api.CodeBadFunction, "not a pickle"},
+		{"?name=f", "}.", 400, api.CodeBadFunction, "not a function but a dict"},
+		{"?name=f", "\x80\x05C\x01a.", 400, api.CodeBadFunction, "not a function but bytes"},
+		{"", "c__main__\nModel\n)\x81.", 400, api.CodeBadFunction, "add ?name="},
+		{"", pickled(long), 400, api.CodeBadFunction, "add ?name="},
+		{"", pickled("f") + strings.Repeat(" ", 1<<10), 413, api.CodeTooLarge, "a function of more than 1024 bytes"},
+	} {
+		p := w.refused(w.do(w.ana, "POST", "/consumer"+bad.query, bad.body, raw), bad.status, bad.code)
+		if !strings.Contains(p.Detail, bad.says) {
+			t.Errorf("%s %.60q says %q, want %q", bad.query, bad.body, p.Detail, bad.says)
+		}
+	}
+	if list := w.functions(w.ana, ""); len(list) != 0 {
+		t.Errorf("registered: %+v", list)
+	}
+	w.ok(w.do(w.ana, "POST", "/consumer?name=model", "c__main__\nModel\n)\x81.", raw), 201, nil)
+}
+
+// TestMessagesWait: for functions that are not registered, and for those that are no more.
+func TestMessagesWait(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.functionsAre("ana")
+	w.join()
+	any, named := w.submit(w.ana, `{"msg":1}`), w.submit(w.ana, `{"msg":1,"functions":["multiply","add"]}`)
+	for id, awaits := range map[scheduler.JobID][]string{any: {"*"}, named: {"multiply", "add"}} {
+		if j := w.job(w.ana, id); j.State != scheduler.Scheduled || !slices.Equal(j.Awaits, awaits) || j.Detail == "" {
+			t.Errorf("%s, awaits %q: %s", j.State, j.Awaits, j.Detail)
+		}
+	}
+	w.ok(w.do(w.ana, "POST", "/consumer?python=3.11", jsonpickled("multiplx")), 201, nil)
+	if j := w.job(w.ana, any); j.State != scheduler.Queued || j.Class != "gpus=1 call=3.11" {
+		t.Errorf("for any function: %s, class %s", j.State, j.Class)
+	}
+	if says := w.whyText(named); says != "function: no function multiply is registered; did you mean multiplx?" {
+		t.Errorf("why says %q", says)
+	}
+	w.functionsAre("ana", scheduler.Function{Name: "add"}, scheduler.Function{Name: "multiply"})
+	if j := w.job(w.ana, named); j.State != scheduler.Queued || len(j.Awaits) != 0 {
+		t.Errorf("with all functions: %s, awaits %q", j.State, j.Awaits)
+	}
+	w.ok(w.do(w.ana, "DELETE", "/consumer?name=multiply", nil), 204, nil)
+	if j := w.job(w.ana, named); j.State != scheduler.Queued || !slices.Equal(j.Awaits, []string{"multiply"}) || j.Detail != "function multiply is not registered" {
+		t.Errorf("one was removed: %s, awaits %q: %s", j.State, j.Awaits, j.Detail)
+	}
+	if says := w.whyText(named); says != "function: function multiply is not registered" {
+		t.Errorf("why says %q", says)
+	}
+	w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":1,"functions":["a b"]}`), 422, api.CodeInvalidField)
+	w.submit(w.ana, `{"msg":1,"functions":null}`)
+}
+
+// whyText is the first reason why ana's job waits.
+func (w *world) whyText(id scheduler.JobID) string {
+	w.Helper()
+	var why api.Why
+	w.ok(w.do(w.ana, "GET", path(id, "/why"), nil), 200, &why)
+	return why.Reasons[0].Code + ": " + why.Reasons[0].Text
 }
 
 // TestFunctionsDecideThePython: a message goes to an environment of the Python that pickled its functions.
@@ -71,8 +159,8 @@ func TestFunctionsDecideThePython(t *testing.T) {
 	w := newWorld(t)
 	w.join() // offers 3.11
 	raw := header{"Content-Type", "application/octet-stream"}
-	w.ok(w.do(w.ana, "POST", "/consumer?name=old&python=3.9.1", "p", raw), 201, nil)
-	w.ok(w.do(w.ana, "POST", "/consumer?name=new&python=3.11.2", "p", raw), 201, nil)
+	w.ok(w.do(w.ana, "POST", "/consumer?python=3.9.1", pickled("old"), raw), 201, nil)
+	w.ok(w.do(w.ana, "POST", "/consumer?python=3.11.2", pickled("new"), raw), 201, nil)
 	w.submit(w.ana, `{"msg":1,"functions":["new"]}`)
 	w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":1,"functions":["old"]}`), 422, "version-mismatch")
 	w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":1}`), 422, api.CodeInvalidField)

@@ -104,6 +104,9 @@ func (s *Server) agentRelease(c *call, host string, in *AgentRelease) (any, erro
 	if err := s.ours(c, host, in.LeaseRef); err != nil {
 		return nil, err
 	}
+	if len(in.Awaits) > 0 {
+		return nil, aboutJob(s.scheduler.Await(c.ctx(), in.Lease(), in.Awaits), in.Job)
+	}
 	return nil, aboutJob(s.scheduler.Release(c.ctx(), in.Lease(), in.Cause), in.Job)
 }
 

@@ -231,6 +231,9 @@ type AgentProgress struct {
 type AgentRelease struct {
 	LeaseRef
 	Cause string `json:"cause"`
+	// Awaits are functions that are not registered any more, for want of which the
+	// message could not be run; "*": there is none at all.
+	Awaits []string `json:"awaits,omitempty"`
 }
 
 // AgentFinish is the body of POST /agents/{host}/finish.

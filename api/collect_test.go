@@ -86,7 +86,7 @@ func (w *world) named() map[string]string {
 	l := w.start(id, 0)
 	l.put(0, "printed")
 	w.withFile(l, "f", []byte(file), strings.Repeat("r", 10_000))
-	w.ok(w.do(w.ana, "POST", "/consumer?name=f", "a pickle", header{"Content-Type", "application/octet-stream"}), 201, nil)
+	w.ok(w.do(w.ana, "POST", "/consumer?name=f", pickled("f"), header{"Content-Type", "application/octet-stream"}), 201, nil)
 	done, err := w.sched.Job(w.Context(), id)
 	must(w, err)
 	for i, size := range []int{10, 9_000, 20_000} {
@@ -101,7 +101,7 @@ func (w *world) named() map[string]string {
 	return map[string]string{
 		"a large body": blob.Sum([]byte(`{"msg":"` + strings.Repeat("m", 10_000) + `"}`)), "an uploaded call": blob.Sum(large),
 		"a call in a large body": blob.Sum(other), "that body": blob.Sum([]byte(body)), "a result": done.Result.SHA256,
-		"a manifest": blob.Sum([]byte(manifest)), "a file": blob.Sum([]byte(file)), "a function": blob.Sum([]byte("a pickle")),
+		"a manifest": blob.Sum([]byte(manifest)), "a file": blob.Sum([]byte(file)), "a function": blob.Sum([]byte(pickled("f"))),
 		"modules of a small call": blob.Sum([]byte("modules 0")), "modules of a large call": blob.Sum([]byte("modules 1")),
 		"modules of an uploaded call": blob.Sum([]byte("modules 2")),
 	}
@@ -328,7 +328,7 @@ func metric(t *testing.T, reg *prometheus.Registry, name string) float64 {
 func TestCollectKeepsFunctions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *api.Options) { o.Dev, o.Owner = true, api.Owner{UID: os.Getuid(), Name: "me"} })
-	w.ok(w.do("", "POST", "/consumer?name=f", "a pickle", header{"Content-Type", "application/octet-stream"}), 201, nil)
+	w.ok(w.do("", "POST", "/consumer?name=f", pickled("f"), header{"Content-Type", "application/octet-stream"}), 201, nil)
 	c := w.collector()
 	w.age("blobs", 25*time.Hour)
 	w.collect(c)
@@ -336,7 +336,7 @@ func TestCollectKeepsFunctions(t *testing.T) {
 	if got := w.collect(c); got != (blob.Swept{}) {
 		t.Errorf("%+v was removed", got)
 	}
-	if !w.has(blob.Sum([]byte("a pickle"))) {
+	if !w.has(blob.Sum([]byte(pickled("f")))) {
 		t.Error("the function is gone")
 	}
 }

@@ -1,23 +1,30 @@
 package api
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/json"
+	"cmp"
 	"net/http"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
-var (
-	functionName  = regexp.MustCompile(`^[A-Za-z_<][A-Za-z0-9_.<>]{0,127}$`)
-	pythonVersion = regexp.MustCompile(`^([0-9]{1,2}\.[0-9]{1,3})(\.[0-9A-Za-z.+]{1,20})?$`)
-)
+// Function is a registered listener function.
+type Function struct {
+	Name       string    `json:"name"`
+	SHA256     string    `json:"sha256"`           // of the pickle, a blob
+	Size       int64     `json:"size"`             // bytes
+	Python     string    `json:"python,omitempty"` // "3.11": the minor that pickled it; "" unknown
+	Registered time.Time `json:"registered"`
+	Form       string    `json:"form,omitempty"` // "local": none; "": a pickle
+}
+
+// maxFunctions of one user.
+const maxFunctions = 1000
+
+var pythonVersion = regexp.MustCompile(`^([0-9]{1,2}\.[0-9]{1,3})(\.[0-9A-Za-z.+]{1,20})?$`)
 
 // listFunctions answers GET /consumer. An agent names the user whose message it runs.
 func (s *Server) listFunctions(c *call) error {
@@ -28,11 +35,11 @@ func (s *Server) listFunctions(c *call) error {
 	if err := s.mayListFunctions(c, user); err != nil {
 		return err
 	}
-	list, _, err := s.functions.read(c.ctx(), user)
+	list, err := s.scheduler.Functions(c.ctx(), user)
 	if err != nil {
 		return err
 	}
-	return s.write(c, http.StatusOK, map[string][]Function{"functions": list})
+	return s.write(c, http.StatusOK, map[string][]Function{"functions": each(list, func(f scheduler.Function) Function { return Function(f) })})
 }
 
 // mayListFunctions: users list their own, agents those of the users whose jobs their
@@ -51,21 +58,20 @@ func (s *Server) mayListFunctions(c *call, user string) error {
 	return err
 }
 
-// putFunction answers POST /consumer?name=&python=: the body is the
-// cloudpickle of the function, raw, or as jsonpickle writes bytes. A function
-// of the same name is replaced and keeps its place.
+// putFunction answers POST /consumer: the body is a pickled function, whose name it
+// says itself or ?name= does. A function of the same name is replaced and keeps its place.
 func (s *Server) putFunction(c *call) error {
 	if c.r.URL.Query().Get("local") == "1" {
 		return s.putLocal(c)
 	}
-	name, python, err := functionParams(c.r)
-	if err != nil {
-		return err
-	}
 	if err := s.disk.writable(); err != nil {
 		return err
 	}
-	pickle, err := s.functionBody(c)
+	python, err := pythonParam(c.r)
+	if err != nil {
+		return err
+	}
+	name, pickle, err := s.functionBody(c)
 	if err != nil {
 		return err
 	}
@@ -73,19 +79,19 @@ func (s *Server) putFunction(c *call) error {
 	if err != nil {
 		return err
 	}
-	fn := Function{Name: name, SHA256: sum, Size: int64(len(pickle)), Python: python}
-	err = s.functions.change(c.ctx(), c.who.User, func(list []Function, now time.Time) ([]Function, error) {
+	fn := scheduler.Function{Name: name, SHA256: sum, Size: int64(len(pickle)), Python: python}
+	err = s.scheduler.ChangeFunctions(c.ctx(), c.who.User, func(list []scheduler.Function, now time.Time, _ bool) ([]scheduler.Function, error) {
 		fn.Registered = now
 		return register(list, fn)
 	})
 	if err != nil {
 		return err
 	}
-	return s.write(c, http.StatusCreated, fn)
+	return s.write(c, http.StatusCreated, Function(fn))
 }
 
-func register(list []Function, fn Function) ([]Function, error) {
-	if i := slices.IndexFunc(list, func(f Function) bool { return f.Name == fn.Name }); i >= 0 {
+func register(list []scheduler.Function, fn scheduler.Function) ([]scheduler.Function, error) {
+	if i := functionAt(list, fn.Name); i >= 0 {
 		list[i] = fn
 		return list, nil
 	}
@@ -95,61 +101,46 @@ func register(list []Function, fn Function) ([]Function, error) {
 	return append(list, fn), nil
 }
 
-func functionParams(r *http.Request) (name, python string, err error) {
-	q := r.URL.Query()
-	name = q.Get("name")
-	if !functionName.MatchString(name) {
-		return "", "", refuse(CodeBadRequest, "name: add ?name=, the function's name; the server does not unpickle it to find out")
-	}
-	version := pythonVersion.FindStringSubmatch(q.Get("python"))
-	if version == nil && q.Get("python") != "" {
-		return "", "", refuse(CodeBadRequest, `python: want the version that pickled, as "3.11.7"`)
-	}
-	if version != nil {
-		python = version[1]
-	}
-	return name, python, nil
+func functionAt(list []scheduler.Function, name string) int {
+	return slices.IndexFunc(list, func(f scheduler.Function) bool { return f.Name == name })
 }
 
-// functionBody is the pickle, taken out of its JSON where it comes in one.
-func (s *Server) functionBody(c *call) ([]byte, error) {
-	body, err := s.readBody(c)
-	if err != nil {
-		return nil, err
+func pythonParam(r *http.Request) (string, error) {
+	text := r.URL.Query().Get("python")
+	version := pythonVersion.FindStringSubmatch(text)
+	switch {
+	case text == "":
+		return "", nil
+	case version == nil:
+		return "", refuse(CodeBadRequest, `python: want the version that pickled, as "3.11.7"`)
 	}
-	if strings.HasPrefix(c.r.Header.Get("Content-Type"), scheduler.MediaJSON) || bytes.HasPrefix(body, []byte("{")) {
-		var wrapped struct {
-			B64 string `json:"py/b64"`
-		}
-		if err := json.Unmarshal(body, &wrapped); err != nil || wrapped.B64 == "" {
-			return nil, refuse(CodeBadRequest, `want the cloudpickled function as bytes, or as jsonpickle writes them: {"py/b64": "…"}`)
-		}
-		if body, err = base64.StdEncoding.DecodeString(wrapped.B64); err != nil {
-			return nil, refuse(CodeBadRequest, "py/b64 is not valid base64")
-		}
-	}
-	if len(body) == 0 {
-		return nil, refuse(CodeBadRequest, "want the cloudpickled function as the body")
-	}
-	return body, nil
+	return version[1], nil
 }
 
-// deleteFunction answers DELETE /consumer?name=.
+// deleteFunction answers DELETE /consumer, by name or by the function itself.
 func (s *Server) deleteFunction(c *call) error {
-	name, _, err := functionParams(c.r)
+	name, err := functionParam(c.r)
+	if err == nil && name == "" {
+		name, _, err = s.functionBody(c)
+	}
 	if err != nil {
 		return err
 	}
-	err = s.functions.change(c.ctx(), c.who.User, func(list []Function, _ time.Time) ([]Function, error) {
-		kept := slices.DeleteFunc(slices.Clone(list), func(f Function) bool { return f.Name == name })
-		if len(kept) == len(list) {
-			return nil, refuse(CodeNotFound, "no function of that name is registered")
+	err = s.scheduler.ChangeFunctions(c.ctx(), c.who.User, func(list []scheduler.Function, _ time.Time, unsure bool) ([]scheduler.Function, error) {
+		i := functionAt(list, name)
+		if i < 0 && !unsure { // else it may have been removed by the try whose answer was lost
+			return nil, s.noSuchFunction(name, list)
 		}
-		return kept, nil
+		return slices.DeleteFunc(list, func(f scheduler.Function) bool { return f.Name == name }), nil
 	})
 	if err != nil {
 		return err
 	}
 	c.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// noSuchFunction names the nearest that there is.
+func (s *Server) noSuchFunction(name string, list []scheduler.Function) *Error {
+	return refuse(CodeNotFound, cmp.Or(meantFunction([]string{name}, list), "no function of that name is registered"))
 }

@@ -10,7 +10,7 @@ import (
 
 // packages that docs/inputs.md names.
 var packages = map[string]string{
-	"api": ".", "auth": "auth", "submission": "../internal/submission", "strictjson": "../internal/strictjson",
+	"api": ".", "auth": "auth", "submission": "../internal/submission", "strictjson": "../internal/strictjson", "pickle": "../internal/pickle", "jsonpickle": "../internal/jsonpickle",
 	"redisstore": "../scheduler/store/redisstore", "agent": "../agent", "slot": "../agent/slot", "isolation": "../agent/isolation", "mlq": "../cmd/mlq",
 	"removetree": "../internal/removetree", "lockfile": "../internal/lockfile", "backup": "../internal/backup", "secrets": "secrets", "callback": "callback",
 	"scheduler": "../scheduler", "gpu": "../gpu", "probe": "../gpu/probe", "sim": "../gpu/sim", "nvml": "../gpu/nvml", "procinfo": "../gpu/procinfo", "e2e": "../e2e",

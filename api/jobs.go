@@ -69,6 +69,9 @@ func (s *Server) getJob(c *call) error {
 	if err := s.addSpec(c.ctx(), &w); err != nil {
 		return err
 	}
+	if err := s.addAwaits(c.ctx(), &job.Job, &w); err != nil {
+		return err
+	}
 	if err := s.addPosition(c.ctx(), &w); err != nil {
 		return err
 	}

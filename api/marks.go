@@ -201,17 +201,17 @@ func (m *marker) functions(st store.Store, tokens *auth.Tokens) error {
 	}
 	var from []byte
 	for {
-		page, err := st.Read(m.ctx, store.Query{Ranges: []store.Range{{Index: functionsIndex, From: from, Limit: usersAtOnce}}})
+		page, err := scheduler.FunctionUsers(m.ctx, st, from, usersAtOnce)
 		if err != nil {
-			return fmt.Errorf("list who has functions: %w", err)
+			return err
 		}
-		for _, user := range page.Ranges[0] {
+		for _, user := range page {
 			if err := m.functionsOf(st, string(user)); err != nil {
 				return err
 			}
 			from = append(slices.Clone(user), 0)
 		}
-		if len(page.Ranges[0]) < usersAtOnce {
+		if len(page) < usersAtOnce {
 			return nil
 		}
 	}
@@ -220,7 +220,7 @@ func (m *marker) functions(st store.Store, tokens *auth.Tokens) error {
 const usersAtOnce = 256
 
 func (m *marker) functionsOf(st store.Store, user string) error {
-	list, _, err := readFunctions(m.ctx, st, user)
+	list, err := scheduler.ReadFunctions(m.ctx, st, user)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func marked(t *testing.T, change ...func(*api.Options)) (w *world, zz string, jo
 	w = newWorld(t, change...)
 	w.join()
 	zz = w.token("zzuser", auth.RoleUser)
-	w.ok(w.do(zz, "POST", "/consumer?name=zzlistener&python=3.11", "zzpickle", header{"Content-Type", "application/octet-stream"}), 201, nil)
+	w.ok(w.do(zz, "POST", "/consumer?name=zzlistener&python=3.11", pickled("zzlistener"), header{"Content-Type", "application/octet-stream"}), 201, nil)
 	ended := w.submit(zz, `{"command":["zzprogram","zzargument"],"name":"zzname","env_vars":{"ZZVARIABLE":"zzvalue"}}`)
 	l := w.start(ended, 0)
 	w.ok(l.put(0, "zzlog"), 200, nil)

@@ -17,6 +17,7 @@ type Code string
 // The codes that this package decides on. The table below has them all.
 const (
 	CodeBadRequest      Code = "bad-request"
+	CodeBadFunction     Code = "bad-function"
 	CodeTokenInURL      Code = "token-in-url"
 	CodeUnauthorized    Code = "unauthorized"
 	CodeForbidden       Code = "forbidden"
@@ -87,6 +88,7 @@ var kinds = []kind{
 	{Code(submission.CodeUnknownField), 400, "There is no such field", nil, 0, "MlqError"},
 	{Code(submission.CodeDuplicateField), 400, "A field stands twice", nil, 0, "MlqError"},
 	{Code(submission.CodeBadEnvelope), 400, "The body is not a valid envelope", nil, 0, "MlqError"},
+	{CodeBadFunction, 400, "The body is not a pickled function", nil, 0, "MlqError"},
 	{CodeUnauthorized, 401, "A valid token is needed", nil, 0, "Unauthorized"},
 	{CodeForbidden, 403, "This token may not do that", scheduler.ErrForbidden, 0, "Unauthorized"},
 	{CodeBadCode, 403, "The join code is not valid", auth.ErrCode, 0, "MlqError"},

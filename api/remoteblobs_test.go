@@ -269,7 +269,7 @@ func TestRemoteBlobsAway(t *testing.T) {
 	for _, a := range []answer{
 		other.do(other.ana, "POST", "/jobs", large),
 		other.do(other.ana, "POST", "/jobs/batch", `[`+large+`,`+large+`]`),
-		other.do(other.ana, "POST", "/consumer?name=f", "pickle"),
+		other.do(other.ana, "POST", "/consumer?name=f", pickled("f"), header{"Content-Type", "application/octet-stream"}),
 		other.do(other.ana, "PUT", "/blobs/"+blob.Sum([]byte("x")), "x"),
 		other.do(other.ana, "GET", path(id, "/result"), nil),
 		other.do(other.ana, "GET", path(id, "/files/w.bin"), nil),

@@ -206,7 +206,7 @@ func (rt *route) bodiless() bool {
 		}
 		return !slices.Contains([]string{"/jobs", "/jobs/batch", "/consumer", "/tokens", "/hosts", "/join", "/jobs/{id}/links"}, rt.pattern)
 	}
-	return true
+	return rt.method != http.MethodDelete || rt.pattern != "/consumer"
 }
 
 func (rt *route) allows(role auth.Role) bool {

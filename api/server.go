@@ -32,7 +32,6 @@ type Server struct {
 	rates     rates
 	joins     rates // by address
 	renewals  rates
-	functions functions
 	// clientVersion is the header Mlq-Client, as a value that all answers share; nil: none.
 	clientVersion []string
 	disk          disk
@@ -53,7 +52,6 @@ func New(opts Options) (*Server, error) {
 		scheduler: opts.Scheduler,
 		log:       opts.Log,
 		guard:     newGuard(opts),
-		functions: newFunctions(opts),
 		disk:      disk{look: lookAt(opts.Blobs)},
 		rates:     rates{perSecond: opts.SubmitRate, burst: opts.SubmitBurst},
 		joins:     rates{perSecond: joinsPerSecond, burst: joinsAtOnce},

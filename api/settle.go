@@ -22,17 +22,7 @@ func (s *Server) settle(c *call, p *submission.Parsed) error {
 			return refuseField(CodeInvalidField, "/callback", "callback: "+err.Error())
 		}
 	}
-	switch p.Call.Kind {
-	case submission.KindMessage:
-		version, err := s.functions.pythonFor(c.ctx(), c.who.User, p.Call.Functions)
-		if err != nil {
-			return err
-		}
-		p.PythonVersion = version
-		if p.Consumer, err = s.functions.consumed(c.ctx(), c.who.User, p.Call.Functions); err != nil {
-			return err
-		}
-	case submission.KindUploaded:
+	if p.Call.Kind == submission.KindUploaded {
 		if err := s.checkUploaded(c, p); err != nil {
 			return err
 		}

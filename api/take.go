@@ -57,7 +57,7 @@ func (s *Server) tryTake(c *call, in *ConsumerTake, waited time.Duration) (*Cons
 	if err != nil {
 		return nil, err
 	}
-	registered, _, err := s.functions.read(c.ctx(), c.who.User)
+	registered, err := s.scheduler.Functions(c.ctx(), c.who.User)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (s *Server) tryTake(c *call, in *ConsumerTake, waited time.Duration) (*Cons
 }
 
 // takeAgain answers a repeat of the take whose answer was lost with the same job.
-func (s *Server) takeAgain(c *call, in *ConsumerTake, me *scheduler.Entered, registered []Function) (*ConsumerJob, error) {
+func (s *Server) takeAgain(c *call, in *ConsumerTake, me *scheduler.Entered, registered []scheduler.Function) (*ConsumerJob, error) {
 	id := me.Holds[0]
 	job, err := s.scheduler.Job(c.ctx(), id)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *Server) takeAgain(c *call, in *ConsumerTake, me *scheduler.Entered, reg
 }
 
 // claimFor claims the first of the waiting messages that this consumer gets; nil: there is none.
-func (s *Server) claimFor(c *call, in *ConsumerTake, me *scheduler.Entered, registered []Function) (*scheduler.Claimed, error) {
+func (s *Server) claimFor(c *call, in *ConsumerTake, me *scheduler.Entered, registered []scheduler.Function) (*scheduler.Claimed, error) {
 	o := scheduler.Offer{
 		Host: me.Host(), Consumer: me.User,
 		Devices: []scheduler.OfferedDevice{{Device: gpu.Device{UUID: me.Host(), Kind: gpu.KindConsumer}, Free: true}},
@@ -127,8 +127,11 @@ func (s *Server) claimFor(c *call, in *ConsumerTake, me *scheduler.Entered, regi
 
 // handOver starts the job and says what is to be run. A job that was cancelled
 // meanwhile, or cannot be read, is ended here; nil: look for another.
-func (s *Server) handOver(c *call, won *scheduler.Claimed, registered []Function) (*ConsumerJob, error) {
+func (s *Server) handOver(c *call, won *scheduler.Claimed, registered []scheduler.Function) (*ConsumerJob, error) {
 	ref := scheduler.LeaseRef{Job: won.Job.ID, Fence: won.Fence}
+	if missing := scheduler.MissingFunctions(won.Job.Functions, registered); len(missing) > 0 {
+		return nil, s.scheduler.Await(c.ctx(), ref, missing)
+	}
 	if err := s.scheduler.Start(c.ctx(), ref); errors.Is(err, scheduler.ErrCancelled) {
 		return nil, s.scheduler.Release(c.ctx(), ref, err.Error())
 	} else if err != nil {
@@ -159,14 +162,14 @@ func (s *Server) unreadable(c *call, ref scheduler.LeaseRef, cause error) error 
 }
 
 // chosenNames are those that a message names, or else all that are registered, in order of arrival.
-func chosenNames(names []string, registered []Function) []string {
+func chosenNames(names []string, registered []scheduler.Function) []string {
 	if names != nil {
 		return slices.Clone(names)
 	}
-	return each(registered, func(f Function) string { return f.Name })
+	return each(registered, func(f scheduler.Function) string { return f.Name })
 }
 
 // mayStay refuses a consumer whose own job is to end (410 give-back).
-func (s *Server) mayStay(*call, *ConsumerTake, *scheduler.Entered, time.Duration, []Function) error {
+func (s *Server) mayStay(*call, *ConsumerTake, *scheduler.Entered, time.Duration, []scheduler.Function) error {
 	return nil
 }

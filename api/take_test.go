@@ -75,14 +75,14 @@ func TestConsumerLife(t *testing.T) {
 	w := newWorld(t)
 	c := w.consumer(w.ana, consumerA, "f", "g")
 	w.ok(c.post("take", c.asking(0)), 204, nil)
-	id := w.submit(w.ana, `{"msg": {"a": [1, 2]}, "functions": ["g", "f"], "timeout": "90s", "callback": "http://127.0.0.1:9/done"}`)
+	id := w.submit(w.ana, `{"msg": {"a": [1, 2]}, "functions": ["g", "f"], "timeout": "90s", "callback": "http://example.org/done"}`)
 	job := c.take()
 	if job.Job != id || string(job.Msg) != `{"a":[1,2]}` || strings.Join(job.Functions, ",") != "g,f" || job.Timeout != 90 || job.Grace != 10 || job.Lease != 60 || job.Attempt != 1 {
 		t.Errorf("took %+v", job)
 	}
 	var full map[string]any
 	must(t, json.Unmarshal(job.FullMessage, &full))
-	if full["id"] != float64(id) || full["worker"] != "consumer-"+consumerA || full["retries"] != 0.0 || full["callback"] != "http://127.0.0.1:9/done" {
+	if full["id"] != float64(id) || full["worker"] != "consumer-"+consumerA || full["retries"] != 0.0 || full["callback"] != "http://example.org/done" {
 		t.Errorf("full message %v", full)
 	}
 	if j := w.job(w.ana, id); j.State != scheduler.Running || *j.Worker != "consumer-"+consumerA+"/consumer-"+consumerA {

@@ -86,7 +86,7 @@ func (t *ConsumerTake) check() error {
 		return refuseField(CodeInvalidField, "/wait", "wait and idle are seconds, from 0")
 	}
 	for i, name := range t.Functions {
-		if !functionName.MatchString(name) {
+		if !scheduler.FunctionName(name) {
 			return refuseField(CodeInvalidField, fmt.Sprintf("/functions/%d", i), fmt.Sprintf("%q is no function's name", printable(name)))
 		}
 	}
@@ -98,7 +98,7 @@ const maxIdle = 10 * 365 * 24 * time.Hour
 
 // served are those of its functions that are registered, and whether these are all
 // that are. It is pure.
-func (t *ConsumerTake) served(registered []Function) (names []string, all bool) {
+func (t *ConsumerTake) served(registered []scheduler.Function) (names []string, all bool) {
 	all = len(registered) > 0
 	for i := range registered {
 		if slices.Contains(t.Functions, registered[i].Name) {

@@ -67,6 +67,11 @@ func (s *Server) whyJob(c *call) error {
 	}
 	for i, r := range why.Reasons {
 		w.Reasons[i] = WhyReason{Code: r.Code, Text: r.Text}
+		if r.Code == scheduler.WhyFunction {
+			if w.Reasons[i].Text, err = s.whyFunctions(c.ctx(), &job, r.Text); err != nil {
+				return err
+			}
+		}
 	}
 	if why.Estimate.Known {
 		earliest, latest := why.Estimate.Earliest.Seconds(), why.Estimate.Latest.Seconds()

@@ -47,13 +47,16 @@ type Job struct {
 	// TimeoutFrom says whose limit that is: "request", "server-default", "server-max" or "user-max".
 	TimeoutFrom string `json:"timeout_from,omitempty"`
 	// Hold: nothing runs; its user works on the devices by hand, for the time limit.
-	Hold            bool              `json:"hold,omitempty"`
-	RetriesLeft     int               `json:"retries_left"`
-	Losses          int               `json:"losses,omitempty"`
-	Releases        int               `json:"releases,omitempty"`
-	After           []scheduler.JobID `json:"after,omitempty"`
-	CancelRequested bool              `json:"cancel_requested,omitempty"`
-	CancelBy        string            `json:"cancel_by,omitempty"` // who, and why
+	Hold        bool              `json:"hold,omitempty"`
+	RetriesLeft int               `json:"retries_left"`
+	Losses      int               `json:"losses,omitempty"`
+	Releases    int               `json:"releases,omitempty"`
+	After       []scheduler.JobID `json:"after,omitempty"`
+	// Awaits are functions that a waiting message is for and that are not registered;
+	// "*": there is none at all.
+	Awaits          []string `json:"awaits,omitempty"`
+	CancelRequested bool     `json:"cancel_requested,omitempty"`
+	CancelBy        string   `json:"cancel_by,omitempty"` // who, and why
 	// CancelThen is "requeue" where the job is to stop here and to wait again.
 	CancelThen string `json:"cancel_then,omitempty"`
 	// Closing: where it runs is closed by a deadline, and it is stopped then.
@@ -128,6 +131,9 @@ func wireJob(j *scheduler.Job) Job {
 		RequeueOf: j.RequeueOf, RequeuedAs: j.RequeuedAs, LogBytes: j.LogBytes, Attempts: wireAttempts(j.Attempts),
 	}
 	w.callback(j)
+	if j.State == scheduler.Scheduled {
+		w.Awaits = j.Awaits
+	}
 	if a := j.Attempt(); a != nil {
 		w.attempt(j, a)
 	}

@@ -89,8 +89,28 @@ func worldOn(t testing.TB, st store.Store, blobs *blob.Folder, change ...func(*a
 	w.admin, w.agent, w.prom = w.token("root", auth.RoleAdmin), w.token("host", auth.RoleAgent), w.token("prom", auth.RoleMetrics)
 	w.nodeToken = w.token("node1", auth.RoleAgent)
 	w.ana, w.bob = w.token("ana", auth.RoleUser), w.token("bob", auth.RoleUser)
+	w.register("f", "ana", "bob", "root", "")
 	return w
 }
+
+// register has users have a function, so that their messages are queued.
+func (w *world) register(name string, users ...string) {
+	w.Helper()
+	for _, user := range users {
+		w.functionsAre(user, scheduler.Function{Name: name, SHA256: blob.Sum([]byte(name))})
+	}
+}
+
+// functionsAre has a user have these functions and no others.
+func (w *world) functionsAre(user string, list ...scheduler.Function) {
+	w.Helper()
+	must(w, w.sched.ChangeFunctions(w.Context(), user, func([]scheduler.Function, time.Time, bool) ([]scheduler.Function, error) {
+		return list, nil
+	}))
+}
+
+// pickled is a pickle of a function of that name, by reference.
+func pickled(name string) string { return "c__main__\n" + name + "\n." }
 
 func (w *world) listen() string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -23,7 +23,8 @@ type batch struct {
 
 type item struct {
 	job   Job
-	need  Need
+	need  Need // of who takes it
+	asked Need // of a host, by its request
 	spec  []byte
 	runAt time.Time
 }
@@ -52,9 +53,6 @@ func newBatches(who Who, subs []Submission, key string) (batches []*batch, place
 	for i := range subs {
 		if err := subs[i].Request.validate(who); err != nil {
 			return nil, nil, inBatch(err, i, len(subs))
-		}
-		if subs[i].Consumer && len(subs[i].need(who.User).String()) > maxClassBytes {
-			return nil, nil, inBatch(&FieldError{"functions", "their names are too long together"}, i, len(subs))
 		}
 		if own := subs[i].Request.Key; own != "" {
 			batches = append(batches, newBatch(who, subs[i:i+1], scopeJob, own))
@@ -102,7 +100,7 @@ func inBatch(err error, i, n int) error {
 
 func newItem(who Who, sub *Submission) item {
 	r := &sub.Request
-	need := sub.need(who.User)
+	need := r.Need(sub.PythonVersion)
 	limit, from := who.timeLimit(r.Timeout)
 	j := Job{
 		User: who.User, Unix: who.Unix, Name: r.Name, Class: need.String(), Priority: r.Priority,
@@ -119,15 +117,7 @@ func newItem(who Who, sub *Submission) item {
 		j.Grace = *r.Grace
 	}
 	spec := Spec{User: who.User, Unix: who.Unix, Media: sub.Media, Body: sub.Body}
-	return item{job: j, need: need, spec: encodeSpec(spec), runAt: r.RunAt}
-}
-
-// need is what the submission needs, of a host or of a consumer.
-func (s *Submission) need(user string) Need {
-	if s.Consumer {
-		return ConsumerNeed(user, s.Functions)
-	}
-	return s.Request.Need(s.PythonVersion)
+	return item{job: j, need: need, asked: need, spec: encodeSpec(spec), runAt: r.RunAt}
 }
 
 func contentHash(subs []Submission) []byte {
@@ -233,6 +223,10 @@ func (c *chunk) query() store.Query {
 	seen := make(map[string]bool)
 	for i := range c.items {
 		j := &c.items[i].job
+		if key := keyFunctions(j.User); j.Message && !seen[key] {
+			seen[key] = true
+			q.Keys = append(q.Keys, key)
+		}
 		for _, id := range j.After {
 			if key := keyJob(id); !seen[key] {
 				seen[key] = true

@@ -23,7 +23,7 @@ type CheckReport struct {
 func (s *Scheduler) Check(ctx context.Context) (CheckReport, error) {
 	var r CheckReport
 	for _, step := range []func(context.Context, *CheckReport) error{
-		s.checkQueues, s.checkTimed, s.checkHosts, s.checkJobs,
+		s.checkQueues, s.checkTimed, s.checkAwaits, s.checkHosts, s.checkJobs,
 	} {
 		if err := step(ctx, &r); err != nil {
 			return r, fmt.Errorf("check: %w", err)
@@ -62,6 +62,10 @@ func (s *Scheduler) checkTimed(ctx context.Context, r *CheckReport) error {
 		}
 	}
 	return s.checkIndex(ctx, r, keyCallbacks, callbackID)
+}
+
+func (s *Scheduler) checkAwaits(ctx context.Context, r *CheckReport) error {
+	return s.checkIndex(ctx, r, keyAwaits, awaitsID)
 }
 
 // checkPages bounds how much of one index a check looks at.

@@ -102,7 +102,7 @@ func (j *Job) begin(runAt, now time.Time) {
 		j.Pending = nil
 	case runAt.After(now):
 		j.State, j.NotBefore = Scheduled, runAt
-	case len(j.Pending) > 0:
+	case len(j.Pending) > 0 || len(j.Awaits) > 0:
 		j.State = Scheduled
 	default:
 		j.enqueue(now)

@@ -45,6 +45,8 @@ type jobRecord struct {
 	Hold      bool             `json:"hd,omitempty"`
 	Message   bool             `json:"m,omitempty"`
 	Functions []string         `json:"fn,omitempty"`
+	Awaits    []string         `json:"aw,omitempty"`
+	Asked     string           `json:"ac,omitempty"` // "" is classAny, of what consumers take
 	After     []JobID          `json:"af,omitempty"`
 	Pending   []JobID          `json:"ap,omitempty"`
 	Followed  bool             `json:"fd,omitempty"`
@@ -157,7 +159,7 @@ func encodeJob(j *Job) []byte {
 		Timeout: packTimeout(j), InQueue: j.QueueTimeout.Microseconds(), Grace: packGrace(j.Grace), Retries: j.Retries,
 		Failures: j.Failures, Losses: j.Losses, Releases: j.Releases,
 		Keep: j.KeepOnPartition, ResultTTL: j.ResultTTL.Microseconds(), Hold: j.Hold,
-		Message: j.Message, Functions: j.Functions,
+		Message: j.Message, Functions: j.Functions, Awaits: j.Awaits, Asked: packClass(j.Asked),
 		After: j.After, Pending: j.Pending, Followed: j.HasDependents,
 		Cancel: j.CancelRequested, CancelBy: j.CancelBy, CancelThen: j.CancelThen,
 		Progress: j.Progress, LogBytes: j.LogBytes, RequeueOf: j.RequeueOf, RequeuedAs: j.RequeuedAs,
@@ -198,7 +200,7 @@ func decodeJob(id JobID, version uint64, b []byte) (Job, error) {
 		Timeout: n.limit + micros(r.Timeout), TimeoutFrom: n.from, QueueTimeout: micros(r.InQueue), Grace: unpackGrace(r.Grace), Retries: r.Retries,
 		Failures: r.Failures, Losses: r.Losses, Releases: r.Releases,
 		KeepOnPartition: r.Keep, ResultTTL: micros(r.ResultTTL), Hold: r.Hold,
-		Message: r.Message, Functions: r.Functions,
+		Message: r.Message, Functions: r.Functions, Awaits: r.Awaits, Asked: unpackAsked(r.Asked, r.Class),
 		After: r.After, Pending: r.Pending, HasDependents: r.Followed,
 		CancelRequested: r.Cancel, CancelBy: r.CancelBy, CancelThen: r.CancelThen,
 		Progress: r.Progress, LogBytes: r.LogBytes, RequeueOf: r.RequeueOf, RequeuedAs: r.RequeuedAs,
@@ -299,6 +301,13 @@ func unpackClass(class string) string {
 		return class
 	}
 	return classAny + " " + class
+}
+
+func unpackAsked(asked, class string) string {
+	if asked == "" && !consumed(unpackClass(class)) {
+		return ""
+	}
+	return unpackClass(asked)
 }
 
 func packOne(n int) int {

@@ -20,7 +20,7 @@ func genJob(t *rapid.T) Job {
 		State: rapid.SampledFrom([]State{Scheduled, Queued, Leased, Running, Succeeded, Failed, Cancelled}).Draw(t, "state"),
 		User:  rapid.StringMatching(`[a-z]{1,12}`).Draw(t, "user"), Unix: rapid.StringMatching(`[a-z]{0,3}`).Draw(t, "unix"),
 		Name:   rapid.String().Draw(t, "name"),
-		Class:  rapid.SampledFrom([]string{classAny, classAny + " call=3.11", "gpus=10", "gpus=2 mem=80", "gpus=0"}).Draw(t, "class"),
+		Class:  rapid.SampledFrom([]string{classAny, classAny + " call=3.11", "gpus=10", "gpus=2 mem=80", "gpus=0", "gpus=1 consumer=ana"}).Draw(t, "class"),
 		Shared: rapid.Bool().Draw(t, "shared"), Priority: rapid.IntRange(-10, 10).Draw(t, "priority"),
 		Devices: rapid.IntRange(1, 64).Draw(t, "devices"),
 		Rank:    rapid.Uint64Range(0, 1<<47).Draw(t, "rank"), Epoch: rapid.Uint64Range(0, 1<<45).Draw(t, "epoch"),
@@ -41,8 +41,11 @@ func genJob(t *rapid.T) Job {
 	if a := j.Attempt(); a != nil && rapid.Bool().Draw(t, "closing") {
 		a.Closing = Closing{At: unstamp(6), What: "h", By: "root: why", Then: thenCancel}
 	}
+	if consumed(j.Class) {
+		j.Asked = rapid.SampledFrom([]string{classAny, "gpus=2 mem=80"}).Draw(t, "asked")
+	}
 	if j.Message = rapid.Bool().Draw(t, "message"); j.Message && rapid.Bool().Draw(t, "named") {
-		j.Functions = []string{"f", "<lambda>"}
+		j.Functions, j.Awaits = []string{"f", "<lambda>"}, []string{"f"}
 	}
 	if rapid.Bool().Draw(t, "callback") {
 		j.Callback = Callback{

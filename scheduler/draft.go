@@ -57,6 +57,9 @@ func placeOf(j *Job) place {
 		p.counters[keyQueued(j.Class, j.User)]++
 	case j.State == Scheduled:
 		p.addTimed(keyScheduled, j.NotBefore, j.ID)
+		for _, name := range j.Awaits {
+			p.add(keyAwaits, awaitsMember(j.User, name, j.ID))
+		}
 		p.counters[keyScheduledJobs]++
 		p.counters[keyWaiting(j.User)]++
 	case j.State.Active():

@@ -59,7 +59,8 @@ func (c *consumer) take() scheduler.Claimed {
 // message submits one for the consumers of its user.
 func (w *world) message(user string, functions ...string) scheduler.JobID {
 	w.Helper()
-	return w.submit(user, func(s *scheduler.Submission) { s.Message, s.Functions, s.Consumer = true, functions, true })
+	w.functionsAre(user, scheduler.Function{Name: "f", Form: scheduler.FormLocal}, scheduler.Function{Name: "g", Form: scheduler.FormLocal})
+	return w.submit(user, message(functions...))
 }
 
 const someConsumer, otherConsumer = "00000000000000aa", "00000000000000bb"

@@ -106,6 +106,20 @@ func timedID(b []byte) JobID {
 // timedUntil is the bound that the members up to and including at are below.
 func timedUntil(at time.Time) []byte { return timedMember(at.Add(time.Microsecond), 0) }
 
+// awaitsMember is a member of keyAwaits: user, 0x00, function, 0x00, id. Neither
+// name has control characters.
+func awaitsMember(user, function string, id JobID) []byte {
+	return binary.BigEndian.AppendUint64([]byte(user+"\x00"+function+"\x00"), uint64(id))
+}
+
+// awaitsID is the id in a member of keyAwaits.
+func awaitsID(b []byte) JobID {
+	if len(b) < 8 {
+		return 0
+	}
+	return memberID(b[len(b)-8:])
+}
+
 // idMember is a member of the indexes by id.
 func idMember(id JobID) []byte { return binary.BigEndian.AppendUint64(nil, uint64(id)) }
 

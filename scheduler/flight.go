@@ -70,6 +70,13 @@ func (s *Scheduler) nameClasses(ctx context.Context, c *chunk) error {
 	return nil
 }
 
+// sharesIndex reports whether jobs of a class stand in the index that several share.
+func (s *Scheduler) sharesIndex(ctx context.Context, class string) (bool, error) {
+	c := &chunk{items: []*item{{job: Job{Class: class}}}}
+	err := s.nameClasses(ctx, c)
+	return c.items[0].job.Shared, err
+}
+
 func (s *Scheduler) lookUpClasses(ctx context.Context, c *chunk) error {
 	missing := s.classes.missing(c)
 	if len(missing) == 0 {

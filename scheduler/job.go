@@ -147,9 +147,15 @@ type Job struct {
 	Hold            bool          // nothing runs: its user works on the devices by hand, for Timeout
 	Message         bool          // registered functions are run on a message
 	Functions       []string      // of a message: which, in that order; nil: all that are registered
-	After           []JobID
-	Pending         []JobID // of After: those that have not succeeded yet
-	HasDependents   bool    // some job names it in after
+	// Awaits are the functions that a scheduled message waits for: not registered, or
+	// AnyFunction.
+	Awaits []string
+	// Asked is the class of what the request asks of a host, where Class says that
+	// consumers take the message; else "".
+	Asked         string
+	After         []JobID
+	Pending       []JobID // of After: those that have not succeeded yet
+	HasDependents bool    // some job names it in after
 	// Avoid: hosts that released it, and until when they are not offered it again.
 	Avoid map[string]time.Time
 

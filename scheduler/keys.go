@@ -26,6 +26,17 @@ const keyIDs = "spec:ids"
 // keySpec is the record of a job's spec: written by Submit, deleted by Purge.
 func keySpec(id JobID) string { return "spec:job:" + idText(id) }
 
+// keyFunctions is the record of the functions that a user registered, in their
+// order ([]Function). From the first one on, for ever.
+func keyFunctions(user string) string { return "spec:functions:" + user }
+
+// keyFunctionUsers is the index of users who ever registered functions (member: name).
+const keyFunctionUsers = "spec:functions"
+
+// keyRegistered is the index of users who registered functions for which messages
+// may wait (member: name): in by ChangeFunctions, out by Promote once none waits.
+const keyRegistered = "spec:registered"
+
 // keyLimits is the record of a user's limits (Limits): written with the user's own
 // record, gone where there are none.
 func keyLimits(user string) string { return "spec:limits:" + user }
@@ -67,6 +78,10 @@ func keyQueue(class string) string { return "live:queue:" + class }
 
 // keyScheduled is the index of jobs that wait for a time (member: time, id).
 const keyScheduled = "live:scheduled"
+
+// keyAwaits is the index of scheduled messages by the functions that they wait for
+// (member: user, function, id).
+const keyAwaits = "live:awaits"
 
 // keyDeadlines is the index of queue timeouts of waiting jobs (member: time, id).
 const keyDeadlines = "live:deadlines"

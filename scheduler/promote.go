@@ -23,6 +23,7 @@ func (s *Scheduler) promote(ctx context.Context) error {
 		{Index: keyDeadlines, To: timedUntil(now), Limit: loopBatch},
 		{Index: keySettled, Limit: loopBatch},
 		{Index: keyPurge, To: timedUntil(now), Limit: loopBatch},
+		{Index: keyRegistered, Limit: loopBatch},
 	}}
 	a, err := s.store.Read(ctx, q)
 	if err != nil {
@@ -39,12 +40,22 @@ func (s *Scheduler) promote(ctx context.Context) error {
 			}
 		}
 	}
+	for _, user := range a.Ranges[len(steps)] {
+		if err := s.admit(ctx, string(user)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// due queues a scheduled job whose time has come, unless it still follows others.
+// due queues a scheduled job whose time has come, unless it still follows others
+// or waits for functions.
 func (s *Scheduler) due(ctx context.Context, id JobID) error {
-	return s.move(ctx, "promote", id, func(d *draft, job *Job, f *facts) State {
+	message := false
+	err := s.move(ctx, "promote", id, func(d *draft, job *Job, f *facts) State {
+		if message = job.Message; message {
+			return ""
+		}
 		if job.State != Scheduled || job.NotBefore.IsZero() || job.NotBefore.After(f.Now) {
 			return ""
 		}
@@ -58,6 +69,10 @@ func (s *Scheduler) due(ctx context.Context, id JobID) error {
 		d.wake(&after, f.members(keyIdle))
 		return Queued
 	})
+	if err != nil || !message {
+		return err
+	}
+	return s.enter(ctx, id)
 }
 
 // promote queues the job if nothing keeps it any more.
@@ -65,7 +80,7 @@ func (j *Job) promote(f *facts) {
 	if !j.NotBefore.After(f.Now) {
 		j.NotBefore = unstamp(0)
 	}
-	if len(j.Pending) == 0 && j.NotBefore.IsZero() {
+	if len(j.Pending) == 0 && j.NotBefore.IsZero() && len(j.Awaits) == 0 {
 		j.enqueue(f.Now)
 	}
 }

@@ -50,9 +50,6 @@ type Submission struct {
 	// that order; nil: all that its user has registered, in order of arrival.
 	Message   bool
 	Functions []string
-	// Consumer: one of the functions is in processes that take messages, and those of
-	// the user alone take this one. What the request needs of a host then counts for nothing.
-	Consumer bool
 	// Callback is the URL to tell when the job has ended, "" if none.
 	Callback string
 }

@@ -26,6 +26,9 @@ func (s *Scheduler) Requeue(ctx context.Context, who Who, id JobID) (JobID, erro
 			}
 			continue
 		}
+		if err == nil {
+			s.enterSoon(ctx, newID)
+		}
 		return newID, err
 	}
 	return 0, fmt.Errorf("requeue: %w", ErrConflictRepeat)
@@ -73,7 +76,9 @@ func decideRequeue(f *facts, who Who, id, newID JobID) (p plan[JobID], err error
 	}
 	again := old.again(newID, epoch.Epoch)
 	again.Submitted = f.Now
-	again.enqueue(f.Now)
+	if again.enqueue(f.Now); again.Message { // a server looks first what is registered now
+		again.State, again.NotBefore = Scheduled, f.Now
+	}
 	marked := old.next()
 	marked.RequeuedAs = newID
 	p.change(&old, &marked)
@@ -92,7 +97,7 @@ func (j *Job) again(id JobID, epoch uint64) Job {
 		ID: id, User: j.User, Unix: j.Unix, Name: j.Name, Class: j.Class, Shared: j.Shared, Priority: j.Priority,
 		Devices: j.Devices, Rank: j.Rank, Epoch: epoch,
 		Timeout: j.Timeout, TimeoutFrom: j.TimeoutFrom, QueueTimeout: j.QueueTimeout, Grace: j.Grace, Retries: j.Retries + j.Failures,
-		KeepOnPartition: j.KeepOnPartition, ResultTTL: j.ResultTTL, Hold: j.Hold, Message: j.Message, Functions: j.Functions, RequeueOf: j.ID,
+		KeepOnPartition: j.KeepOnPartition, ResultTTL: j.ResultTTL, Hold: j.Hold, Message: j.Message, Functions: j.Functions, Asked: j.Asked, RequeueOf: j.ID,
 		Callback: Callback{URL: j.Callback.URL},
 	}
 }

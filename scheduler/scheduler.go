@@ -34,21 +34,22 @@ type Scheduler struct {
 	store store.Store
 	opts  Options
 
-	adopted atomic.Bool
-	ids     ids     // the block that this process hands out
-	flight  flight  // submits under way
-	classes classes // memories that save a read
-	fleet   fleet
-	bound   bound
-	gpus    gpuHosts // for hosts without
-	sight   sight
-	skims   skimmer
-	recalls recalls
-	checked atomic.Int64 // the id where the next check of jobs goes on; 0: from the highest
-	crowded atomic.Bool  // the last submit saw many idle hosts
-	queue   boarding     // single jobs that wait to share a commit
-	tally   tally        // what the loops have done
-	pulse   pulse.Pulse  // whether they go round
+	adopted  atomic.Bool
+	ids      ids     // the block that this process hands out
+	flight   flight  // submits under way
+	classes  classes // memories that save a read
+	fleet    fleet
+	bound    bound
+	gpus     gpuHosts // for hosts without
+	sight    sight
+	skims    skimmer
+	recalls  recalls
+	checked  atomic.Int64 // the id where the next check of jobs goes on; 0: from the highest
+	registry registry     // of functions
+	crowded  atomic.Bool  // the last submit saw many idle hosts
+	queue    boarding     // single jobs that wait to share a commit
+	tally    tally        // what the loops have done
+	pulse    pulse.Pulse  // whether they go round
 }
 
 // Who acts: taken from the token, never from a request.

@@ -27,6 +27,9 @@ func (s *Scheduler) Submit(ctx context.Context, who Who, subs []Submission, key 
 	if err != nil {
 		return Submitted{}, fmt.Errorf("submit: %w", err)
 	}
+	if err := s.foresee(ctx, batches); err != nil {
+		return Submitted{}, fmt.Errorf("submit: %w", err)
+	}
 	if err := s.checkFleet(ctx, batches); err != nil {
 		return Submitted{}, fmt.Errorf("submit: %w", err)
 	}
@@ -115,7 +118,11 @@ func (s *Scheduler) repeatChunk(ctx context.Context, c *chunk) ([]answer, error)
 	}
 	for range maxConflicts {
 		answers, err := s.tryChunk(ctx, c)
+		other, is := isOther(err)
 		switch {
+		case is && (!c.unsure || c.keyed()):
+			s.relearn(c, other)
+			continue
 		case errors.Is(err, errIDs) && (!c.unsure || c.keyed()):
 			continue
 		case errors.Is(err, ErrHold):
@@ -167,8 +174,11 @@ func decideSubmit(f *facts, c *chunk, t Timing) (p plan[[]answer], err error) {
 	if err != nil {
 		return p, err
 	}
-	answers, fresh := c.split(f)
+	answers, fresh, err := c.split(f)
 	p.value = answers
+	if err != nil {
+		return p, err
+	}
 	if len(fresh) == 0 {
 		return p, nil
 	}
@@ -179,6 +189,7 @@ func decideSubmit(f *facts, c *chunk, t Timing) (p plan[[]answer], err error) {
 	}
 	p.putJobs(jobs, c, f)
 	p.follow(jobs, f)
+	p.guardFunctions(jobs, f)
 	for _, part := range fresh {
 		p.keepKey(c, part, f, t)
 	}
@@ -189,12 +200,18 @@ func decideSubmit(f *facts, c *chunk, t Timing) (p plan[[]answer], err error) {
 // split answers the parts whose key says that they are committed, or was used
 // for something else, and gives those that are to be written with the answers
 // that they will have.
-func (c *chunk) split(f *facts) (answers []answer, fresh []*part) {
+func (c *chunk) split(f *facts) (answers []answer, fresh []*part, err error) {
 	answers = make([]answer, len(c.parts))
 	for i := range c.parts {
 		p := &c.parts[i]
 		known, err := p.known(f)
+		if err == nil && len(known) <= len(p.given) {
+			err = p.seat(c, f)
+		}
+		_, other := isOther(err)
 		switch {
+		case other:
+			return nil, nil, err
 		case err != nil:
 			answers[i].err = fmt.Errorf("jobs: %w", err)
 		case len(known) > len(p.given):
@@ -204,7 +221,7 @@ func (c *chunk) split(f *facts) (answers []answer, fresh []*part) {
 			fresh = append(fresh, p)
 		}
 	}
-	return answers, fresh
+	return answers, fresh, nil
 }
 
 // quotaError says whose limit refuses a chunk.
@@ -255,7 +272,7 @@ func (d *draft) putJobs(jobs []Job, c *chunk, f *facts) {
 	d.shift(place{}, total)
 	for i := range jobs {
 		d.effect(store.Append(keyEvents, encode(eventRecord{
-			Job: jobs[i].ID, User: jobs[i].User, Kind: string(jobs[i].State), At: stamp(f.Now),
+			Job: jobs[i].ID, User: jobs[i].User, Kind: string(jobs[i].State), Text: jobs[i].awaitsText(), At: stamp(f.Now),
 		}), keepEvents))
 	}
 	d.effect(store.Notify(topicChanges, changeValue(&jobs[len(jobs)-1])))

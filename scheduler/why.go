@@ -10,6 +10,9 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
+// WhyFunction is the code of the reason that functions of a message are not registered.
+const WhyFunction = "function"
+
 // maxPlace is the last place in the queue that is counted.
 const maxPlace = 1000
 
@@ -32,6 +35,9 @@ func (s *Scheduler) Why(ctx context.Context, id JobID, shown Shown) (Why, error)
 
 func whyScheduled(j *Job, now time.Time) Why {
 	var w Why
+	if text := j.awaitsText(); text != "" {
+		w.add(WhyFunction, text)
+	}
 	if len(j.Pending) > 0 {
 		var ids []string
 		for _, id := range j.Pending {
@@ -62,6 +68,15 @@ func (s *Scheduler) whyQueued(ctx context.Context, job *Job, shown Shown) (Why, 
 	w := Why{Position: int(min(sc.ahead+1, maxPlace)), PositionOver: sc.ahead >= maxPlace, Of: int(sc.queued)}
 	if sc.unadopted {
 		w.add("hold-off", "the store is new and no server has adopted it yet")
+	}
+	if job.Message {
+		list, err := s.Functions(ctx, job.User)
+		if err != nil {
+			return Why{}, fmt.Errorf("why: %w", err)
+		}
+		if missing := MissingFunctions(job.Functions, list); len(missing) > 0 {
+			w.add(WhyFunction, AwaitsInWords(missing))
+		}
 	}
 	if until, held := sc.epoch.holds(job.Epoch, sc.now); held {
 		w.add("hold-off", "the store was restarted, and jobs from before wait until "+until.Format(time.TimeOnly)+", in case they still run")

@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t testing.TB, timing scheduler.Timing) World) {
 		"views":       testViews,
 		"stale":       testStale,
 		"release":     testRelease,
+		"await":       testAwait,
 		"cancels":     testCancels,
 		"revoke":      testRevoke,
 		"join":        testJoin,

@@ -2,6 +2,7 @@ package agenttest
 
 import (
 	"strings"
+	"time"
 
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -75,6 +76,37 @@ func testRelease(b *bench) {
 	if a := job.Attempt(); a.Outcome != scheduler.OutcomeReleased || a.Cause != "the payload could not be fetched" {
 		b.Errorf("attempt %+v", a)
 	}
+}
+
+// testAwait: a message whose function was removed waits for it, and not for the host.
+func testAwait(b *bench) {
+	h := b.host("h1", 1)
+	b.functionsAre("f")
+	id := b.submit("ana", func(s *scheduler.Submission) { s.Message, s.Functions = true, []string{"f"} })
+	ref := h.claim(id, 0)
+	b.functionsAre()
+	b.refused(h.Await(b.ctx, ref, []string{"g"}), scheduler.ErrInvalid)
+	b.must(h.Await(b.ctx, ref, []string{"f"}))
+	b.must(h.Await(b.ctx, ref, []string{"f"})) // a repeat
+	job := b.wantState(id, scheduler.Scheduled)
+	if a := job.Attempt(); a.Outcome != scheduler.OutcomeReleased || a.Cause != "function f is not registered" || job.Releases != 0 {
+		b.Errorf("%d releases, attempt %+v", job.Releases, a)
+	}
+	b.functionsAre("f")
+	b.wantState(id, scheduler.Queued)
+	h.run(id, 0)
+}
+
+// functionsAre has ana have functions of these names, and no others.
+func (b *bench) functionsAre(names ...string) {
+	b.Helper()
+	list := []scheduler.Function{}
+	for _, name := range names {
+		list = append(list, scheduler.Function{Name: name})
+	}
+	b.must(b.Users.ChangeFunctions(b.ctx, "ana", func([]scheduler.Function, time.Time, bool) ([]scheduler.Function, error) {
+		return list, nil
+	}))
 }
 
 // testCancels: a job that is to be cancelled does not start, and one that runs is told of.

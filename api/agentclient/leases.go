@@ -85,3 +85,9 @@ func (s *Scheduler) Finish(ctx context.Context, ref scheduler.LeaseRef, end sche
 func (s *Scheduler) Release(ctx context.Context, ref scheduler.LeaseRef, cause string) error {
 	return s.post(ctx, "/release", api.AgentRelease{LeaseRef: api.WireRef(ref), Cause: cause}, nil)
 }
+
+// Await implements agent.Leases.
+func (s *Scheduler) Await(ctx context.Context, ref scheduler.LeaseRef, missing []string) error {
+	in := api.AgentRelease{LeaseRef: api.WireRef(ref), Cause: scheduler.AwaitsInWords(missing), Awaits: missing}
+	return s.post(ctx, "/release", in, nil)
+}

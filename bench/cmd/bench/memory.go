@@ -50,6 +50,14 @@ func (b *bench) memoryOf(ctx context.Context, metric, contentType string, body [
 		return err
 	}
 	defer s.Stop()
+	// A message is queued only where some function is registered.
+	register := load.Plan{
+		Addr: s.Addr, Request: load.Post(s.Addr, "/consumer", "application/octet-stream", s.Token, []byte("cbuiltins\nlen\n.")),
+		Status: http.StatusCreated, Connections: 1, Count: 1, Duration: time.Minute,
+	}
+	if _, err := load.Run(ctx, register); err != nil {
+		return err
+	}
 	plan := load.Plan{
 		Addr: s.Addr, Request: load.Post(s.Addr, "/jobs", contentType, s.Token, body),
 		Status: http.StatusCreated, Connections: connections, Count: connections, Duration: time.Minute,

@@ -1,0 +1,118 @@
+package scheduler
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Function is a listener function that a user registered under a name.
+type Function struct {
+	Name       string    `json:"name"`
+	SHA256     string    `json:"sha256"`           // of its pickle, a blob that no server reads but for the name
+	Size       int64     `json:"size"`             // bytes
+	Python     string    `json:"python,omitempty"` // "3.11": the minor that pickled it; "" unknown
+	Registered time.Time `json:"registered"`
+	Form       string    `json:"form,omitempty"` // FormLocal; "": a pickle
+}
+
+// FormLocal: nothing is kept of the function but its name; processes that say that
+// they have it take its messages.
+const FormLocal = "local"
+
+// Consumed reports whether only a process that has the function can run it.
+func (f *Function) Consumed() bool { return f.Form == FormLocal }
+
+// AnyFunction stands in Job.Awaits for a message to all functions of a user who
+// has none. No function can have this name.
+const AnyFunction = "*"
+
+// functionRule: a Python name, also one of a lambda or of a method.
+var functionRule = regexp.MustCompile(`^[\p{L}_<][\p{L}\p{M}\p{N}_.<>]*$`)
+
+// maxFunctionName is the longest name of a function in bytes.
+const maxFunctionName = 128
+
+// FunctionName reports whether a function can be registered under this name.
+func FunctionName(name string) bool {
+	return len(name) <= maxFunctionName && functionRule.MatchString(name)
+}
+
+// MissingFunctions are those of the names that are not registered; where there
+// are no names, all functions are meant, and AnyFunction is missing if there is none.
+func MissingFunctions(names []string, registered []Function) []string {
+	if names == nil && len(registered) == 0 {
+		return []string{AnyFunction}
+	}
+	var missing []string
+	for _, name := range names {
+		if !named(registered, name) && !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+func named(registered []Function, name string) bool {
+	return slices.ContainsFunc(registered, func(f Function) bool { return f.Name == name })
+}
+
+// AwaitsInWords says what a message waits for.
+func AwaitsInWords(missing []string) string {
+	switch {
+	case slices.Equal(missing, []string{AnyFunction}):
+		return "no function is registered that could take it"
+	case len(missing) == 1:
+		return fmt.Sprintf("function %s is not registered", missing[0])
+	}
+	return fmt.Sprintf("functions %s are not registered", strings.Join(missing, ", "))
+}
+
+// pythonOf is the Python minor that a message's functions need, "" where none of
+// them says. Two that need different ones can never run in one process.
+func pythonOf(names []string, registered []Function) (string, error) {
+	var first Function
+	for _, f := range registered {
+		switch {
+		case f.Python == "" || names != nil && !slices.Contains(names, f.Name):
+		case first.Python == "":
+			first = f
+		case f.Python != first.Python:
+			return "", &FieldError{"functions", fmt.Sprintf(
+				"%s was registered from Python %s and %s from %s; register them again from one", first.Name, first.Python, f.Name, f.Python)}
+		}
+	}
+	return first.Python, nil
+}
+
+// lane is who takes a message.
+type lane struct {
+	need   Need
+	awaits []string // functions that have to be registered first
+}
+
+// laneOf decides who takes a message of a user: the processes that have its functions,
+// where one of them is in such a process only, else hosts, with what its request asks of
+// one. It is pure, and asked again when the message enters the queue.
+func laneOf(user string, asked Need, names []string, registered []Function) (l lane, err error) {
+	l.need, l.awaits = asked, MissingFunctions(names, registered)
+	if consumedBy(names, registered) {
+		if len(l.awaits) == 0 {
+			l.need = ConsumerNeed(user, names)
+		}
+		if len(l.need.String()) > maxClassBytes {
+			err = &FieldError{"functions", "their names are too long together"}
+		}
+		return l, err
+	}
+	l.need.Call, err = pythonOf(names, registered)
+	return l, err
+}
+
+func consumedBy(names []string, registered []Function) bool {
+	return slices.ContainsFunc(registered, func(f Function) bool {
+		return f.Consumed() && (names == nil || slices.Contains(names, f.Name))
+	})
+}
