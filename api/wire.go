@@ -117,6 +117,8 @@ type Lease struct {
 	Hold       bool            `json:"hold,omitempty"`   // its user works on the devices by hand
 	State      scheduler.State `json:"state"`
 	Attempt    int             `json:"attempt"`
+	// ServedBy is the job in which the consumer of host runs; absent: it is none, or runs elsewhere.
+	ServedBy scheduler.JobID `json:"served_by,omitempty"`
 }
 
 // wireJob shows what a job's record says.
