@@ -42,6 +42,15 @@ type (
 		id scheduler.JobID
 		promise
 	}
+	toldFact struct {
+		id scheduler.JobID
+		told
+	}
+	sendingFact struct {
+		id scheduler.JobID
+		n  int
+		sending
+	}
 	agentFact struct {
 		index  int
 		joined bool
@@ -109,6 +118,14 @@ func (w *World) digestJobs(d *digest) {
 	}
 	for id, p := range w.promised {
 		d.add(hash(promiseFact{id, p}))
+	}
+	for id, t := range w.told {
+		d.add(hash(toldFact{id, t}))
+	}
+	for id, sends := range w.sends {
+		for i, s := range sends {
+			d.add(hash(sendingFact{id, i, s}))
+		}
 	}
 }
 

@@ -50,6 +50,8 @@ var small = map[string]life{
 	"cancelled, silent":  {config: world(2, 1, 1, sim.Budgets{Ticks: 4, Cancels: 1}), prelude: cancelledSilent, depth: 9},
 	"running, drain":     {config: world(2, 1, 1, sim.Budgets{Ticks: 2, Delays: 1, Drains: 1}), prelude: running, depth: 9},
 	"drains":             {config: world(2, 1, 2, sim.Budgets{Ticks: 2, Crashes: 1, Drains: 2}), depth: 8},
+	"callbacks":          {config: world(1, 1, 1, sim.Budgets{Ticks: 2, Delays: 1, Repeats: 1, Callbacks: 3}), prelude: finished, depth: 8},
+	"callbacks, cancels": {config: world(1, 1, 1, sim.Budgets{Ticks: 2, Crashes: 1, Delays: 1, Cancels: 1, Callbacks: 2}), prelude: running, depth: 8},
 	"submits and a loss": {config: world(1, 1, 1, sim.Budgets{Ticks: 1, Submits: 2, Backups: 1, Losses: 1}), depth: 9},
 }
 
@@ -64,6 +66,7 @@ var (
 	claimed         = []string{"host-0: claim 1"}
 	running         = append(claimed[:1:1], "host-0: start 1")
 	ended           = append(running[:2:2], "host-0: the process exits")
+	finished        = append(ended[:3:3], "host-0: finish 1")
 	lostRunning     = append([]string{"replica falls behind here"}, running...)
 	lostEnded       = append([]string{"replica falls behind here"}, ended...)
 	silent          = append(claimed[:1:1], "time passes", "time passes", "time passes")
@@ -105,7 +108,7 @@ func TestRandomLives(t *testing.T) {
 	if testing.Short() || underRace {
 		lives = 30
 	}
-	limits := sim.Budgets{Ticks: 200, Crashes: 10, Delays: 20, Repeats: 20, Cancels: 2, Backups: 3, Losses: 3, Jumps: 1, Drains: 10}
+	limits := sim.Budgets{Ticks: 200, Crashes: 10, Delays: 20, Repeats: 20, Cancels: 2, Backups: 3, Losses: 3, Jumps: 1, Drains: 10, Callbacks: 10}
 	for seed := range lives {
 		w := sim.NewWorld(world(3, 2, 6, limits))
 		if f := sim.Wander(w, uint64(seed), 200); f != nil {

@@ -64,6 +64,10 @@ var mutants = map[string]struct {
 		life{config: world(1, 1, 1, sim.Budgets{Ticks: 1, Delays: 1, Drains: 1}), prelude: drained, depth: 4},
 		"promise 7", func(c *sim.Config) { c.Tamper.Commit = noGuard("closing", "agent:drain:") },
 	},
+	"a callback taken without the guard on the job": {
+		life{config: world(1, 1, 1, sim.Budgets{Delays: 1, Callbacks: 2}), prelude: finished, depth: 4},
+		"promise 8", func(c *sim.Config) { c.Tamper.Commit = noGuardOnTake },
+	},
 	"cancel that requeues": {
 		life{config: world(1, 1, 1, sim.Budgets{Ticks: 3, Cancels: 1}), prelude: cancelledSilent, depth: 2},
 		"promise 4", func(c *sim.Config) { c.Tamper.Read = blind("reap") },
@@ -128,6 +132,14 @@ func blind(op string) func(string, store.Query, *store.Answer) {
 				a.Records[i].Value = without(a.Records[i].Value, "cr")
 			}
 		}
+	}
+}
+
+// noGuardOnTake lets a server take a callback from a record that has changed since.
+// The commits that record a try have an event, and cannot lose their guard.
+func noGuardOnTake(op string, s *sim.Store, c *store.Commit) {
+	if !slices.ContainsFunc(c.Effects, func(e store.Effect) bool { return e.Kind == store.EffectNotify }) {
+		noGuard("callback", "live:job:")(op, s, c)
 	}
 }
 

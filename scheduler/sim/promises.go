@@ -26,6 +26,7 @@ func (w *World) check() error {
 	w.cancelledStays(jobs)
 	w.renewedStays(jobs)
 	w.sparedStays(jobs)
+	w.callbacksStay(jobs)
 	return w.broken
 }
 

@@ -53,7 +53,7 @@ func (w *World) steps() []step {
 			add(fmt.Sprintf("cancel %d", id), func(w *World) { w.cancel(id) })
 		}
 	}
-	return append(out, w.drainSteps()...)
+	return append(append(out, w.drainSteps()...), w.callbackSteps()...)
 }
 
 // holdsOff: a store was lost just now. The hold-off is counted by the store's

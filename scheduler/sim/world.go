@@ -38,7 +38,9 @@ type World struct {
 	accepted  map[scheduler.JobID]uint64
 	promised  map[scheduler.JobID]promise
 	spared    map[scheduler.JobID]uint64 // fences of attempts that ran when the drain of their host was taken back
-	broken    error                      // the first promise that fell
+	sends     map[scheduler.JobID][]sending
+	told      map[scheduler.JobID]told
+	broken    error // the first promise that fell
 	used      Budgets
 	decoded   map[string]*scheduler.Job // of all clones: what records of jobs say
 }
@@ -63,7 +65,7 @@ type Config struct {
 
 // Budgets bound what may happen in one life, so that all lives can be tried.
 type Budgets struct {
-	Ticks, Crashes, Losses, Backups, Cancels, Delays, Repeats, Jumps, Submits, Drains int
+	Ticks, Crashes, Losses, Backups, Cancels, Delays, Repeats, Jumps, Submits, Drains, Callbacks int
 }
 
 // Tamper changes what a transition reads or commits: the mutants.
@@ -132,7 +134,7 @@ func NewWorld(c Config) *World {
 	w := &World{
 		Config: c, base: time.Unix(1_800_000_000, 0), submitted: map[scheduler.JobID]bool{},
 		cancelled: map[scheduler.JobID]bool{}, accepted: map[scheduler.JobID]uint64{},
-		promised: map[scheduler.JobID]promise{}, spared: map[scheduler.JobID]uint64{}, decoded: map[string]*scheduler.Job{},
+		promised: map[scheduler.JobID]promise{}, spared: map[scheduler.JobID]uint64{}, sends: map[scheduler.JobID][]sending{}, told: map[scheduler.JobID]told{}, decoded: map[string]*scheduler.Job{},
 		server: server{reaper: new(scheduler.Reaper)},
 	}
 	w.store = NewStore("store-0", w.now)
@@ -167,6 +169,7 @@ func (w *World) Clone() *World {
 	c.pending = slices.Clone(w.pending)
 	c.submitted, c.cancelled, c.accepted = maps.Clone(w.submitted), maps.Clone(w.cancelled), maps.Clone(w.accepted)
 	c.promised, c.spared = maps.Clone(w.promised), maps.Clone(w.spared)
+	c.sends, c.told = maps.Clone(w.sends), maps.Clone(w.told)
 	c.live = slices.Clone(w.live)
 	// The clock of the clone's store must be the clone's.
 	c.store.clock = c.now
@@ -237,6 +240,9 @@ func (w *World) fall(format string, args ...any) {
 
 func (w *World) submit(how fate) {
 	sub := scheduler.Submission{Media: scheduler.MediaJSON, Body: []byte("{}"), Function: "f"}
+	if w.Limits.Callbacks > 0 {
+		sub.Callback = "http://app.example.org/"
+	}
 	out, err := w.scheduler("submit", how).Submit(ctx, scheduler.Who{User: user}, []scheduler.Submission{sub}, "")
 	if err != nil {
 		w.fall("submit: %w", err)
