@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/api/data"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -120,6 +121,9 @@ func (c *Collector) Collect(ctx context.Context) (all blob.Swept, err error) {
 	defer func() { c.tell(all) }()
 	if err := c.checkStore(ctx); err != nil {
 		return all, err
+	}
+	if _, err := data.New(c.opts.Store).Expire(ctx); err != nil {
+		return all, fmt.Errorf("collect: %w", err)
 	}
 	now := c.opts.Now()
 	for _, step := range []func(context.Context, time.Time) (blob.Swept, error){c.uploads, c.logs, c.blobs} {

@@ -87,6 +87,7 @@ func (w *world) named() map[string]string {
 	l.put(0, "printed")
 	w.withFile(l, "f", []byte(file), strings.Repeat("r", 10_000))
 	w.ok(w.do(w.ana, "POST", "/consumer?name=f", pickled("f"), header{"Content-Type", "application/octet-stream"}), 201, nil)
+	w.ok(w.do(w.ana, "PUT", "/data/k", "of jobs"), 201, nil)
 	done, err := w.sched.Job(w.Context(), id)
 	must(w, err)
 	for i, size := range []int{10, 9_000, 20_000} {
@@ -101,7 +102,7 @@ func (w *world) named() map[string]string {
 	return map[string]string{
 		"a large body": blob.Sum([]byte(`{"msg":"` + strings.Repeat("m", 10_000) + `"}`)), "an uploaded call": blob.Sum(large),
 		"a call in a large body": blob.Sum(other), "that body": blob.Sum([]byte(body)), "a result": done.Result.SHA256,
-		"a manifest": blob.Sum([]byte(manifest)), "a file": blob.Sum([]byte(file)), "a function": blob.Sum([]byte(pickled("f"))),
+		"a manifest": blob.Sum([]byte(manifest)), "a file": blob.Sum([]byte(file)), "a function": blob.Sum([]byte(pickled("f"))), "data": blob.Sum([]byte("of jobs")),
 		"modules of a small call": blob.Sum([]byte("modules 0")), "modules of a large call": blob.Sum([]byte("modules 1")),
 		"modules of an uploaded call": blob.Sum([]byte("modules 2")),
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/api/data"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -36,7 +37,7 @@ type DiskUsage struct {
 type DiskSum struct {
 	Payloads int64 `json:"payloads,omitempty"` // listener functions among them
 	Results  int64 `json:"results,omitempty"`
-	Files    int64 `json:"files,omitempty"` // of out/, with their lists
+	Files    int64 `json:"files,omitempty"` // of out/, with their lists, and what jobs keep for each other
 	Logs     int64 `json:"logs,omitempty"`
 }
 
@@ -81,6 +82,9 @@ func (c counting) count(ctx context.Context) (DiskUsage, error) {
 	if err := m.functions(c.store, c.tokens); err != nil {
 		return DiskUsage{}, err
 	}
+	if err := o.data(ctx, &m, c.store); err != nil {
+		return DiskUsage{}, err
+	}
 	u := o.usage(rest)
 	u.Looked = c.looked.Load()
 	return u, c.room(ctx, &u)
@@ -116,12 +120,25 @@ func (o *ownership) take(sum string) error {
 	return nil
 }
 
-func (o *ownership) job(m *marker, job *scheduler.Job, spec scheduler.Spec) error {
-	u := o.users[job.User]
+// data counts what a user's jobs keep for each other as files.
+func (o *ownership) data(ctx context.Context, m *marker, st store.Store) error {
+	return data.New(st).Every(ctx, func(user string, item data.Item) error {
+		o.to = &o.user(user).Files
+		return m.one(item.SHA256)
+	})
+}
+
+func (o *ownership) user(name string) *UserDisk {
+	u := o.users[name]
 	if u == nil {
-		u = &UserDisk{User: job.User}
-		o.users[job.User] = u
+		u = &UserDisk{User: name}
+		o.users[name] = u
 	}
+	return u
+}
+
+func (o *ownership) job(m *marker, job *scheduler.Job, spec scheduler.Spec) error {
+	u := o.user(job.User)
 	u.Jobs++
 	u.Logs += o.left.Logs[int64(job.ID)]
 	delete(o.left.Logs, int64(job.ID))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/api/data"
 	"github.com/mlq-dev/mlq/api/secrets"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/submission"
@@ -108,6 +109,9 @@ var others = []struct {
 	{auth.ErrInvalid, CodeInvalidField},
 	{secrets.ErrNotFound, CodeNotFound},
 	{secrets.ErrInvalid, CodeInvalidField},
+	{data.ErrNotFound, CodeNotFound},
+	{data.ErrInvalid, CodeInvalidField},
+	{data.ErrTooMany, CodeQuota},
 	{blob.ErrNotFound, CodeNotFound},
 	{blob.ErrName, CodeNotFound},
 	{blob.ErrDigest, CodeDigest},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/api/data"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/internal/submission"
@@ -23,6 +24,7 @@ import (
 //	spec of a job       a body above 8 KiB, the envelope that a call names, and the modules that an envelope names
 //	result of a job     its envelope above 8 KiB, the manifest of out/, the files in that
 //	functions of a user each one's pickle
+//	data of a user      each item
 //
 // Marks are kept in the folder itself (a file's time), so that no list of them
 // is ever in memory.
@@ -34,6 +36,9 @@ func (c *Collector) mark(ctx context.Context, t time.Time) error {
 		return err
 	}}
 	if err := m.functions(c.opts.Store, c.opts.Tokens); err != nil {
+		return err
+	}
+	if err := m.data(c.opts.Store); err != nil {
 		return err
 	}
 	return c.opts.Scheduler.EveryJob(ctx, func(job *scheduler.Job, spec scheduler.Spec) error {
@@ -230,6 +235,11 @@ func (m *marker) functionsOf(st store.Store, user string) error {
 		}
 	}
 	return nil
+}
+
+// data marks what jobs keep for each other.
+func (m *marker) data(st store.Store) error {
+	return data.New(st).Every(m.ctx, func(_ string, item data.Item) error { return m.one(item.SHA256) })
 }
 
 func ignoreGone(err error) error {

@@ -33,7 +33,6 @@ const (
 	CodeBlobMissing     Code = "blob-missing"
 	CodeLogGap          Code = "log-gap"
 	CodeJobCancelled    Code = "job-cancelled"
-	CodeGiveBack        Code = "give-back"
 	CodeResultGone      Code = "result-gone"
 	CodeTooLarge        Code = "too-large"
 	CodeMediaType       Code = "unsupported-media-type"
@@ -108,6 +107,7 @@ var kinds = []kind{
 	{"not-ended", 409, "The job has not ended", scheduler.ErrNotFinal, 0, "MlqError"},
 	{"no-lease", 409, "The job holds no lease", scheduler.ErrNoLease, 0, "MlqError"},
 	{"not-sick", 409, "The device is not sick", scheduler.ErrNotSick, 0, "MlqError"},
+	{"would-deadlock", 409, "The wait would never end", scheduler.ErrDeadlock, 0, "MlqError"},
 	{"stale-lease", 409, "The lease is over or another's", scheduler.ErrStale, 0, "MlqError"},
 	{"stale-agent", 409, "Another process has this agent's name", scheduler.ErrStaleAgent, 0, "MlqError"},
 	{CodeCodeUsed, 409, "The join code was used already", auth.ErrCodeUsed, 0, "MlqError"},
@@ -123,7 +123,6 @@ var kinds = []kind{
 	{CodeBlobMissing, 409, "The blob was not uploaded", scheduler.ErrBlobMissing, 0, "MlqError"},
 	{CodeLogGap, 409, "The log does not reach that offset yet", nil, 0, "MlqError"},
 	{CodeJobCancelled, 410, "The job was cancelled", nil, 0, "JobCancelled"},
-	{CodeGiveBack, 410, "This consumer is to end", nil, 0, "MlqError"},
 	{CodeCodeExpired, 410, "The join code has expired", auth.ErrCodeExpired, 0, "MlqError"},
 	{CodeResultGone, 410, "The result is not kept any more", nil, 0, "MlqError"},
 	{CodePrecondition, 412, "It is not the version that was asked for", nil, 0, "MlqError"},

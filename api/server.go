@@ -18,6 +18,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 
+	"github.com/mlq-dev/mlq/api/data"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -32,6 +33,7 @@ type Server struct {
 	rates     rates
 	joins     rates // by address
 	renewals  rates
+	data      *data.Shelf
 	// clientVersion is the header Mlq-Client, as a value that all answers share; nil: none.
 	clientVersion []string
 	disk          disk
@@ -52,6 +54,7 @@ func New(opts Options) (*Server, error) {
 		scheduler: opts.Scheduler,
 		log:       opts.Log,
 		guard:     newGuard(opts),
+		data:      data.New(opts.Store),
 		disk:      disk{look: lookAt(opts.Blobs)},
 		rates:     rates{perSecond: opts.SubmitRate, burst: opts.SubmitBurst},
 		joins:     rates{perSecond: joinsPerSecond, burst: joinsAtOnce},
@@ -77,18 +80,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		defer close(watching)
 		s.hub.run(ctx, s.scheduler, s.log)
 	}()
-	keeping := make(chan struct{})
-	go func() {
-		defer close(keeping)
-		s.keepProcesses(ctx)
-	}()
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(s.listener(ln)) }()
 	select {
 	case err := <-ended:
 		cancel()
 		<-watching
-		<-keeping
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
@@ -98,7 +95,6 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		err = errors.Join(err, failure)
 	}
 	<-watching
-	<-keeping
 	return err
 }
 

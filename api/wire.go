@@ -117,8 +117,7 @@ type Lease struct {
 	Hold       bool            `json:"hold,omitempty"`   // its user works on the devices by hand
 	State      scheduler.State `json:"state"`
 	Attempt    int             `json:"attempt"`
-	// ServedBy is the job in which the consumer of host runs; absent: it is none, or runs elsewhere.
-	ServedBy scheduler.JobID `json:"served_by,omitempty"`
+	BlockedOn  scheduler.JobID `json:"blocked_on,omitempty"` // the job whose result is all that it waits for
 }
 
 // wireJob shows what a job's record says.
@@ -193,7 +192,7 @@ func wireAttempts(attempts []scheduler.Attempt) []Attempt {
 func wireLease(l scheduler.Lease) Lease {
 	return Lease{
 		Job: l.Job, Name: l.Name, User: l.User, Host: l.Host, Devices: l.Devices, Simulated: gpu.AnySimulated(l.Devices), Since: l.Since,
-		Renewed: l.Renewed, LeaseUntil: l.LeaseUntil, EndsBy: l.EndsBy, Hold: l.Hold, State: l.State, Attempt: l.Attempt,
+		Renewed: l.Renewed, LeaseUntil: l.LeaseUntil, EndsBy: l.EndsBy, Hold: l.Hold, State: l.State, Attempt: l.Attempt, BlockedOn: l.BlockedOn,
 	}
 }
 

@@ -96,10 +96,6 @@ func (s *Scheduler) admit(ctx context.Context, user string) error {
 	if err != nil {
 		return err
 	}
-	moved, err := s.relane(ctx, user, list)
-	if err != nil {
-		return err
-	}
 	a, err := s.store.Read(ctx, awaiting(user, list))
 	if err != nil {
 		return fmt.Errorf("admit: %w", err)
@@ -110,7 +106,7 @@ func (s *Scheduler) admit(ctx context.Context, user string) error {
 			return err
 		}
 	}
-	if len(members) > 0 || moved {
+	if len(members) > 0 {
 		return nil
 	}
 	t := transition[struct{}]{name: "admit", freeing: true, decide: func(*facts) (p plan[struct{}], err error) {

@@ -87,6 +87,7 @@ type attemptRecord struct {
 	WorkBytes int64    `json:"wb,omitempty"`
 
 	Closing *closingRecord `json:"q,omitempty"`
+	Blocked JobID          `json:"b,omitempty"`
 }
 
 type closingRecord struct {
@@ -229,7 +230,7 @@ func packAttempt(a *Attempt) attemptRecord {
 		N: a.N, Fence: a.Fence, ClaimID: a.ClaimID, Host: a.Host, Epoch: a.Epoch, Devices: a.Devices,
 		Token: a.TokenSHA256, Claimed: stamp(a.Claimed), Started: stamp(a.Started), Ended: stamp(a.Ended),
 		Outcome: a.Outcome, Cause: a.Cause, ExitCode: a.ExitCode, Signal: a.Signal, WorkDir: a.WorkDir, WorkBytes: a.WorkBytes,
-		Closing: packClosing(&a.Closing),
+		Closing: packClosing(&a.Closing), Blocked: a.BlockedOn,
 	}
 }
 
@@ -238,7 +239,7 @@ func unpackAttempt(r *attemptRecord) Attempt {
 		N: r.N, Fence: r.Fence, ClaimID: r.ClaimID, Host: r.Host, Epoch: r.Epoch, Devices: r.Devices,
 		TokenSHA256: r.Token, Claimed: unstamp(r.Claimed), Started: unstamp(r.Started), Ended: unstamp(r.Ended),
 		Outcome: r.Outcome, Cause: r.Cause, ExitCode: r.ExitCode, Signal: r.Signal, WorkDir: r.WorkDir, WorkBytes: r.WorkBytes,
-		Closing: unpackClosing(r.Closing),
+		Closing: unpackClosing(r.Closing), BlockedOn: r.Blocked,
 	}
 }
 

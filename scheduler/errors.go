@@ -30,6 +30,7 @@ var (
 	ErrAgentTooLate   = errors.New("agent's lease time is over") // renew before claiming
 	ErrRejoin         = errors.New("store lost this agent")      // join again, then go on
 	ErrBlobMissing    = errors.New("blob was not uploaded")      // upload it, then say the same again
+	ErrDeadlock       = errors.New("it would wait for ever")     // for a job that can never run while it waits
 	ErrConflictRepeat = errors.New("too many conflicts")         // the store kept changing under this transition
 )
 

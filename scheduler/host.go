@@ -132,4 +132,5 @@ type Lease struct {
 	Hold       bool      // its user works on the devices by hand
 	State      State
 	Attempt    int
+	BlockedOn  JobID // the job whose result is all that it waits for; 0: none
 }

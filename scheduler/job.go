@@ -93,6 +93,8 @@ type Attempt struct {
 	WorkDir     string    // on the host
 	WorkBytes   int64     // what its files held at the end, as far as they were counted
 	Closing     Closing   // what it was told of a drain with a deadline
+	// BlockedOn is the job whose result is all that it waits for just now; 0: none.
+	BlockedOn JobID
 }
 
 // Result points to what the last attempt returned: an envelope (docs/envelope.md)

@@ -68,7 +68,7 @@ func (j *Job) clearRevoke() {
 // endAttempt closes the last attempt.
 func (j *Job) endAttempt(o Outcome, cause string, now time.Time) {
 	a := j.Attempt()
-	a.Ended, a.Outcome, a.Cause = now, o, cause
+	a.Ended, a.Outcome, a.Cause, a.BlockedOn = now, o, cause, 0
 	j.LogBytes = 0
 }
 

@@ -285,7 +285,7 @@ func leaseOf(j *Job, beat beatRecord, t Timing) Lease {
 	a := j.Attempt()
 	l := Lease{
 		Job: j.ID, Name: j.Name, User: j.User, Host: a.Host, Devices: a.Devices, Since: a.Claimed,
-		Renewed: unstamp(beat.At), State: j.State, Attempt: a.N, Hold: j.Hold,
+		Renewed: unstamp(beat.At), State: j.State, Attempt: a.N, Hold: j.Hold, BlockedOn: a.BlockedOn,
 	}
 	if beat.At != 0 {
 		l.LeaseUntil = l.Renewed.Add(t.Expire)

@@ -27,8 +27,15 @@ func leasesTable(leases []api.Lease, now time.Time) *table {
 		for j, uuid := range l.Devices {
 			devices[j] = deviceInWords(uuid)
 		}
-		t.row(idText(l.Job), l.Name, l.User, l.Host, strings.Join(devices, " "), string(l.State),
+		t.row(idText(l.Job), l.Name, l.User, l.Host, strings.Join(devices, " "), leaseState(l),
 			ago(l.Since, now), ago(l.Renewed, now), untilWords(l.EndsBy, now))
 	}
 	return t
+}
+
+func leaseState(l *api.Lease) string {
+	if l.BlockedOn != 0 {
+		return "waits for job " + idText(l.BlockedOn)
+	}
+	return string(l.State)
 }

@@ -23,7 +23,6 @@ var callFields = map[string]reader{
 	"command":   readCommand,
 	"cwd":       readCwd,
 	"call":      readCall,
-	"consumer":  readConsumer,
 	"hold":      readHold,
 	"callback":  readCallback,
 }
@@ -106,17 +105,13 @@ var companions = []companion{
 	{"call", KindUploaded, nil},
 	{"command", KindCommand, []string{"cwd"}},
 	{"hold", KindHold, nil},
-	{"consumer", KindConsumer, nil},
 	{"source", KindSource, []string{"function", "msg", "filename"}},
 	{"msg", KindMessage, []string{"functions"}},
 }
 
-// noUse are the fields that a kind has no use for.
-var noUse = map[Kind][]string{KindHold: notOfHolds, KindConsumer: notOfConsumers}
-
 // excludes reports whether a field cannot stand beside the one that decides.
 func (c *companion) excludes(name string) bool {
-	if slices.Contains(noUse[c.kind], name) {
+	if c.kind == KindHold && slices.Contains(notOfHolds, name) {
 		return true
 	}
 	_, call := callFields[name]
@@ -153,8 +148,6 @@ func (p *Parsed) settleName() error {
 		p.Function = p.Call.Function
 	case KindHold:
 		p.Function = "hold"
-	case KindConsumer:
-		p.Function = p.Call.Function
 	case KindCommand:
 		p.Function = commandName(p.Call.Command[0])
 	case KindMessage:

@@ -10,19 +10,8 @@ from typing import Any
 import pytest
 
 import mlq
-from mlq import _context, _trace, _values
+from mlq import _trace, _values
 from mlq._envelope import pieces
-
-
-def test_utilities_that_do_not_exist_yet_say_so() -> None:
-    context = _context.Context({}, None)
-    for call in (
-        lambda: context.store_data(1),
-        lambda: context["fetch_data"]("a"),
-        lambda: context.block_until_result(1),
-    ):
-        with pytest.raises(NotImplementedError, match="no endpoint"):
-            call()
 
 
 def test_context_outside_of_a_job_is_an_error_and_progress_is_not() -> None:

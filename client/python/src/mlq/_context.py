@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ._line import Line
+    from ._sharing import Data
 
     class Reports(Protocol):
         """Takes what the job reports: a packet, never waiting long."""
@@ -72,17 +73,38 @@ class Context(Mapping[str, Any]):
             self._line = Line(load())
         return self._line
 
-    def store_data(self, data: Any, key: str | None = None, expiry: float | None = None) -> str:
-        """Keep data for other jobs. Not available yet: always raises NotImplementedError."""
-        raise NotImplementedError(_not_offered("store_data"))
+    def store_data(self, data: Data, key: str | None = None, expiry: float | None = None) -> str:
+        """Keep bytes, a text or a number for other jobs of the same user; returns the key.
 
-    def fetch_data(self, key: str) -> Any:
-        """Get what store_data kept. Not available yet: always raises NotImplementedError."""
-        raise NotImplementedError(_not_offered("fetch_data"))
+        Without a key it makes one. What was under the key before is gone. ``expiry`` is in
+        seconds, up to 10 years; None: for ever. At most 64 MiB. Raises TypeError for any other
+        kind of data, MlqError when the server refuses or cannot be reached.
+        """
+        from . import _sharing
 
-    def block_until_result(self, job_id: int | str) -> Any:
-        """Wait for another job's result. Not available yet: always raises NotImplementedError."""
-        raise NotImplementedError(_not_offered("block_until_result"))
+        return _sharing.store(self._server(), data, key, expiry)
+
+    def fetch_data(self, key: str) -> bytes | None:
+        """Get what `store_data` kept, as bytes; None if nothing is there, or not any more.
+
+        Raises MlqError when the server refuses or cannot be reached.
+        """
+        from . import _sharing
+
+        return _sharing.fetch(self._server(), key)
+
+    def block_until_result(self, job_id: int | str) -> bytes:
+        """Wait for another job of the same user, and get its result as bytes.
+
+        Text is UTF-8, other values are JSON, and a listener function's ``(short, result)``
+        is its ``short``. This job keeps its device meanwhile: the wait is refused
+        (MlqError with code ``would-deadlock``) where the other job could get no device but
+        those of jobs that wait. Raises RemoteError if that job failed, JobCancelled if it
+        was cancelled, MlqError when the server refuses or cannot be reached.
+        """
+        from . import _sharing
+
+        return _sharing.wait(self._server(), int(self.full_message["id"]), job_id)
 
     _KEYS = (
         "full_message",
@@ -106,10 +128,6 @@ class Context(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"<mlq context of job {self.full_message.get('id', '?')}>"
-
-
-def _not_offered(name: str) -> str:
-    return f"{name}: the server has no endpoint for data shared between jobs"
 
 
 def _bounded(value: Any) -> Any:

@@ -33,6 +33,8 @@ def of_value(value: Any, short: str | None = None) -> list[Buffer]:
     except Exception as err:  # pickling runs whatever code the value has
         raise NotSerializable(_not_picklable(value, err)) from err
     header["short"] = _start(_values.short(value) if short is None else short)
+    if short is not None:
+        header["given"] = True
     return _envelope.pack({"kind": "result", **versions(), **header}, frames)
 
 

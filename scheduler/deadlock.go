@@ -1,0 +1,89 @@
+package scheduler
+
+import (
+	"fmt"
+	"slices"
+)
+
+// waits is what is known where one job waits for another.
+type waits struct {
+	waiter, on *Job
+	scene      *scene     // of the job that is waited for
+	consumers  []Consumer // of its user, where it is for consumers
+}
+
+// deadlock is pure: why the wait would never end, "" where it may.
+func (w waits) deadlock() string {
+	switch {
+	case w.circle():
+		return fmt.Sprintf("job %d waits for job %d itself", w.on.ID, w.waiter.ID)
+	case w.on.State.Active():
+		return ""
+	case w.on.Consumed() && w.takers() > 0:
+		if w.freeTakers() > 0 {
+			return ""
+		}
+		return fmt.Sprintf("job %d can be taken by nobody but those who wait for another job, as this one does", w.on.ID)
+	}
+	need := w.scene.need
+	if w.on.Consumed() { // its process is not there yet, and gets a device of its own
+		need = Need{GPUs: 1}
+	}
+	if w.placed(need, false) && !w.placed(need, true) {
+		return fmt.Sprintf("every device that job %d could get is held by jobs that wait for another one, this one among them", w.on.ID)
+	}
+	return ""
+}
+
+// circle follows what each job waits for, and reports whether that leads back.
+func (w waits) circle() bool {
+	if w.on.ID == w.waiter.ID || slices.Contains(w.on.Pending, w.waiter.ID) {
+		return true
+	}
+	next := w.on.ID
+	for range w.scene.leases { // longer than that no way can be
+		i := slices.IndexFunc(w.scene.leases, func(l Lease) bool { return l.Job == next })
+		if i < 0 {
+			return false
+		}
+		if next = w.scene.leases[i].BlockedOn; next == w.waiter.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// takers counts the consumers that have what the job needs.
+func (w waits) takers() int { return w.countTakers(func(*Lease) bool { return true }) }
+
+func (w waits) freeTakers() int {
+	return w.countTakers(func(l *Lease) bool { return l == nil || l.BlockedOn == 0 })
+}
+
+func (w waits) countTakers(want func(*Lease) bool) (n int) {
+	for i := range w.consumers {
+		c := &w.consumers[i]
+		if c.Has(w.scene.need.Functions...) && want(leaseOnHost(w.scene.leases, c.Host())) {
+			n++
+		}
+	}
+	return n
+}
+
+// placed reports whether some host has the devices for the job, free or not; unblocked:
+// without those whose jobs only wait.
+func (w waits) placed(need Need, unblocked bool) bool {
+	for i := range w.scene.all {
+		h := w.scene.all[i]
+		if unblocked {
+			h.Devices = slices.DeleteFunc(slices.Clone(h.Devices), func(d DeviceReport) bool {
+				l := w.scene.leaseOn[d.UUID]
+				return l != nil && l.BlockedOn != 0
+			})
+		}
+		if everFits(need, w.on.Unix, &h, w.scene.real) == nil {
+			return true
+		}
+	}
+	return false
+}
