@@ -101,6 +101,8 @@ func (t *attempt) callFile(ctx context.Context, p *submission.Parsed) (*os.File,
 	case submission.KindSource:
 		h.Kind, h.Function, h.Filename, h.NoMessage = slot.CallSource, c.Function, c.Filename, c.Msg == nil
 		return slot.CallFile(h, []byte(c.Source), c.Msg)
+	case submission.KindConsumer:
+		return t.consumerFile(ctx, h, c.Function)
 	case submission.KindHold:
 		return holdFile(h, p.Request.Timeout)
 	case submission.KindCommand:
@@ -117,10 +119,9 @@ func (t *attempt) callFile(ctx context.Context, p *submission.Parsed) (*os.File,
 // messageFile looks the named functions up now, not when the job was
 // submitted: a function that is registered anew is the one that runs.
 func (t *attempt) messageFile(ctx context.Context, h slot.CallHeader, c submission.Call) (*os.File, error) {
-	known, err := t.agent.opts.API.Functions(ctx, t.job.User)
+	known, err := t.functions(ctx)
 	if err != nil {
-		t.agent.away.note()
-		return nil, fmt.Errorf("%w: %w", errAPIAway, err)
+		return nil, err
 	}
 	chosen, missing := chooseFunctions(known, c.Functions)
 	if len(missing) > 0 {
@@ -139,22 +140,52 @@ func (t *attempt) messageFile(ctx context.Context, h slot.CallHeader, c submissi
 	return slot.CallFile(h, append(parts, c.Msg)...)
 }
 
+// functions are those of the job's user, as they are registered now.
+func (t *attempt) functions(ctx context.Context) ([]Function, error) {
+	known, err := t.agent.opts.API.Functions(ctx, t.job.User)
+	if err != nil {
+		t.agent.away.note()
+		return nil, fmt.Errorf("%w: %w", errAPIAway, err)
+	}
+	return known, nil
+}
+
+// consumerFile has the function that the process is to keep loaded, as it is registered now.
+func (t *attempt) consumerFile(ctx context.Context, h slot.CallHeader, name string) (*os.File, error) {
+	known, err := t.functions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(known, func(f Function) bool { return f.Name == name && f.Keep })
+	if i < 0 {
+		return nil, badCall("no function %q is registered that is to be kept loaded", name)
+	}
+	f := known[i]
+	body, err := t.agent.fetchAll(ctx, f.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	h.Kind, h.Names, h.Form, h.Idle, h.Filename = slot.CallConsumer, []string{name}, f.Form, f.Idle, f.Filename
+	return slot.CallFile(h, body)
+}
+
 // chooseFunctions is pure: those with these names in that order, all for nil; or
 // which of them are not registered, scheduler.AnyFunction where there is none at all.
+// One that is with consumers by now is none for a host: the message goes there.
 func chooseFunctions(known []Function, names []string) (chosen []Function, missing []string) {
 	if names == nil {
 		names = make([]string, len(known))
 		for i, f := range known {
 			names[i] = f.Name
 		}
-		if len(known) == 0 {
+		if len(known) == 0 || slices.ContainsFunc(known, Function.consumed) {
 			return nil, []string{scheduler.AnyFunction}
 		}
 	}
 	for _, name := range names {
 		i := slices.IndexFunc(known, func(f Function) bool { return f.Name == name })
 		switch {
-		case i >= 0:
+		case i >= 0 && !known[i].consumed():
 			chosen = append(chosen, known[i])
 		case !slices.Contains(missing, name):
 			missing = append(missing, name)

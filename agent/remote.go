@@ -44,8 +44,16 @@ var ErrNoSecret = errors.New("a secret is missing")
 // Function is a listener function that a user registered under a name.
 type Function struct {
 	Name   string
-	SHA256 string // of its cloudpickle, a blob that is never read here
+	SHA256 string // of its cloudpickle or source, a blob that is never read here
+	Form   string // "pickle", "source", or "local": only processes of its user have it
+	// Of one that runs in a process that keeps it loaded.
+	Keep     bool
+	Idle     float64 // s that the process waits for a message
+	Filename string  // of a source
 }
+
+// consumed reports whether messages for the function go to consumers, not to hosts.
+func (f Function) consumed() bool { return f.Keep || f.Form == "local" }
 
 // putFile uploads what open gives, if the server does not have it yet.
 func (t *attempt) putFile(ctx context.Context, sum string, size int64, open func() (*os.File, error)) error {

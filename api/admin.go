@@ -14,9 +14,16 @@ func (s *Server) listLeases(c *call) error {
 	if err != nil {
 		return err
 	}
+	consumers, err := s.scheduler.Consumers(c.ctx(), "")
+	if err != nil {
+		return err
+	}
 	list := make([]Lease, len(leases))
 	for i, l := range leases {
 		list[i] = wireLease(l)
+		if at := slices.IndexFunc(consumers, func(c scheduler.Consumer) bool { return c.Host() == l.Host }); at >= 0 {
+			list[i].ServedBy = consumers[at].Job
+		}
 	}
 	return s.write(c, http.StatusOK, map[string][]Lease{"leases": list})
 }

@@ -17,6 +17,7 @@ func TestOfferOnTheWire(t *testing.T) {
 	wire := WireOffer(&want, 7)
 	got := wire.offer(want.Host)
 	want.WorkDirOK = nil
+	want.Consumer, want.Serves, want.ServesAll = "", nil, false // no agent's
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"slices"
@@ -14,11 +15,38 @@ import (
 // Function is a registered listener function.
 type Function struct {
 	Name       string    `json:"name"`
-	SHA256     string    `json:"sha256"`           // of the pickle, a blob
+	Form       string    `json:"form"`             // "pickle", "source" or "local"
+	SHA256     string    `json:"sha256,omitempty"` // of the pickle or source, a blob
 	Size       int64     `json:"size"`             // bytes
 	Python     string    `json:"python,omitempty"` // "3.11": the minor that pickled it; "" unknown
 	Registered time.Time `json:"registered"`
-	Form       string    `json:"form,omitempty"` // "local": none; "": a pickle
+	// Of a function that is kept loaded.
+	Keep     bool             `json:"keep,omitempty"`
+	Idle     float64          `json:"idle,omitempty"` // s that its process waits for a message
+	Filename string           `json:"filename,omitempty"`
+	Request  json.RawMessage  `json:"request,omitempty"` // what its process is submitted as
+	Process  *FunctionProcess `json:"process,omitempty"` // absent: there was none yet
+}
+
+// FunctionProcess is the process of a kept function, or its last one.
+type FunctionProcess struct {
+	Job    scheduler.JobID `json:"job"`
+	State  scheduler.State `json:"state"`
+	Detail string          `json:"detail,omitempty"` // why it failed
+	Loaded bool            `json:"loaded"`           // it takes messages
+	Since  time.Time       `json:"since,omitzero"`   // of that
+	Host   string          `json:"host,omitempty"`
+	// Devices that it holds.
+	Devices []string `json:"devices,omitempty"`
+}
+
+func wireFunction(f scheduler.Function) Function {
+	w := Function{
+		Name: f.Name, Form: string(f.Form), SHA256: f.SHA256, Size: f.Size, Python: f.Python, Registered: f.Registered,
+		Keep: f.Keep, Idle: f.Idle.Seconds(), Filename: f.Filename, Request: f.Request,
+	}
+	fill(&w.Form, "pickle")
+	return w
 }
 
 // maxFunctions of one user.
@@ -39,7 +67,11 @@ func (s *Server) listFunctions(c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.write(c, http.StatusOK, map[string][]Function{"functions": each(list, func(f scheduler.Function) Function { return Function(f) })})
+	functions := each(list, wireFunction)
+	if err := s.addProcesses(c.ctx(), user, list, functions); err != nil {
+		return err
+	}
+	return s.write(c, http.StatusOK, map[string][]Function{"functions": functions})
 }
 
 // mayListFunctions: users list their own, agents those of the users whose jobs their
@@ -61,8 +93,8 @@ func (s *Server) mayListFunctions(c *call, user string) error {
 // putFunction answers POST /consumer: the body is a pickled function, whose name it
 // says itself or ?name= does. A function of the same name is replaced and keeps its place.
 func (s *Server) putFunction(c *call) error {
-	if c.r.URL.Query().Get("local") == "1" {
-		return s.putLocal(c)
+	if done, err := s.putConsumed(c); done || err != nil {
+		return err
 	}
 	if err := s.disk.writable(); err != nil {
 		return err
@@ -79,15 +111,7 @@ func (s *Server) putFunction(c *call) error {
 	if err != nil {
 		return err
 	}
-	fn := scheduler.Function{Name: name, SHA256: sum, Size: int64(len(pickle)), Python: python}
-	err = s.scheduler.ChangeFunctions(c.ctx(), c.who.User, func(list []scheduler.Function, now time.Time, _ bool) ([]scheduler.Function, error) {
-		fn.Registered = now
-		return register(list, fn)
-	})
-	if err != nil {
-		return err
-	}
-	return s.write(c, http.StatusCreated, Function(fn))
+	return s.keepFunction(c, scheduler.Function{Name: name, SHA256: sum, Size: int64(len(pickle)), Python: python})
 }
 
 func register(list []scheduler.Function, fn scheduler.Function) ([]scheduler.Function, error) {
@@ -126,8 +150,10 @@ func (s *Server) deleteFunction(c *call) error {
 	if err != nil {
 		return err
 	}
+	var before scheduler.Process
 	err = s.scheduler.ChangeFunctions(c.ctx(), c.who.User, func(list []scheduler.Function, _ time.Time, unsure bool) ([]scheduler.Function, error) {
 		i := functionAt(list, name)
+		before = processOf(list, name)
 		if i < 0 && !unsure { // else it may have been removed by the try whose answer was lost
 			return nil, s.noSuchFunction(name, list)
 		}
@@ -136,6 +162,7 @@ func (s *Server) deleteFunction(c *call) error {
 	if err != nil {
 		return err
 	}
+	s.retire(c.ctx(), before, "its function was removed")
 	c.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -55,7 +55,7 @@ func (h *hub) wait(job scheduler.JobID, final bool) (wake <-chan struct{}, stop 
 	return w.wake, func() { h.leave(job, w) }
 }
 
-// waitConsumer subscribes to what concerns the consumers of a user. Otherwise as wait.
+// waitConsumer subscribes to what concerns the consumers of a user, "" of all. Otherwise as wait.
 func (h *hub) waitConsumer(user string) (wake <-chan struct{}, stop func()) {
 	w := &waiter{wake: make(chan struct{}, 1)}
 	h.mu.Lock()
@@ -103,6 +103,7 @@ func (h *hub) tell(c scheduler.Change) {
 	}
 	if c.Consumers != "" {
 		nudgeAll(h.consumers[c.Consumers])
+		nudgeAll(h.consumers[""])
 		return
 	}
 	for w := range h.jobs[c.Job] {

@@ -57,7 +57,7 @@ func TestOpenAPIMatchesTypes(t *testing.T) {
 		"Job": api.Job{}, "Attempt": api.Attempt{}, "ResultInfo": api.ResultInfo{}, "Lease": api.Lease{}, "Page": api.Page{},
 		"Cancelled": api.Cancelled{}, "Bulk": api.Bulk{}, "Requeued": api.Requeued{}, "Why": api.Why{}, "WhyReason": api.WhyReason{},
 		"Estimate": api.Estimate{}, "File": blob.File{}, "Manifest": blob.Manifest{}, "LogWritten": api.LogWritten{},
-		"BlobWritten": api.BlobWritten{}, "BlobFolder": api.BlobFolder{}, "BackupBegun": api.BackupBegun{}, "Function": api.Function{}, "Environment": api.Environment{}, "Device": api.Device{}, "Foreigner": api.Foreigner{}, "DeviceHealth": api.DeviceHealth{}, "Signed": api.Signed{}, "Driver": api.Driver{}, "GPUs": api.GPUs{}, "Ordered": api.Ordered{}, "OrderedToo": api.OrderedToo{},
+		"BlobWritten": api.BlobWritten{}, "BlobFolder": api.BlobFolder{}, "BackupBegun": api.BackupBegun{}, "Function": api.Function{}, "FunctionProcess": api.FunctionProcess{}, "Environment": api.Environment{}, "Device": api.Device{}, "Foreigner": api.Foreigner{}, "DeviceHealth": api.DeviceHealth{}, "Signed": api.Signed{}, "Driver": api.Driver{}, "GPUs": api.GPUs{}, "Ordered": api.Ordered{}, "OrderedToo": api.OrderedToo{},
 		"Host": api.Host{}, "Waiting": api.Waiting{}, "User": api.User{}, "Limits": api.Limits{}, "RemovedUser": api.RemovedUser{}, "Token": api.Token{}, "Admission": api.Admission{}, "Removed": api.Removed{}, "Joined": api.Joined{}, "Whoami": api.Whoami{}, "Ready": api.Ready{},
 		"Usage": api.Usage{}, "UsageOf": api.UsageOf{},
 		"LeaseRef": api.LeaseRef{}, "AgentDevice": api.AgentDevice{}, "AgentReadings": api.AgentReadings{}, "AgentProcess": api.AgentProcess{}, "AgentHealth": api.AgentHealth{},

@@ -33,6 +33,7 @@ const (
 	CodeBlobMissing     Code = "blob-missing"
 	CodeLogGap          Code = "log-gap"
 	CodeJobCancelled    Code = "job-cancelled"
+	CodeGiveBack        Code = "give-back"
 	CodeResultGone      Code = "result-gone"
 	CodeTooLarge        Code = "too-large"
 	CodeMediaType       Code = "unsupported-media-type"
@@ -123,6 +124,7 @@ var kinds = []kind{
 	{CodeBlobMissing, 409, "The blob was not uploaded", scheduler.ErrBlobMissing, 0, "MlqError"},
 	{CodeLogGap, 409, "The log does not reach that offset yet", nil, 0, "MlqError"},
 	{CodeJobCancelled, 410, "The job was cancelled", nil, 0, "JobCancelled"},
+	{CodeGiveBack, 410, "This consumer is to end", nil, 0, "MlqError"},
 	{CodeCodeExpired, 410, "The join code has expired", auth.ErrCodeExpired, 0, "MlqError"},
 	{CodeResultGone, 410, "The result is not kept any more", nil, 0, "MlqError"},
 	{CodePrecondition, 412, "It is not the version that was asked for", nil, 0, "MlqError"},

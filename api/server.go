@@ -80,12 +80,18 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		defer close(watching)
 		s.hub.run(ctx, s.scheduler, s.log)
 	}()
+	keeping := make(chan struct{})
+	go func() {
+		defer close(keeping)
+		s.keepProcesses(ctx)
+	}()
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(s.listener(ln)) }()
 	select {
 	case err := <-ended:
 		cancel()
 		<-watching
+		<-keeping
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
@@ -95,6 +101,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		err = errors.Join(err, failure)
 	}
 	<-watching
+	<-keeping
 	return err
 }
 

@@ -22,6 +22,9 @@ func (s *Server) settle(c *call, p *submission.Parsed) error {
 			return refuseField(CodeInvalidField, "/callback", "callback: "+err.Error())
 		}
 	}
+	if p.Call.Kind == submission.KindConsumer {
+		return refuseField(CodeInvalidField, "/consumer", "consumer: the server submits these itself; register the function with POST /consumer?keep=1, and post messages for it")
+	}
 	if p.Call.Kind == submission.KindUploaded {
 		if err := s.checkUploaded(c, p); err != nil {
 			return err

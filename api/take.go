@@ -64,12 +64,16 @@ func (s *Server) tryTake(c *call, in *ConsumerTake, waited time.Duration) (*Cons
 	if len(me.Holds) > 0 {
 		return s.takeAgain(c, in, &me, registered)
 	}
-	if err := s.mayStay(c, in, &me, waited, registered); err != nil {
+	kept, err := s.stillKept(c, &me, registered)
+	if err != nil {
 		return nil, err
 	}
 	won, err := s.claimFor(c, in, &me, registered)
-	if err != nil || won == nil {
+	if err != nil {
 		return nil, err
+	}
+	if won == nil {
+		return nil, s.mayIdle(c, &me, kept, time.Duration(in.Idle*float64(time.Second))+waited)
 	}
 	return s.handOver(c, won, registered)
 }
@@ -167,9 +171,4 @@ func chosenNames(names []string, registered []scheduler.Function) []string {
 		return slices.Clone(names)
 	}
 	return each(registered, func(f scheduler.Function) string { return f.Name })
-}
-
-// mayStay refuses a consumer whose own job is to end (410 give-back).
-func (s *Server) mayStay(*call, *ConsumerTake, *scheduler.Entered, time.Duration, []scheduler.Function) error {
-	return nil
 }

@@ -73,6 +73,9 @@ func (s *Server) whyJob(c *call) error {
 			}
 		}
 	}
+	if w.Reasons, err = s.whyProcess(c, &job, w.Reasons); err != nil {
+		return err
+	}
 	if why.Estimate.Known {
 		earliest, latest := why.Estimate.Earliest.Seconds(), why.Estimate.Latest.Seconds()
 		w.Estimate.Earliest, w.Estimate.Latest = &earliest, &latest

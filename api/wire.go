@@ -118,6 +118,8 @@ type Lease struct {
 	State      scheduler.State `json:"state"`
 	Attempt    int             `json:"attempt"`
 	BlockedOn  scheduler.JobID `json:"blocked_on,omitempty"` // the job whose result is all that it waits for
+	// ServedBy is the job in which the consumer of host runs; absent: it is none, or runs elsewhere.
+	ServedBy scheduler.JobID `json:"served_by,omitempty"`
 }
 
 // wireJob shows what a job's record says.

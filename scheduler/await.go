@@ -96,6 +96,10 @@ func (s *Scheduler) admit(ctx context.Context, user string) error {
 	if err != nil {
 		return err
 	}
+	moved, err := s.relane(ctx, user, list)
+	if err != nil {
+		return err
+	}
 	a, err := s.store.Read(ctx, awaiting(user, list))
 	if err != nil {
 		return fmt.Errorf("admit: %w", err)
@@ -106,7 +110,7 @@ func (s *Scheduler) admit(ctx context.Context, user string) error {
 			return err
 		}
 	}
-	if len(members) > 0 {
+	if len(members) > 0 || moved {
 		return nil
 	}
 	t := transition[struct{}]{name: "admit", freeing: true, decide: func(*facts) (p plan[struct{}], err error) {

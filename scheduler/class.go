@@ -51,7 +51,12 @@ func (n Need) Public() Need {
 }
 
 // Slots is how many devices the job holds when it runs.
-func (n Need) Slots() int { return max(n.GPUs, 1) }
+func (n Need) Slots() int {
+	if n.Consumer != "" {
+		return 1
+	}
+	return max(n.GPUs, 1)
+}
 
 // Need gives what the request needs; call is the Python version that the
 // call's pickle needs, "" if none.

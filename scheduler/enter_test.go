@@ -56,11 +56,30 @@ func (c *consumer) take() scheduler.Claimed {
 	return won
 }
 
-// message submits one for the consumers of its user.
+// message submits one for the consumers of its user, who has registered the functions as local.
 func (w *world) message(user string, functions ...string) scheduler.JobID {
 	w.Helper()
-	w.functionsAre(user, scheduler.Function{Name: "f", Form: scheduler.FormLocal}, scheduler.Function{Name: "g", Form: scheduler.FormLocal})
-	return w.submit(user, message(functions...))
+	w.register(user, local(functions...)...)
+	return w.submit(user, func(s *scheduler.Submission) { s.Message, s.Functions = true, functions })
+}
+
+func local(names ...string) (list []scheduler.Function) {
+	for _, name := range names {
+		list = append(list, scheduler.Function{Name: name, Form: scheduler.FormLocal})
+	}
+	return list
+}
+
+// register adds functions, or puts them in the place of others of their names.
+func (w *world) register(user string, functions ...scheduler.Function) {
+	w.Helper()
+	w.must(w.s.ChangeFunctions(w.ctx, user, func(list []scheduler.Function, _ time.Time, _ bool) ([]scheduler.Function, error) {
+		for _, f := range functions {
+			list = slices.DeleteFunc(list, func(known scheduler.Function) bool { return known.Name == f.Name })
+			list = append(list, f)
+		}
+		return list, nil
+	}))
 }
 
 const someConsumer, otherConsumer = "00000000000000aa", "00000000000000bb"
@@ -209,5 +228,72 @@ func TestConsumerIsWoken(t *testing.T) {
 		case <-timeout:
 			t.Fatal("nobody was woken")
 		}
+	}
+}
+
+// TestLanes: where a message goes follows from what is registered, also while it waits.
+func TestLanes(t *testing.T) {
+	w := newWorld(t, scheduler.DefaultTiming())
+	h := w.host("node1", 2)
+	w.limit("ana", 8)
+	pickle := scheduler.Function{Name: "f", SHA256: "aa", Python: "3.11"}
+	two := 2
+	post := func(change ...func(*scheduler.Submission)) scheduler.JobID {
+		return w.submit("ana", append(change, func(s *scheduler.Submission) {
+			s.Message, s.Functions, s.Request.GPUs, s.Request.GPUMem = true, []string{"f"}, &two, 10<<30
+		})...)
+	}
+	for _, step := range []struct {
+		name     string
+		register []scheduler.Function
+		consumed bool
+		awaits   string
+		class    string
+		devices  int
+	}{
+		{"it is not registered", nil, false, "f", "gpus=2 mem=10", 2},
+		{"a pickle", []scheduler.Function{pickle}, false, "", "gpus=2 mem=10 call=3.11", 2},
+	} {
+		w.register("ana", step.register...)
+		id := post()
+		j := w.job(id)
+		if j.Consumed() != step.consumed || fmt.Sprint(j.Awaits) != "["+step.awaits+"]" || j.Class != step.class || j.Devices != step.devices {
+			t.Errorf("%s: %+v", step.name, j)
+		}
+	}
+	w.register("ana", local("f")...)
+	waits := post()
+	if j := w.job(waits); j.State != scheduler.Queued || j.Class != "gpus=1 consumer=ana function=f" || j.Devices != 1 {
+		t.Fatalf("a local function: %+v", j)
+	}
+	// It becomes a pickle: hosts run it, with what it asked for.
+	w.register("ana", pickle)
+	if j := w.job(waits); j.State != scheduler.Queued || j.Consumed() || j.Class != "gpus=2 mem=10 call=3.11" || j.Devices != 2 {
+		t.Errorf("a pickle again: %s %q for %d", j.State, j.Class, j.Devices)
+	}
+	w.register("ana", scheduler.Function{Name: "f", Keep: true, SHA256: "aa"})
+	kept := post()
+	if j := w.job(kept); !j.Consumed() {
+		t.Errorf("a kept function: %q", j.Class)
+	}
+	w.must(w.s.ChangeFunctions(w.ctx, "ana", func([]scheduler.Function, time.Time, bool) ([]scheduler.Function, error) { return nil, nil }))
+	if j := w.job(kept); j.State != scheduler.Scheduled || fmt.Sprint(j.Awaits) != "[f]" {
+		t.Errorf("removed: %+v", j)
+	}
+	w.clean()
+	_ = h
+}
+
+// TestConsumedWaiting: each kind of waiting messages is told once.
+func TestConsumedWaiting(t *testing.T) {
+	w := newWorld(t, scheduler.DefaultTiming())
+	w.submit("ana")
+	w.message("ana", "f")
+	w.message("ana", "f")
+	w.message("bob", "g", "f")
+	all, err := w.s.ConsumedWaiting(w.ctx)
+	w.must(err)
+	if got := fmt.Sprint(all); got != "[{ana [f]} {bob [f g]}]" {
+		t.Errorf("waiting %s", got)
 	}
 }

@@ -58,7 +58,7 @@ func (j *Job) MayRunOn(agent string) error {
 	if consumed(j.Class) != IsConsumer(agent) {
 		return &FieldError{"host", fmt.Sprintf("job %d is not for %s: consumers, and they alone, take the messages of functions that are theirs", j.ID, agent)}
 	}
-	if !strings.Contains(j.Class, " host=") { // as most: nothing to read
+	if IsConsumer(agent) || !strings.Contains(j.Class, " host=") { // as most: nothing to read
 		return nil
 	}
 	need, err := ParseNeed(j.Class)

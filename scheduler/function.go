@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -15,15 +16,60 @@ type Function struct {
 	Size       int64     `json:"size"`             // bytes
 	Python     string    `json:"python,omitempty"` // "3.11": the minor that pickled it; "" unknown
 	Registered time.Time `json:"registered"`
-	Form       string    `json:"form,omitempty"` // FormLocal; "": a pickle
+
+	Form Form `json:"form,omitempty"`
+	// Keep: it runs in a process that keeps it loaded, which is a job of its own.
+	Keep bool `json:"keep,omitempty"`
+	// Idle is how long that process may wait for a message before it ends.
+	Idle     time.Duration `json:"idle,omitempty"`
+	Filename string        `json:"filename,omitempty"` // of a source, for tracebacks
+	// Request is the body that the process's job is submitted with.
+	Request json.RawMessage `json:"request,omitempty"`
+	Unix    string          `json:"unix,omitempty"` // the account of who registered it
+	Process Process         `json:"process,omitzero"`
 }
 
-// FormLocal: nothing is kept of the function but its name; processes that say that
-// they have it take its messages.
-const FormLocal = "local"
+// Form is what is kept of a function.
+type Form string
 
-// Consumed reports whether only a process that has the function can run it.
-func (f *Function) Consumed() bool { return f.Form == FormLocal }
+// The forms of functions.
+const (
+	FormPickle Form = ""       // its cloudpickle
+	FormSource Form = "source" // Python source with a function of that name
+	FormLocal  Form = "local"  // its name: a process that says that it has it runs it
+)
+
+// Process is the process of a kept function, or the last one.
+type Process struct {
+	Generation int   `json:"g,omitempty"` // counts the processes since the function was registered
+	Job        JobID `json:"j,omitempty"` // 0: it was not submitted yet
+	Failures   int   `json:"f,omitempty"` // of the generations before it, without a success between
+}
+
+// Next decides what becomes of the process of a function for which messages wait that
+// no consumer takes: job is its job, nil where that is not known any more. begin: a
+// new generation is to be noted; submit: its job is to be submitted.
+func (p Process) Next(job *Job, now time.Time, t Timing) (next Process, begin, submit bool) {
+	switch {
+	case p.Generation == 0:
+		return Process{Generation: 1}, true, true
+	case p.Job == 0:
+		return p, false, true
+	case job == nil || job.State == Succeeded:
+		return Process{Generation: p.Generation + 1}, true, true
+	case !job.State.Final() || now.Before(p.Again(job, t)):
+		return p, false, false
+	}
+	return Process{Generation: p.Generation + 1, Failures: p.Failures + 1}, true, true
+}
+
+// Again is when the process is started again after its job failed or was cancelled.
+func (p Process) Again(job *Job, t Timing) time.Time {
+	return job.EndedAt.Add(backoff(t, job.ID, p.Failures+1))
+}
+
+// Consumed reports whether messages for the function go to consumers.
+func (f *Function) Consumed() bool { return f.Keep || f.Form == FormLocal }
 
 // AnyFunction stands in Job.Awaits for a message to all functions of a user who
 // has none. No function can have this name.

@@ -73,7 +73,8 @@ func (s *Scheduler) ChangeFunctions(ctx context.Context, user string, change fun
 		}
 		p.guard(store.At(keyFunctions(user), f.record(keyFunctions(user)).Version))
 		p.effect(store.Put(keyFunctions(user), encode(p.value)),
-			store.Index(keyFunctionUsers, []byte(user)), store.Index(keyRegistered, []byte(user)))
+			store.Index(keyFunctionUsers, []byte(user)), store.Index(keyRegistered, []byte(user)),
+			store.Notify(topicConsumers, []byte(user)))
 		return p, nil
 	}
 	list, err := run(ctx, s, t)

@@ -314,3 +314,12 @@ func (d *draft) wakeFor(jobs []Job, idle [][]byte, seen picture) {
 	}
 	d.wake(&all, idle)
 }
+
+// Refusal is what a submit of this would be refused with now; nil: it would not.
+func (s *Scheduler) Refusal(ctx context.Context, who Who, sub Submission) error {
+	batches, _, err := newBatches(who, []Submission{sub}, "")
+	if err != nil {
+		return err
+	}
+	return s.checkFleet(ctx, batches)
+}

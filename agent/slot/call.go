@@ -18,6 +18,7 @@ const (
 	CallMessage  CallKind = "message"  // parts: one pickled function per name, then the message as JSON
 	CallSource   CallKind = "source"   // parts: the Python source, then the message as JSON
 	CallCommand  CallKind = "command"  // parts: the argument list as a JSON list of strings
+	CallConsumer CallKind = "consumer" // parts: the function, its pickle or its source
 )
 
 // callAlign is where the parts start in a call's file, so that the frames of
@@ -29,9 +30,11 @@ type CallHeader struct {
 	Kind  CallKind `json:"kind"`
 	Parts []int64  `json:"parts"` // sizes in bytes
 
-	Names    []string `json:"names,omitempty"`    // message: the functions, in order
+	Names    []string `json:"names,omitempty"`    // message: the functions, in order; consumer: the one
 	Function string   `json:"function,omitempty"` // source: which function to call
 	Filename string   `json:"filename,omitempty"` // source: for tracebacks
+	Form     string   `json:"form,omitempty"`     // consumer: "pickle" or "source"
+	Idle     float64  `json:"idle,omitempty"`     // consumer: s without a message after which it ends
 	// NoMessage: source is called without an argument.
 	NoMessage bool   `json:"no_message,omitempty"`
 	Cwd       string `json:"cwd,omitempty"` // command: where to run it, if it exists and may be entered

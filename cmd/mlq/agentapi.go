@@ -84,7 +84,7 @@ func (a agentAPI) Functions(ctx context.Context, user string) ([]agent.Function,
 	}
 	list := make([]agent.Function, len(answer.Functions))
 	for i, f := range answer.Functions {
-		list[i] = agent.Function{Name: f.Name, SHA256: f.SHA256}
+		list[i] = agent.Function{Name: f.Name, SHA256: f.SHA256, Form: f.Form, Keep: f.Keep, Idle: f.Idle, Filename: f.Filename}
 	}
 	return list, nil
 }

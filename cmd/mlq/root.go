@@ -49,7 +49,7 @@ Which server and with which token is said by flags, variables or the file
 		&cobra.Group{ID: groupAdmin, Title: "Devices and administration:"},
 	)
 	add(root, io, groupRun, newDev, newServe, newAgent)
-	add(root, io, groupJobs, newSubmit, newPost, newRun, newHold, newJobs, newJob, newResult, newLink, newFiles, newLogs, newCancel, newRequeue, newPurge, newWhy, newSecret)
+	add(root, io, groupJobs, newSubmit, newPost, newRun, newHold, newConsumer, newJobs, newJob, newResult, newLink, newFiles, newLogs, newCancel, newRequeue, newPurge, newWhy, newSecret)
 	add(root, io, groupAdmin, newQueue, newGPUs, newGPU, newHosts, newHost, newLease, newDrain, newToken)
 	add(root, io, groupAdmin, newBackup, newRestore, newClear)
 	add(root, io, groupAdmin, newUser, newUsers, newUsage)

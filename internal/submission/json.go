@@ -23,6 +23,7 @@ var callFields = map[string]reader{
 	"command":   readCommand,
 	"cwd":       readCwd,
 	"call":      readCall,
+	"consumer":  readConsumer,
 	"hold":      readHold,
 	"callback":  readCallback,
 }
@@ -105,13 +106,17 @@ var companions = []companion{
 	{"call", KindUploaded, nil},
 	{"command", KindCommand, []string{"cwd"}},
 	{"hold", KindHold, nil},
+	{"consumer", KindConsumer, nil},
 	{"source", KindSource, []string{"function", "msg", "filename"}},
 	{"msg", KindMessage, []string{"functions"}},
 }
 
+// noUse are the fields that a kind has no use for.
+var noUse = map[Kind][]string{KindHold: notOfHolds, KindConsumer: notOfConsumers}
+
 // excludes reports whether a field cannot stand beside the one that decides.
 func (c *companion) excludes(name string) bool {
-	if c.kind == KindHold && slices.Contains(notOfHolds, name) {
+	if slices.Contains(noUse[c.kind], name) {
 		return true
 	}
 	_, call := callFields[name]
@@ -148,6 +153,8 @@ func (p *Parsed) settleName() error {
 		p.Function = p.Call.Function
 	case KindHold:
 		p.Function = "hold"
+	case KindConsumer:
+		p.Function = p.Call.Function
 	case KindCommand:
 		p.Function = commandName(p.Call.Command[0])
 	case KindMessage:

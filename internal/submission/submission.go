@@ -45,6 +45,7 @@ const (
 	KindMessage  Kind = "message"  // the named listener functions on Msg
 	KindSource   Kind = "source"   // the function of Source on Msg
 	KindCommand  Kind = "command"  // a program
+	KindConsumer Kind = "consumer" // a process that keeps Call.Function loaded and takes messages for it
 	KindHold     Kind = "hold"     // nothing: the devices are for somebody at the host, until Request.Timeout has passed
 	KindRef      Kind = "ref"      // the body is elsewhere: fetch Call.Ref and parse that
 )

@@ -1,0 +1,332 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/envelope"
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store/localstore"
+)
+
+const someSource = "def f(msg):\n    return msg\n"
+
+var python = header{"Content-Type", "text/x-python"}
+
+// keep registers f as a source that is kept loaded.
+func (w *world) keep(token, more string) {
+	w.Helper()
+	w.ok(w.do(token, "POST", "/consumer?name=f&keep=1"+more, someSource, python), 201, nil)
+}
+
+// process is the job of f's process, once there is one that pred accepts.
+func (w *world) process(token string, pred func(p api.FunctionProcess) bool) api.FunctionProcess {
+	w.Helper()
+	var p api.FunctionProcess
+	eventually(w, "the process of f", func() bool {
+		var list map[string][]api.Function
+		w.ok(w.do(token, "GET", "/consumer", nil), 200, &list)
+		for _, f := range list["functions"] {
+			if f.Name == "f" && f.Process != nil {
+				p = *f.Process
+				return pred(p)
+			}
+		}
+		return false
+	})
+	return p
+}
+
+func (w *world) newProcess(token string) scheduler.JobID {
+	w.Helper()
+	return w.process(token, func(p api.FunctionProcess) bool { return p.State == scheduler.Queued }).Job
+}
+
+// loaded starts f's process on a device, as an agent does, and gives what runs in it.
+func (w *world) loaded(id scheduler.JobID, device int) (*consumer, lease) {
+	w.Helper()
+	l := w.start(id, device)
+	return &consumer{world: w, token: l.token, id: fmt.Sprintf("%016x", id), functions: []string{"f"}}, l
+}
+
+// soon has everything that a server does by the time happen at once.
+func soon(o *api.Options) { o.SafetyReread = 20 * time.Millisecond }
+
+// TestKeptFunction: a message has the process of its function started, once; what comes
+// after it goes there; the function's entry says where it is loaded.
+func TestKeptFunction(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, soon)
+	w.join()
+	w.keep(w.ana, "&gpus=1&idle=5m&filename=model.py")
+	first, second := w.submit(w.ana, `{"msg": 1}`), w.submit(w.ana, `{"msg": 2}`)
+	id := w.newProcess(w.ana)
+	p, l := w.loaded(id, 0)
+	job := p.take()
+	if job.Job != first || strings.Join(job.Functions, ",") != "f" {
+		t.Errorf("took %+v", job)
+	}
+	now := w.process(w.ana, func(p api.FunctionProcess) bool { return p.Loaded })
+	if now.Job != id || now.State != scheduler.Running || now.Host != "node1" || strings.Join(now.Devices, ",") != "CPU-0" || now.Since.IsZero() {
+		t.Errorf("process %+v", now)
+	}
+	var leases map[string][]api.Lease
+	w.ok(w.do(w.admin, "GET", "/leases", nil), 200, &leases)
+	served := 0
+	for _, l := range leases["leases"] {
+		if l.Job == first && l.ServedBy == id && strings.HasPrefix(l.Host, "consumer-") {
+			served++
+		}
+	}
+	if served != 1 || len(leases["leases"]) != 2 {
+		t.Errorf("leases %+v", leases)
+	}
+	p.succeed(job, "1")
+	if job := p.take(); job.Job != second {
+		t.Errorf("took %+v", job)
+	} else {
+		p.succeed(job, "2")
+	}
+	l.succeed(envelope.Header{Value: envelope.ValueJSON, Short: "2"}, view("2"))
+	w.submit(w.ana, `{"msg": 3}`)
+	if again := w.newProcess(w.ana); again == id {
+		t.Error("the process that has ended is to take the message")
+	}
+	counts := w.processes(w.ana, "f")
+	if counts != 2 {
+		t.Errorf("%d jobs were submitted for the process", counts)
+	}
+}
+
+// processes is how many jobs have this name and are no messages.
+func (w *world) processes(token, name string) (n int) {
+	var page api.Page
+	w.ok(w.do(token, "GET", "/jobs?name="+name, nil), 200, &page)
+	for _, j := range page.Jobs {
+		if !strings.Contains(fmt.Sprint(j.Worker), "consumer-") && len(j.Functions) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// TestOneProcess: of several servers on one store, one starts it.
+func TestOneProcess(t *testing.T) {
+	t.Parallel()
+	st, err := localstore.OpenMemory()
+	must(t, err)
+	t.Cleanup(func() { _ = st.Close() })
+	blobs, err := blob.Open(t.TempDir())
+	must(t, err)
+	t.Cleanup(func() { _ = blobs.Close() })
+	w := worldOn(t, st, blobs, soon)
+	others := []*world{worldOn(t, st, blobs, soon), worldOn(t, st, blobs, soon)}
+	w.join()
+	w.keep(w.ana, "")
+	for i := range 30 {
+		w.submit(w.ana, fmt.Sprintf(`{"msg": %d, "functions": ["f"], "name": "m"}`, i))
+	}
+	id := w.newProcess(w.ana)
+	p, _ := w.loaded(id, 0)
+	for range 30 {
+		p.world = others[0]
+		job := p.take()
+		p.world = others[1]
+		p.succeed(job, "1")
+	}
+	if n := w.processes(w.ana, "f"); n != 1 {
+		t.Errorf("%d processes were started", n)
+	}
+}
+
+// TestGiveBack: the process is told to end when its device is wanted and it is idle, when
+// nothing came for its idle time, and when its function changed.
+func TestGiveBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, soon)
+	w.join()
+	w.keep(w.ana, "&idle=60")
+	w.submit(w.ana, `{"msg": 1}`)
+	p, l := w.loaded(w.newProcess(w.ana), 0)
+	p.succeed(p.take(), "1")
+	idle := func(seconds float64) answer {
+		asking := p.asking(0)
+		asking.Idle = seconds
+		return p.post("take", asking)
+	}
+	w.ok(idle(15), 204, nil) // nobody waits
+	other := w.start(w.submit(w.bob, `{"source": "def g(): pass", "function": "g"}`), 1)
+	waits := w.submit(w.bob, `{"source": "def g(): pass", "function": "g"}`)
+	w.ok(idle(5), 204, nil) // not yet
+	problem := w.refused(idle(15), 410, api.CodeGiveBack)
+	if want := fmt.Sprintf("job %d of bob waits for its device", waits); !strings.Contains(problem.Detail, want) {
+		t.Errorf("detail %q", problem.Detail)
+	}
+	// One that waits in a take is told so while it waits.
+	asking := p.asking(20)
+	asking.Idle = 9.9
+	w.refused(p.post("take", asking), 410, api.CodeGiveBack)
+	other.succeed(envelope.Header{Value: envelope.ValueJSON}, view("1"))
+	w.ok(idle(15), 204, nil) // a device is free for it
+	if problem := w.refused(idle(61), 410, api.CodeGiveBack); !strings.Contains(problem.Detail, "nothing came for 1m1s") {
+		t.Errorf("detail %q", problem.Detail)
+	}
+	told := make(chan answer)
+	go func() { told <- p.post("take", p.asking(20)) }()
+	w.keep(w.ana, "&idle=60")
+	if problem := w.refused(<-told, 410, api.CodeGiveBack); !strings.Contains(problem.Detail, "registered anew") {
+		t.Errorf("detail %q", problem.Detail)
+	}
+	w.submit(w.ana, `{"msg": 2}`)
+	l.succeed(envelope.Header{Value: envelope.ValueJSON}, view("1"))
+	w.newProcess(w.ana)
+}
+
+// TestProcessDies: its message runs again, in a new process, and not before a while.
+func TestProcessDies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, soon)
+	w.join()
+	w.keep(w.ana, "")
+	id := w.submit(w.ana, `{"msg": 1}`)
+	first := w.newProcess(w.ana)
+	p, l := w.loaded(first, 0)
+	job := p.take()
+	_, err := w.sched.Finish(t.Context(), l.ref, scheduler.Finish{Outcome: scheduler.OutcomeFailed, Reason: scheduler.ReasonKilled, Detail: "died of SIGSEGV"})
+	must(t, err)
+	eventually(t, "the message waits again", func() bool { return w.job(w.ana, id).State == scheduler.Queued })
+	w.refused(p.finish(job, "succeeded", envelope.Header{Kind: envelope.KindResult, Value: envelope.ValueText}, view("1")), 401, api.CodeUnauthorized)
+	why := w.why(w.ana, id)
+	if len(why.Reasons) == 0 || why.Reasons[0].Code != "process" || !strings.Contains(why.Reasons[0].Text, fmt.Sprintf("job %d, which was to load f, failed (died of SIGSEGV); it is tried again at ", first)) {
+		t.Errorf("why %+v", why.Reasons)
+	}
+	if n := w.processes(w.ana, "f"); n != 1 {
+		t.Errorf("%d processes", n)
+	}
+}
+
+func (w *world) why(token string, id scheduler.JobID) api.Why {
+	w.Helper()
+	var why api.Why
+	w.ok(w.do(token, "GET", path(id, "/why"), nil), 200, &why)
+	return why
+}
+
+// TestWhyOfAKeptFunction: a message says what its process waits for, loads, or cannot.
+func TestWhyOfAKeptFunction(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, soon)
+	w.join()
+	first := func(id scheduler.JobID) string {
+		why := w.why(w.ana, id)
+		if len(why.Reasons) == 0 {
+			t.Fatalf("no reasons: %+v", why)
+		}
+		return why.Reasons[0].Code + ": " + why.Reasons[0].Text
+	}
+	w.start(w.submit(w.bob, `{"source": "def g(): pass", "function": "g"}`), 0)
+	l := w.start(w.submit(w.bob, `{"source": "def g(): pass", "function": "g"}`), 1)
+	w.keep(w.ana, "")
+	id := w.submit(w.ana, `{"msg": 1}`)
+	process := w.newProcess(w.ana)
+	if got, want := first(id), fmt.Sprintf("process: job %d, which is to load f, waits: 2 devices fit: ", process); !strings.HasPrefix(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if why := w.why(w.ana, id); why.Estimate.Earliest != nil || !strings.HasPrefix(why.Estimate.Basis, "unknown") {
+		t.Errorf("estimate %+v", why.Estimate)
+	}
+	l.succeed(envelope.Header{Value: envelope.ValueJSON}, view("1"))
+	p, _ := w.loaded(process, 1)
+	if got, want := first(id), fmt.Sprintf("process: job %d loads f since ", process); !strings.HasPrefix(got, want) {
+		t.Errorf("got %q", got)
+	}
+	p.take()
+	next := w.submit(w.ana, `{"msg": 2}`)
+	if got, want := first(next), "consumer-busy: "; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q", got)
+	}
+	w.ok(w.do(w.ana, "POST", "/consumer?name=g&local=1", nil), 201, nil)
+	if got, want := first(w.submit(w.ana, `{"msg": 3, "functions": ["f", "g"]}`)), "process: f is kept loaded in a process that has no other function"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestUnplaceableProcess: refused when it is registered; where its host went, the message says so.
+func TestUnplaceableProcess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, soon)
+	w.join()
+	w.refused(w.do(w.ana, "POST", "/consumer?name=f&keep=1&host=node9", someSource, python), 422, api.CodeUnsatisfiable)
+	w.keep(w.ana, "&host=node1&gpus=2")
+	w.inv.Devices = w.inv.Devices[:1]
+	must(t, w.sched.Report(t.Context(), "node1", w.epoch, w.inv))
+	id := w.submit(w.ana, `{"msg": 1}`)
+	eventually(t, "the message says it", func() bool {
+		why := w.why(w.ana, id)
+		return len(why.Reasons) > 0 && strings.HasPrefix(why.Reasons[0].Text, "the process that is to load f cannot be started: no host can ever run this") ||
+			len(why.Reasons) > 0 && strings.Contains(why.Reasons[0].Text, "no host can ever run it")
+	})
+}
+
+// TestProcessIsRetired: a function that is removed or registered anew takes the process
+// that still waits with it.
+func TestProcessIsRetired(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, soon)
+	w.keep(w.ana, "")
+	id := w.submit(w.ana, `{"msg": 1}`)
+	process := w.newProcess(w.ana)
+	w.ok(w.do(w.ana, "DELETE", "/consumer?name=f", nil), 204, nil)
+	if j := w.job(w.ana, process); j.State != scheduler.Cancelled || !strings.Contains(j.Detail, "its function was removed") {
+		t.Errorf("the process is %s: %s", j.State, j.Detail)
+	}
+	if j := w.job(w.ana, id); j.State != scheduler.Scheduled || len(j.Awaits) != 1 {
+		t.Errorf("the message is %s, awaits %v", j.State, j.Awaits)
+	}
+	w.keep(w.ana, "")
+	if again := w.newProcess(w.ana); again == process {
+		t.Error("no new process")
+	}
+}
+
+// TestKeepInputs: rows of what is refused, and in which words.
+func TestKeepInputs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, r := range []struct {
+		query, body, media string
+		status             int
+		code               api.Code
+		words              string
+	}{
+		{"keep=2&name=f", someSource, "text/x-python", 400, api.CodeBadRequest, "keep: want 1"},
+		{"keep=1&local=1&name=f", someSource, "text/x-python", 400, api.CodeBadRequest, "local and keep"},
+		{"keep=1", someSource, "text/x-python", 400, api.CodeBadRequest, "name"},
+		{"keep=1&name=f", "", "text/x-python", 400, api.CodeBadRequest, "source"},
+		{"keep=1&name=f&idle=5", "hello", "application/octet-stream", 400, "bad-function", "pickle"},
+		{"keep=1&name=f&idle=soon", someSource, "text/x-python", 400, api.CodeBadRequest, "idle: want a time"},
+		{"keep=1&name=f&idle=8d", someSource, "text/x-python", 400, api.CodeBadRequest, "idle: want a time"},
+		{"keep=1&name=f&gpus=many", someSource, "text/x-python", 422, api.CodeInvalidField, "whole number"},
+		{"keep=1&name=f&gpu_mem=5", someSource, "text/x-python", 422, api.CodeInvalidField, "1 MiB"},
+		{"keep=1&name=f&after=[1]", someSource, "text/x-python", 422, api.CodeInvalidField, "no use"},
+		{"keep=1&name=f&priority=5", someSource, "text/x-python", 403, api.CodeForbidden, "priority"},
+		{"keep=1&name=f&secrets=" + url.QueryEscape(`{"A": "none"}`), someSource, "text/x-python", 422, api.CodeUnknownSecret, "none"},
+		{"name=f", someSource, "text/x-python", 422, api.CodeInvalidField, "keep=1"},
+		{"local=1", "", "", 400, api.CodeBadRequest, "name"},
+	} {
+		p := w.refused(w.do(w.ana, "POST", "/consumer?"+r.query, r.body, header{"Content-Type", r.media}), r.status, r.code)
+		if !strings.Contains(p.Detail, r.words) {
+			t.Errorf("%s: %q", r.query, p.Detail)
+		}
+	}
+	p := w.refused(w.do(w.ana, "POST", "/jobs", `{"consumer": "f"}`), http.StatusUnprocessableEntity, api.CodeInvalidField)
+	if !strings.Contains(p.Detail, "keep=1") {
+		t.Errorf("detail %q", p.Detail)
+	}
+}
