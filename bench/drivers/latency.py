@@ -4,7 +4,7 @@ Each call returns CLOCK_MONOTONIC as its first act; all processes of one
 machine share that clock, so the time from submit to start needs no agreement
 between them. Prints one JSON object: lists of milliseconds.
 
-    latency.py {mlq|http|rq|celery} URL [--count N] [--warm-up N] [--pause SECONDS]
+    latency.py {mlq|http|kept|rq|celery} URL [--count N] [--warm-up N] [--pause SECONDS]
 """
 
 # mypy: disable-error-code="import-not-found"
@@ -33,10 +33,30 @@ def over_mlq(url: str) -> Callable[[], int]:
 
 def over_http(url: str) -> Callable[[], int]:
     """Post the function's source as curl would, and wait on the server; without MLQ's client."""
+    return posted(url, {"source": STAMP, "function": "stamp", "msg": None})
+
+
+def over_kept(url: str) -> Callable[[], int]:
+    """Post a message for a function that stays loaded, as curl would, and wait on the server."""
     import urllib3
 
-    source = "import time\n\ndef stamp(msg):\n    return time.monotonic_ns()\n"
-    body = json.dumps({"source": source, "function": "stamp", "msg": None})
+    send = {"Authorization": f"Bearer {os.environ['MLQ_TOKEN']}", "Content-Type": "text/x-python"}
+    answer = urllib3.PoolManager().request(
+        "POST", f"{url}/consumer?name=stamp&keep=1", body=STAMP, headers=send
+    )
+    if answer.status != 201:
+        raise RuntimeError(answer.data.decode())
+    return posted(url, {"msg": None})
+
+
+STAMP = "import time\n\ndef stamp(msg, *args):\n    return time.monotonic_ns()\n"
+
+
+def posted(url: str, fields: dict[str, object]) -> Callable[[], int]:
+    """Post these fields as a job, and wait on the server for its result."""
+    import urllib3
+
+    body = json.dumps(fields)
     http = urllib3.PoolManager()
     send = {
         "Authorization": f"Bearer {os.environ['MLQ_TOKEN']}",
@@ -76,7 +96,7 @@ def over_celery(url: str) -> Callable[[], int]:
     return lambda: int(stamp.delay().get(timeout=TIMEOUT_S))
 
 
-OVER = {"mlq": over_mlq, "http": over_http, "rq": over_rq, "celery": over_celery}
+OVER = {"mlq": over_mlq, "http": over_http, "kept": over_kept, "rq": over_rq, "celery": over_celery}
 
 
 def measure(

@@ -69,7 +69,19 @@ var rhythms = []rhythm{
 }
 
 // latency measures T1 and T2: each system in turn, all of them in each repetition.
-func (b *bench) latency(ctx context.Context) error {
+func (b *bench) latency(ctx context.Context) error { return b.latencies(ctx, systems) }
+
+// kept is what a kept function is measured beside: the same function, in a process of
+// its own for each job.
+var kept = []system{
+	{report.MLQHTTP, "http", startMLQ},
+	{report.MLQKept, "kept", startMLQ},
+}
+
+// consumer measures messages through the process of a kept function as T1 and T2 are.
+func (b *bench) consumer(ctx context.Context) error { return b.latencies(ctx, kept) }
+
+func (b *bench) latencies(ctx context.Context, systems []system) error {
 	for rep := range b.reps {
 		for _, sys := range systems {
 			if err := b.latencyOf(ctx, sys, rep+1); err != nil {

@@ -29,6 +29,7 @@ type experiment struct {
 
 var experiments = []experiment{
 	{"T1 T2", "one call at a time: submit to start, submit to result", (*bench).latency},
+	{"consumer", "T1 and T2 of a message to a kept function, beside the same source sent with each job", (*bench).consumer},
 	{"T3", "enqueue over HTTP from 64 connections", (*bench).enqueue},
 	{"T4", "mlq.map: 10,000 jobs in one request", (*bench).bulk},
 	{"T5", "submit and claim, from 1,000 to 100,000 queued and 1 to 1,000 users", (*bench).growth},

@@ -16,6 +16,7 @@ type Target struct {
 const (
 	MLQ       = "mlq"
 	MLQHTTP   = "mlq, source over HTTP"
+	MLQKept   = "mlq, a kept function"
 	RQ        = "rq, fork per job"
 	Celery    = "celery, prefork"
 	ChiScript = "chi + one script"
