@@ -10,10 +10,10 @@ import (
 // loopBatch is how many jobs one round of a loop moves; the rest waits for the next.
 const loopBatch = 256
 
-// promote moves what waited for a time or for other jobs: scheduled jobs whose
+// Promote moves what waited for a time or for other jobs: scheduled jobs whose
 // time has come, queued ones whose queue timeout has passed, followers of jobs
 // that ended, and ended ones that are to be forgotten.
-func (s *Scheduler) promote(ctx context.Context) error {
+func (s *Scheduler) Promote(ctx context.Context) error {
 	now, err := s.Now(ctx)
 	if err != nil {
 		return err

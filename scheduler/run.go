@@ -30,7 +30,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 			}
 			return err
 		}},
-		{"promote", t.PromoteEvery, roundPatience, s.promote},
+		{"promote", t.PromoteEvery, roundPatience, s.Promote},
 		{"reap", t.ReapEvery, roundPatience, func(ctx context.Context) error {
 			n, err := s.Reap(ctx, reaper, time.Since(start))
 			if n > 0 {

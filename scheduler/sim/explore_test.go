@@ -52,6 +52,10 @@ var small = map[string]life{
 	"drains":             {config: world(2, 1, 2, sim.Budgets{Ticks: 2, Crashes: 1, Drains: 2}), depth: 8},
 	"callbacks":          {config: world(1, 1, 1, sim.Budgets{Ticks: 2, Delays: 1, Repeats: 1, Callbacks: 3}), prelude: finished, depth: 8},
 	"callbacks, cancels": {config: world(1, 1, 1, sim.Budgets{Ticks: 2, Crashes: 1, Delays: 1, Cancels: 1, Callbacks: 2}), prelude: running, depth: 8},
+	"functions":          {config: messages(1, 1, sim.Budgets{Ticks: 1, Delays: 1, Repeats: 1, Functions: 3}), prelude: known, depth: 8},
+	"functions, time":    {config: later(sim.Budgets{Ticks: 1, Delays: 2, Submits: 1, Functions: 3}), prelude: knownThen, depth: 7},
+	"functions, submits": {config: messages(1, 1, sim.Budgets{Delays: 2, Submits: 2, Functions: 2}), depth: 7},
+	"functions, cancel":  {config: messages(1, 1, sim.Budgets{Cancels: 1, Delays: 1, Crashes: 1, Functions: 3}), prelude: known, depth: 8},
 	"submits and a loss": {config: world(1, 1, 1, sim.Budgets{Ticks: 1, Submits: 2, Backups: 1, Losses: 1}), depth: 9},
 }
 
@@ -63,6 +67,8 @@ type life struct {
 }
 
 var (
+	known           = []string{"the function is registered"}
+	knownThen       = append(known[:1:1], "submit")
 	claimed         = []string{"host-0: claim 1"}
 	running         = append(claimed[:1:1], "host-0: start 1")
 	ended           = append(running[:2:2], "host-0: the process exits")
@@ -75,6 +81,20 @@ var (
 
 func world(hosts, devices, jobs int, limits sim.Budgets) sim.Config {
 	return sim.Config{Timing: scheduler.DefaultTiming(), Hosts: hosts, Devices: devices, Jobs: jobs, Limits: limits}
+}
+
+// messages is a world with one host of one device, whose jobs are messages.
+func messages(hosts, jobs int, limits sim.Budgets) sim.Config {
+	c := world(hosts, 1, jobs, limits)
+	c.Messages = true
+	return c
+}
+
+// later is one whose messages are to start when time has passed.
+func later(limits sim.Budgets) sim.Config {
+	c := messages(1, 1, limits)
+	c.Later = true
+	return c
 }
 
 // explore tries a life exhaustively.

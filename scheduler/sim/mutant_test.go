@@ -68,6 +68,22 @@ var mutants = map[string]struct {
 		life{config: world(1, 1, 1, sim.Budgets{Delays: 1, Callbacks: 2}), prelude: finished, depth: 4},
 		"promise 8", func(c *sim.Config) { c.Tamper.Commit = noGuardOnTake },
 	},
+	"submit without the guard on functions": {
+		life{config: messages(1, 1, sim.Budgets{Delays: 1, Submits: 1, Functions: 1}), depth: 4},
+		"promise 1", func(c *sim.Config) { c.Tamper.Commit = noGuard("submit", "spec:functions:") },
+	},
+	"promotion without the guard on functions": {
+		life{config: later(sim.Budgets{Ticks: 1, Delays: 1, Submits: 1, Functions: 3}), prelude: removed, depth: 4},
+		"promise 1", func(c *sim.Config) { c.Tamper.Commit = noGuard("promote", "spec:functions:") },
+	},
+	"strike-off without the guard on functions": {
+		life{config: messages(1, 1, sim.Budgets{Delays: 3, Submits: 1, Functions: 3}), prelude: striking, depth: 4},
+		"promise 1", func(c *sim.Config) { c.Tamper.Commit = looseStrike },
+	},
+	"registration that lists nobody": {
+		life{config: messages(1, 1, sim.Budgets{Delays: 1, Functions: 1}), depth: 4},
+		"promise 1", func(c *sim.Config) { c.Tamper.Commit = noEffect("functions", "spec:registered") },
+	},
 	"cancel that requeues": {
 		life{config: world(1, 1, 1, sim.Budgets{Ticks: 3, Cancels: 1}), prelude: cancelledSilent, depth: 2},
 		"promise 4", func(c *sim.Config) { c.Tamper.Read = blind("reap") },
@@ -75,6 +91,11 @@ var mutants = map[string]struct {
 }
 
 var (
+	striking = []string{
+		"the function is registered, delayed", "the functions on its way arrives", "promote", "promote, delayed",
+		"the function is removed", "submit",
+	}
+	removed     = append(knownThen[:2:2], "the function is removed", "time passes")
 	drained     = append(running[:2:2], "host-0 is closed by a deadline", "time passes")
 	endedReaped = append(ended[:3:3], "time passes", "time passes", "time passes", "reap")
 	lostHeld    = append(lostEnded[:4:4], "the store is lost, the replica takes over",
@@ -238,4 +259,21 @@ func edit(value []byte, change func(map[string]any)) []byte {
 		panic(err)
 	}
 	return out
+}
+
+// noEffect takes what an operation does to a key out of its commits.
+func noEffect(op, key string) func(string, *sim.Store, *store.Commit) {
+	return func(which string, _ *sim.Store, c *store.Commit) {
+		if which == op {
+			c.Effects = slices.DeleteFunc(slices.Clone(c.Effects), func(e store.Effect) bool { return e.Key == key })
+		}
+	}
+}
+
+// looseStrike strikes a user off the list of those who registered functions, whatever
+// was registered since.
+func looseStrike(doing string, s *sim.Store, c *store.Commit) {
+	if len(c.Effects) == 1 && c.Effects[0].Kind == store.EffectUnindex && c.Effects[0].Key == "spec:registered" {
+		noGuard(doing, "spec:functions:")(doing, s, c)
+	}
 }

@@ -27,6 +27,7 @@ func (w *World) check() error {
 	w.renewedStays(jobs)
 	w.sparedStays(jobs)
 	w.callbacksStay(jobs)
+	w.functionsFound()
 	return w.broken
 }
 

@@ -44,6 +44,9 @@ func (w *World) steps() []step {
 		if w.used.Repeats < w.Limits.Repeats {
 			add(repeated.of("submit"), func(w *World) { w.used.Submits++; w.spend(repeated); w.submit(repeated) })
 		}
+		if w.Messages && w.used.Delays < w.Limits.Delays {
+			add(delayed.of("submit"), func(w *World) { w.used.Submits++; w.spend(delayed); w.submitLate() })
+		}
 	}
 	if w.used.Jumps < w.Limits.Jumps && !w.holdsOff() {
 		add("the store's clock jumps an hour", func(w *World) { w.used.Jumps++; w.base = w.base.Add(time.Hour) })
@@ -53,7 +56,7 @@ func (w *World) steps() []step {
 			add(fmt.Sprintf("cancel %d", id), func(w *World) { w.cancel(id) })
 		}
 	}
-	return append(append(out, w.drainSteps()...), w.callbackSteps()...)
+	return slices.Concat(out, w.drainSteps(), w.callbackSteps(), w.functionSteps())
 }
 
 // holdsOff: a store was lost just now. The hold-off is counted by the store's
@@ -112,6 +115,11 @@ func (w *World) leaseStep(i int, id scheduler.JobID) (name string, do func(*Worl
 	switch {
 	case !has && free:
 		return "claim", func(w *World, f fate) { w.claim(i, id, f) }
+	case has && l.stage == won && w.Messages && !w.registered():
+		if l.sent {
+			return "", nil
+		}
+		return "await", func(w *World, f fate) { w.await(i, id, f) }
 	case has && l.stage == won:
 		return "start", func(w *World, f fate) { w.start(i, id, f) }
 	case l.stage == ended || l.stage == stops:

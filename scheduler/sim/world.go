@@ -53,6 +53,10 @@ type Config struct {
 	Jobs    int
 	Limits  Budgets
 	Tamper  Tamper
+	// Messages: the jobs are messages for one function.
+	Messages bool
+	// Later: messages are to start when time has passed.
+	Later bool
 	// NoSelfFence is a fault: slots do not end their process with the belief.
 	NoSelfFence bool
 	// NoOwnClock is a fault: the reaper trusts the store's clock alone.
@@ -65,7 +69,7 @@ type Config struct {
 
 // Budgets bound what may happen in one life, so that all lives can be tried.
 type Budgets struct {
-	Ticks, Crashes, Losses, Backups, Cancels, Delays, Repeats, Jumps, Submits, Drains, Callbacks int
+	Ticks, Crashes, Losses, Backups, Cancels, Delays, Repeats, Jumps, Submits, Drains, Callbacks, Functions int
 }
 
 // Tamper changes what a transition reads or commits: the mutants.
@@ -239,11 +243,7 @@ func (w *World) fall(format string, args ...any) {
 }
 
 func (w *World) submit(how fate) {
-	sub := scheduler.Submission{Media: scheduler.MediaJSON, Body: []byte("{}"), Function: "f"}
-	if w.Limits.Callbacks > 0 {
-		sub.Callback = "http://app.example.org/"
-	}
-	out, err := w.scheduler("submit", how).Submit(ctx, scheduler.Who{User: user}, []scheduler.Submission{sub}, "")
+	out, err := w.scheduler("submit", how).Submit(ctx, scheduler.Who{User: user}, []scheduler.Submission{w.submission()}, "")
 	if err != nil {
 		w.fall("submit: %w", err)
 		return
