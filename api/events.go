@@ -24,10 +24,13 @@ type Event struct {
 	// Simulated: of an attempt on simulated devices.
 	Simulated bool `json:"simulated,omitempty"`
 	// Of a job's own stream.
-	State    scheduler.State `json:"state,omitempty"`
-	Progress json.RawMessage `json:"progress,omitempty"`
-	LogBytes int64           `json:"log_bytes,omitempty"`
-	Closing  *Closing        `json:"closing,omitempty"`
+	State        scheduler.State `json:"state,omitempty"`
+	Progress     json.RawMessage `json:"progress,omitempty"` // as in Job
+	ProgressText string          `json:"progress_text,omitempty"`
+	Position     int             `json:"position,omitempty"` // of a queued job, from 1
+	PositionOver bool            `json:"position_over,omitempty"`
+	LogBytes     int64           `json:"log_bytes,omitempty"`
+	Closing      *Closing        `json:"closing,omitempty"`
 }
 
 // stream writes server-sent events. It keeps no queue for a slow reader: what
@@ -94,7 +97,11 @@ func (s *Server) jobEvents(c *call) error {
 	}
 	w := jobWatch{last: c.lastEvent()}
 	for {
-		if err := w.send(st, &job); err != nil {
+		at, err := s.scheduler.Position(c.ctx(), &job)
+		if err != nil {
+			return err
+		}
+		if err := w.send(st, &job, at); err != nil {
 			return err
 		}
 		if job.State.Final() || !s.sleep(c, wake, nil) {
@@ -117,15 +124,16 @@ func (c *call) lastEvent() string {
 // jobWatch remembers what one reader has been told of a job.
 type jobWatch struct {
 	last     string
-	progress string
+	progress progress
 	logBytes int64
+	at       scheduler.Position
 	notice   string
 	closing  scheduler.Closing
 	begun    bool
 }
 
 // send tells what is new, and beats where nothing is.
-func (w *jobWatch) send(st *stream, job *scheduler.Job) error {
+func (w *jobWatch) send(st *stream, job *scheduler.Job, at scheduler.Position) error {
 	told := false
 	for _, e := range history(job) {
 		if !laterStep(e.step, w.last) {
@@ -136,9 +144,9 @@ func (w *jobWatch) send(st *stream, job *scheduler.Job) error {
 		}
 		w.last, told = e.step, true
 	}
-	if w.live(job) {
+	if w.live(job, at) {
 		told = true
-		if err := st.send("", "update", update(job)); err != nil {
+		if err := st.send("", "update", update(job, at)); err != nil {
 			return err
 		}
 	}
@@ -149,17 +157,19 @@ func (w *jobWatch) send(st *stream, job *scheduler.Job) error {
 }
 
 // live reports whether what has no place in the history has changed.
-func (w *jobWatch) live(job *scheduler.Job) bool {
-	said, closing := notice(job), closingNow(job)
-	changed := job.Progress != w.progress || job.LogBytes != w.logBytes || said != w.notice || closing != w.closing || !w.begun
-	w.progress, w.logBytes, w.notice, w.closing, w.begun = job.Progress, job.LogBytes, said, closing, true
+func (w *jobWatch) live(job *scheduler.Job, at scheduler.Position) bool {
+	said, closing, far := notice(job), closingNow(job), progressOf(job)
+	changed := far != w.progress || job.LogBytes != w.logBytes || said != w.notice || closing != w.closing || at != w.at || !w.begun
+	w.progress, w.logBytes, w.notice, w.closing, w.at, w.begun = far, job.LogBytes, said, closing, at, true
 	return changed
 }
 
-func update(job *scheduler.Job) Event {
+func update(job *scheduler.Job, at scheduler.Position) Event {
+	p := progressOf(job)
 	return Event{
 		Job: job.ID, Kind: "update", Text: notice(job), State: job.State,
-		Progress: progressJSON(job), LogBytes: job.LogBytes, Attempt: len(job.Attempts), Closing: closingOf(job),
+		Progress: json.RawMessage(p.value), ProgressText: p.text, Position: at.N, PositionOver: at.Over,
+		LogBytes: job.LogBytes, Attempt: len(job.Attempts), Closing: closingOf(job),
 	}
 }
 

@@ -163,5 +163,5 @@ func (s *Server) getProgress(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.text(http.StatusOK, progressText(&job))
+	return c.text(http.StatusOK, progressOf(&job).text)
 }

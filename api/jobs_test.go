@@ -22,7 +22,7 @@ func TestSubmitAnswersTheIDAlone(t *testing.T) {
 		t.Fatalf("got %d %q, Location %q", a.status, a.body, a.header.Get("Location"))
 	}
 	j := w.job(w.ana, 1)
-	if j.State != scheduler.Queued || j.User != "ana" || string(j.Msg) != `{"arg1":6,"arg2":3}` || string(j.Progress) != `"[queued; not started]"` {
+	if j.State != scheduler.Queued || j.User != "ana" || string(j.Msg) != `{"arg1":6,"arg2":3}` || string(j.Progress) != "null" {
 		t.Errorf("the job reads %+v", j)
 	}
 	if j.Position != 1 || j.Timestamp == 0 || j.Worker != nil || j.ProcessingStarted != nil {
@@ -367,27 +367,6 @@ func TestRequeue(t *testing.T) {
 	if w.job(w.ana, next).RequeueOf != id || w.job(w.ana, id).RequeuedAs != next {
 		t.Errorf("jobs %d and %d are not linked", id, next)
 	}
-}
-
-func TestProgressWords(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	id := w.submit(w.ana, `{"msg":1}`)
-	want := func(text string) {
-		t.Helper()
-		if a := w.do(w.ana, "GET", path(id, "/progress"), nil); string(a.body) != text {
-			t.Errorf("progress %q, want %q", a.body, text)
-		}
-	}
-	want("[queued; not started]")
-	l := w.start(id, 0)
-	want("[started]")
-	for value, text := range map[string]string{`"half \"way\""`: `half "way"`, `50`: "50", `{"a":1}`: `{"a":1}`} {
-		must(t, w.sched.Progress(t.Context(), l.ref, value))
-		want(text)
-	}
-	l.succeed(envelope.Header{Value: envelope.ValueJSON, Short: "18"}, view("18"))
-	want("[completed]")
 }
 
 func TestWhyAndQueue(t *testing.T) {

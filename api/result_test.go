@@ -43,7 +43,7 @@ func TestResultForms(t *testing.T) {
 			t.Errorf("short result %q", short.body)
 		}
 		j := w.job(w.ana, id)
-		if j.State != scheduler.Succeeded || *j.Worker != "node1/CPU-0" || *j.ShortResult != "short" || string(j.Progress) != `"[completed]"` {
+		if j.State != scheduler.Succeeded || *j.Worker != "node1/CPU-0" || *j.ShortResult != "short" || string(j.Progress) != "100" {
 			t.Errorf("the job reads %+v", j)
 		}
 	}

@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/mlq-dev/mlq/gpu"
@@ -17,7 +16,7 @@ type Job struct {
 	Worker             *string         `json:"worker"` // "host/device"
 	ProcessingStarted  *float64        `json:"processing_started"`
 	ProcessingFinished *float64        `json:"processing_finished"`
-	Progress           json.RawMessage `json:"progress"`
+	Progress           json.RawMessage `json:"progress"` // null, 0, -1, 100, or what was reported
 	ShortResult        *string         `json:"short_result"`
 	Result             json.RawMessage `json:"result,omitempty"` // small values only; /result has every one
 	Callback           *string         `json:"callback"`
@@ -27,6 +26,9 @@ type Job struct {
 
 	// CallbackState is how far the callback is; none without one.
 	CallbackState *CallbackState `json:"callback_state,omitempty"`
+
+	// ProgressText is the progress in words, as GET /jobs/{id}/progress answers it.
+	ProgressText string `json:"progress_text"`
 
 	State     scheduler.State  `json:"state"`
 	Reason    scheduler.Reason `json:"reason,omitempty"`
@@ -125,7 +127,7 @@ type Lease struct {
 // wireJob shows what a job's record says.
 func wireJob(j *scheduler.Job) Job {
 	w := Job{
-		ID: j.ID, Timestamp: seconds(j.Submitted), Progress: progressJSON(j), Retries: j.Failures + j.Losses,
+		ID: j.ID, Timestamp: seconds(j.Submitted), Retries: j.Failures + j.Losses,
 		Functions: []string{}, Msg: json.RawMessage("null"),
 		State: j.State, Reason: j.Reason, Detail: j.Detail, User: j.User, Name: j.Name, Priority: j.Priority,
 		GPUs: j.Devices, Class: j.Class, Submitted: j.Submitted, QueuedAt: j.QueuedAt, NotBefore: j.NotBefore,
@@ -133,6 +135,7 @@ func wireJob(j *scheduler.Job) Job {
 		Losses: j.Losses, Releases: j.Releases, After: j.After, CancelRequested: j.CancelRequested, CancelBy: j.CancelBy, CancelThen: j.CancelThen,
 		RequeueOf: j.RequeueOf, RequeuedAs: j.RequeuedAs, LogBytes: j.LogBytes, Attempts: wireAttempts(j.Attempts),
 	}
+	w.progress(j)
 	w.callback(j)
 	if j.State == scheduler.Scheduled {
 		w.Awaits = j.Awaits
@@ -150,6 +153,12 @@ func wireJob(j *scheduler.Job) Job {
 		w.ProcessingFinished = secondsPtr(j.EndedAt)
 	}
 	return w
+}
+
+// progress fills in how far it is.
+func (w *Job) progress(j *scheduler.Job) {
+	p := progressOf(j)
+	w.Progress, w.ProgressText = json.RawMessage(p.value), p.text
 }
 
 // timeoutFrom says whose time limit a job has.
@@ -211,51 +220,4 @@ func secondsPtr(t time.Time) *float64 {
 	}
 	s := seconds(t)
 	return &s
-}
-
-// The predecessor's words for progress.
-const (
-	progressQueued    = "[queued; not started]"
-	progressStarted   = "[started]"
-	progressFailed    = "[failed]"
-	progressCompleted = "[completed]"
-	progressCancelled = "[cancelled]"
-)
-
-// progressWord is "" where the function's own report counts.
-func progressWord(j *scheduler.Job) string {
-	switch j.State {
-	case scheduler.Succeeded:
-		return progressCompleted
-	case scheduler.Failed:
-		return progressFailed
-	case scheduler.Cancelled:
-		return progressCancelled
-	case scheduler.Running:
-		if j.Progress != "" {
-			return ""
-		}
-		return progressStarted
-	}
-	return progressQueued
-}
-
-func progressJSON(j *scheduler.Job) json.RawMessage {
-	if word := progressWord(j); word != "" {
-		return json.RawMessage(`"` + word + `"`)
-	}
-	return json.RawMessage(j.Progress)
-}
-
-// progressText is the progress as text: a reported text as it is, any other
-// value as JSON.
-func progressText(j *scheduler.Job) string {
-	if word := progressWord(j); word != "" {
-		return word
-	}
-	var text string
-	if strings.HasPrefix(j.Progress, `"`) && json.Unmarshal([]byte(j.Progress), &text) == nil {
-		return text
-	}
-	return j.Progress
 }

@@ -65,7 +65,8 @@ func (s *Scheduler) whyQueued(ctx context.Context, job *Job, shown Shown) (Why, 
 	if err != nil {
 		return Why{}, fmt.Errorf("why: %w", err)
 	}
-	w := Why{Position: int(min(sc.ahead+1, maxPlace)), PositionOver: sc.ahead >= maxPlace, Of: int(sc.queued)}
+	at := positionAfter(sc.ahead)
+	w := Why{Position: at.N, PositionOver: at.Over, Of: int(sc.queued)}
 	if sc.unadopted {
 		w.add("hold-off", "the store is new and no server has adopted it yet")
 	}

@@ -128,11 +128,10 @@ function places(uuids) {
 }
 
 function progress(v, j) {
-  const running = j.state === "running";
-  const done = running ? percent(j.progress) : null;
+  const done = percent(j);
   show(v.bar, done !== null);
   v.bar.value = done ?? 0;
-  text(v.report, running ? progressWords(j.progress) : "");
+  text(v.report, progressWords(j));
 }
 
 async function waits(el, id) {

@@ -52,7 +52,7 @@ function row(first) {
       text(user, j.user);
       text(note, brief(j));
       times.replaceChildren(...age(j));
-      const done = j.state === "running" ? percent(j.progress) : null;
+      const done = percent(j);
       show(bar, done !== null);
       bar.value = done ?? 0;
       bar.setAttribute("aria-label", "progress");
@@ -65,7 +65,7 @@ function brief(j) {
   if (j.state === "failed") return [j.reason, j.detail].filter(Boolean).join(": ");
   if (j.state === "cancelled") return j.cancel_by ? `by ${j.cancel_by}` : "";
   if (j.state === "succeeded") return j.short_result ?? "";
-  if (j.state === "running") return progressWords(j.progress) || j.worker || "";
+  if (j.state === "running") return progressWords(j) || j.worker || "";
   return "";
 }
 

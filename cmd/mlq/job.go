@@ -63,7 +63,7 @@ func describeJob(w io.Writer, j *api.Job, now time.Time) error {
 		add("held until", untilWords(j.Lease.EndsBy, now))
 	}
 	add("time limit", limitInWords(j))
-	add("progress", strings.Trim(string(j.Progress), `"`))
+	add("progress", j.ProgressText)
 	if j.RequeueOf != 0 {
 		add("requeue of", idText(j.RequeueOf))
 	}

@@ -37,9 +37,13 @@ def test_states(scripted: Scripted, client: mlq.Client) -> None:
 
 
 def test_position_and_progress(scripted: Scripted, client: mlq.Client) -> None:
-    scripted.on("GET /jobs/53", details("queued", position=3, progress="[queued; not started]"))
+    scripted.on(
+        "GET /jobs/53",
+        details("queued", position=3, progress=None, progress_text="[queued; not started]"),
+    )
     job = client.job(53)
-    assert (job.position, job.progress) == (3, "[queued; not started]")
+    assert (job.position, job.progress) == (3, None)
+    assert job.progress_text == "[queued; not started]"
     scripted.on("GET /jobs/53", details("running", progress={"done": 1, "total": 2}))
     assert (job.position, job.progress) == (None, {"done": 1, "total": 2})
 

@@ -162,8 +162,28 @@ class TestContext:
 
         job = live.submit(report, str(gate))
         until(lambda: job.progress == {"done": 0, "total": 1})
+        assert job.progress_text == '{"done":0,"total":1}'
         gate.touch()
         job.result(LONG, stream=False)
+        assert (job.progress, job.progress_text) == (100, "[completed]")
+
+    def test_progress_before_and_after_a_failure(self, live: mlq.Client, gate: Path) -> None:
+        def fail(path: str) -> NoReturn:
+            import time
+
+            while not os.path.exists(path):
+                time.sleep(0.01)
+            raise LookupError("no such row")
+
+        job = live.submit(fail, str(gate), run_at=time.time() + 3600)
+        assert (job.progress, job.progress_text) == (None, "[queued; not started]")
+        job.cancel()
+        job = live.submit(fail, str(gate))
+        until(lambda: job.progress == 0)
+        assert job.progress_text == "[started]"
+        gate.touch()
+        assert isinstance(job.exception(LONG), LookupError)
+        assert (job.progress, job.progress_text) == (-1, "[failed]")
 
 
 class TestErrors:

@@ -40,6 +40,7 @@ class TestShow:
             "state": "running",
             "attempt": 1,
             "progress": 0.5,
+            "progress_text": "0.5",
             "log_bytes": cut,
         }
         ended = {"kind": "succeeded", "state": "succeeded", "attempt": 1}
@@ -102,14 +103,15 @@ class TestShow:
         if simulated:
             closing["simulated"] = True
         label = " (simulated)" if simulated else ""
-        update = {"kind": "update", "state": "running", "attempt": 1, "progress": "[started]"}
+        update = {"kind": "update", "state": "running", "attempt": 1}
+        update.update(progress=0, progress_text="[started]")
         scripted.on("GET /jobs/53", details("running"))
         scripted.on("GET /jobs/53/logs", Reply(200, {"Content-Type": "text/plain"}, b""))
         scripted.on(
             "GET /jobs/53/events",
             events(
                 {**update, "closing": closing},
-                {**update, "closing": closing, "progress": 1},
+                {**update, "closing": closing, "progress": 1, "progress_text": "1"},
                 update,
                 update,
                 {"kind": "succeeded", "state": "succeeded", "attempt": 1},

@@ -107,7 +107,6 @@ def test_what_the_estimate_rests_on_stands_below() -> None:
     ("reports", "said"),
     [
         ([(0, None)], ""),
-        ([(0, "[started]")], ""),
         ([(0, "half\nway")], "half way"),
         ([(0, {"loss": 0.5})], '{"loss": 0.5}'),
         ([(0, 40)], "▕████      ▏ 40 %"),

@@ -97,7 +97,7 @@ def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happe
             elif _CLOSED in said and not notice and event.get("state") == "running":
                 yield Notice("where it runs is not closed any more; it may go on")
             said = notice
-            if event.get("state") == "running" and event.get("progress") not in (last, "[started]"):
+            if _reports(event) and event["progress"] != last:
                 last = event["progress"]
                 yield Progress(last)
             if attempt and log.lacks(attempt, int(event.get("log_bytes", 0))):
@@ -109,6 +109,13 @@ def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happe
             yield from log.end()
         at = unix(str(event.get("at", "")))
         yield Step(kind, str(event.get("state", "")), str(event.get("text", "")), attempt, at)
+
+
+def _reports(event: dict[str, Any]) -> bool:
+    """Whether an update has what the function reported, and not what stands for its state."""
+    return (
+        event.get("state") == "running" and event.get("progress_text", "[started]") != "[started]"
+    )
 
 
 _CLOSED = "; this job is stopped then"

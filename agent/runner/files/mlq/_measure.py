@@ -13,7 +13,6 @@ _BAR = 10  # characters
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _MAX_WORDS = 120  # characters of a report that is no measure
 _FIRST = 1.0  # seconds of watching before a rate is worth saying
-_OURS = frozenset({"[queued; not started]", "[started]", "[completed]", "[failed]", "[cancelled]"})
 
 
 class Measure(NamedTuple):
@@ -75,7 +74,7 @@ def bar(fraction: float) -> str:
 
 def report_in_words(value: Any) -> str:
     """What the job reported, as "40 %", "4 of 10" or its own text; "" where it reported nothing."""
-    if value is None or (isinstance(value, str) and value in _OURS):
+    if value is None:
         return ""
     if isinstance(value, dict) and _done(value) is not None:
         total = _total(value)

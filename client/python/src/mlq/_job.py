@@ -190,8 +190,20 @@ class Job(Generic[R]):
 
     @property
     def progress(self) -> Any:
-        """What the job last reported, or a word like ``[queued; not started]``."""
+        """None before it starts, 0 from then, what it last reported, 100, or -1 where it failed.
+
+        -1 also of a cancelled job. Whether 0 was reported, `progress_text` tells.
+        """
         return self.details().get("progress")
+
+    @property
+    def progress_text(self) -> str:
+        """The same in words.
+
+        ``[queued; not started]``, ``[started]``, what it reported, ``[completed]``, ``[failed]``
+        or ``[cancelled]``.
+        """
+        return str(self.details().get("progress_text", ""))
 
     @property
     def position(self) -> int | None:
