@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/internal/submission"
@@ -203,6 +204,6 @@ func (e *missingFunctionsError) Error() string { return scheduler.AwaitsInWords(
 // its users know.
 func (t *attempt) fullMessage(p *submission.Parsed) json.RawMessage {
 	return p.FullMessage(submission.Running{
-		ID: t.ref.Job, Submitted: t.job.Submitted, Worker: t.agent.opts.Name + "/" + t.devices[0], Attempt: t.n,
+		ID: t.ref.Job, Submitted: t.job.Submitted, Started: time.Now(), Worker: t.agent.opts.Name + "/" + t.devices[0], Attempt: t.n,
 	})
 }

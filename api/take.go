@@ -148,7 +148,7 @@ func (s *Server) handOver(c *call, won *scheduler.Claimed, registered []schedule
 	a, t := won.Job.Attempt(), s.scheduler.Timing()
 	return &ConsumerJob{
 		Job: ref.Job, Attempt: a.N, Fence: ref.Fence, Msg: p.Call.Msg, Functions: chosenNames(p.Call.Functions, registered),
-		FullMessage: p.FullMessage(submission.Running{ID: ref.Job, Submitted: won.Job.Submitted, Worker: a.Host, Attempt: a.N}),
+		FullMessage: p.FullMessage(submission.Running{ID: ref.Job, Submitted: won.Job.Submitted, Started: time.Now(), Worker: a.Host + "/" + a.Devices[0], Attempt: a.N}),
 		Timeout:     won.Job.Timeout.Seconds(), Grace: won.Job.Grace.Seconds(), Lease: t.Believe.Seconds(),
 	}, nil
 }

@@ -82,8 +82,13 @@ func TestConsumerLife(t *testing.T) {
 	}
 	var full map[string]any
 	must(t, json.Unmarshal(job.FullMessage, &full))
-	if full["id"] != float64(id) || full["worker"] != "consumer-"+consumerA || full["retries"] != 0.0 || full["callback"] != "http://example.org/done" {
+	if full["id"] != float64(id) || full["worker"] != *w.job(w.ana, id).Worker || full["retries"] != 0.0 || full["callback"] != "http://example.org/done" {
 		t.Errorf("full message %v", full)
+	}
+	for name := range strings.FieldsSeq("timestamp processing_started processing_finished progress short_result result functions") {
+		if _, there := full[name]; !there {
+			t.Errorf("the full message has no %s", name)
+		}
 	}
 	if j := w.job(w.ana, id); j.State != scheduler.Running || *j.Worker != "consumer-"+consumerA+"/consumer-"+consumerA {
 		t.Errorf("the job is %+v", j)

@@ -11,15 +11,17 @@ import (
 type Running struct {
 	ID        scheduler.JobID
 	Submitted time.Time
-	Worker    string // who runs it
-	Attempt   int    // from 1
+	Started   time.Time // when the call was handed over
+	Worker    string    // who runs it
+	Attempt   int       // from 1
 }
 
 // FullMessage is what a function finds as full_message, under the names that its
 // users know; p may be nil where only the job is known.
 func (p *Parsed) FullMessage(r Running) json.RawMessage {
 	m := map[string]any{
-		"id": r.ID, "timestamp": float64(r.Submitted.UnixMilli()) / 1000, "worker": r.Worker, "retries": r.Attempt - 1,
+		"id": r.ID, "timestamp": seconds(r.Submitted), "worker": r.Worker, "retries": r.Attempt - 1,
+		"processing_started": seconds(r.Started), "processing_finished": nil, "progress": 0, "short_result": nil, "result": nil,
 	}
 	if p != nil {
 		m["functions"], m["callback"] = p.Call.Functions, nil
@@ -33,3 +35,6 @@ func (p *Parsed) FullMessage(r Running) json.RawMessage {
 	}
 	return text
 }
+
+// seconds since 1970.
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
