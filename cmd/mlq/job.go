@@ -73,6 +73,7 @@ func describeJob(w io.Writer, j *api.Job, now time.Time) error {
 	if j.ShortResult != nil {
 		add("result", *j.ShortResult)
 	}
+	add("callback", callbackInWords(j.CallbackState, now))
 	for i := range j.Attempts {
 		add(fmt.Sprintf("attempt %d", j.Attempts[i].N), attemptInWords(&j.Attempts[i], now))
 		add("  directory", directoryInWords(&j.Attempts[i]))
