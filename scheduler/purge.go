@@ -21,7 +21,7 @@ func (s *Scheduler) purge(ctx context.Context, id JobID) error {
 		if err != nil {
 			return p, ignoreMissing(err)
 		}
-		if !job.State.Final() || job.callbackDue() || job.ResultTTL == 0 || job.EndedAt.Add(job.ResultTTL).After(f.Now) {
+		if !job.State.Final() || job.ResultTTL == 0 || job.EndedAt.Add(job.ResultTTL).After(f.Now) {
 			return p, nil
 		}
 		p.forget(&job)

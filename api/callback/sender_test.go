@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -224,7 +225,12 @@ func TestBadApplications(t *testing.T) {
 	w := newWorld(t, 50, callback.All)
 	hang := make(chan struct{})
 	defer close(hang)
+	var now, most atomic.Int32
 	hangs := newApp(t, func(_ http.ResponseWriter, r *http.Request) {
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		defer now.Add(-1)
 		select {
 		case <-hang:
 		case <-r.Context().Done():
@@ -270,6 +276,9 @@ func TestBadApplications(t *testing.T) {
 	}
 	for _, id := range hanging {
 		w.wantFailed(id, "no answer within 100ms")
+	}
+	if n := most.Load(); n > 4+1 { // one may not have heard yet that nobody waits for it
+		t.Errorf("%d of one user were sent at once", n)
 	}
 	if n := len(inside.asked()); n != 0 {
 		t.Errorf("a redirect was followed %d times", n)
