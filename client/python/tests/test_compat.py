@@ -16,7 +16,7 @@ import cloudpickle
 import pytest
 
 import mlq
-from conftest import dev
+from conftest import REPOSITORY, dev
 from mlq import _registered
 from mlq.compat import MLQ
 from test_consume import wait_for
@@ -264,6 +264,20 @@ def test_a_worker_whose_main_ends_goes_on_and_an_interrupt_puts_its_job_back(
     with mlq.Client() as client:
         client.job(long).cancel()
     _registered.remove(queue._client._transport, "listener_func")
+
+
+def test_the_page_has_every_method() -> None:
+    page = (REPOSITORY / "docs" / "predecessor.md").read_text()
+    for name, value in vars(MLQ).items():
+        if callable(value) and not name.startswith("_"):
+            assert f"`mlq.{name}(" in page, name
+            assert value.__doc__, name
+
+
+def test_importing_mlq_does_not_bring_it() -> None:
+    code = "import sys, mlq; print([n for n in sys.modules if n.startswith('mlq.')])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert found.stdout == "['mlq._version']\n"
 
 
 # --- bad inputs

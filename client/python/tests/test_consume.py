@@ -230,6 +230,16 @@ def test_without_heartbeats_the_job_is_stopped_and_nothing_of_it_is_sent(
     assert "its end was not taken" in caplog.text
 
 
+def test_with_heartbeats_a_job_outlives_its_lease(shop: Shop) -> None:
+    def f(msg: Any) -> str:
+        threading.Event().wait(0.9)
+        return "in time"
+
+    job = shop.add(1, lease=0.6)
+    step(consumer(shop, f))
+    assert shop.value(job) == "in time"
+
+
 def test_a_result_that_comes_when_the_lease_is_over_is_not_sent(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -222,9 +222,11 @@ def _text_of_error(client: Client, job: dict[str, Any]) -> str:
 
 
 def _not_found(text: str) -> MlqError:
-    """An error that Flask turns into a 404, where Flask is in use."""
+    """An error that Flask turns into a 404, where it is in use; ``code`` is werkzeug's then."""
     werkzeug = sys.modules.get("werkzeug.exceptions")
-    bases: tuple[type, ...] = (MlqError,) if werkzeug is None else (MlqError, werkzeug.NotFound)
+    bases: tuple[type, ...] = (MlqError,) if werkzeug is None else (werkzeug.NotFound, MlqError)
     error: MlqError = type("NotFound", bases, {"__module__": "mlq.compat"})(text)
-    error.code, error.status = "not-found", 404
+    if werkzeug is None:
+        error.code = "not-found"
+    error.status = 404
     return error
