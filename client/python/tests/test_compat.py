@@ -214,9 +214,11 @@ def test_other_functions_of_the_user_are_told(queue: MLQ, caplog: pytest.LogCapt
 
 
 WORKER = """
-import asyncio, time
+import asyncio, logging, time
 from mlq.compat import MLQ
 
+logging.basicConfig(format="%(message)s")
+logging.getLogger("mlq").setLevel(logging.INFO)
 mlq = MLQ('example_app', 'localhost', 6379, 0)
 
 def listener_func(number_dict, *args):
@@ -234,19 +236,28 @@ async def main():
 
 if __name__ == '__main__':
     asyncio.run(main())
+    END
 """
+
+
+def worker(folder: Path, url: str, end: str = "") -> subprocess.Popen[bytes]:
+    """The worker's process; what it writes is in the folder."""
+    (folder / "worker.py").write_text(WORKER.replace("END", end))
+    env = {
+        **os.environ,
+        "MLQ_URL": url,
+        "PYTHONPATH": os.path.dirname(os.path.dirname(mlq.__file__)),
+    }
+    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+        return subprocess.Popen(
+            [sys.executable, str(folder / "worker.py")], env=env, stdout=out, stderr=err
+        )
 
 
 def test_a_worker_whose_main_ends_goes_on_and_an_interrupt_puts_its_job_back(
     queue: MLQ, tmp_path: Path
 ) -> None:
-    script = tmp_path / "worker.py"
-    script.write_text(WORKER)
-    folder = os.path.dirname(os.path.dirname(mlq.__file__))
-    env = {**os.environ, "PYTHONPATH": folder}
-    command = [sys.executable, str(script)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe) as worker:
+    with worker(tmp_path, queue._client.url) as process:
         try:
             wait_for(lambda: "listener_func" in _registered.names(queue._client._transport))
             first = queue.post({"number": 7})
@@ -254,15 +265,29 @@ def test_a_worker_whose_main_ends_goes_on_and_an_interrupt_puts_its_job_back(
             assert queue.get_job(first)["short_result"] == "49"
             long = queue.post({"number": "long"})
             wait_for(lambda: queue.get_progress(long) == "[started]")
-            worker.send_signal(signal.SIGINT)
-            out, err = worker.communicate(timeout=30)
+            wait_for(lambda: "Ctrl-C ends it" in (tmp_path / "err").read_text())
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
         finally:
-            worker.kill()
-    assert (worker.returncode, err) == (0, b"")
-    assert out == b"Running, waiting for messages.\n7\nlong\n"
+            process.kill()
+    assert "Traceback" not in (tmp_path / "err").read_text()
+    assert (tmp_path / "out").read_text() == "Running, waiting for messages.\n7\nlong\n"
     assert queue.get_progress(long) == "[queued; not started]"
     with mlq.Client() as client:
         client.job(long).cancel()
+    _registered.remove(queue._client._transport, "listener_func")
+
+
+def test_an_interrupt_of_main_ends_a_worker_that_waits(queue: MLQ, tmp_path: Path) -> None:
+    with worker(tmp_path, queue._client.url, "time.sleep(60)") as process:
+        try:
+            wait_for(lambda: "listener_func" in _registered.names(queue._client._transport))
+            assert result(queue, queue.post({"number": 7})) == 49
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) != 0
+        finally:
+            process.kill()
+    assert "KeyboardInterrupt" in (tmp_path / "err").read_text()
     _registered.remove(queue._client._transport, "listener_func")
 
 

@@ -71,7 +71,7 @@ class Listener:
         if thread is None or consumer is None or not thread.is_alive():
             return
         with contextlib.suppress(KeyboardInterrupt):
-            if not _is_interactive():
+            if not _is_interactive() and not _was_interrupted():
                 _log.info("listening; Ctrl-C ends it")
                 self._over.wait()
                 return
@@ -112,6 +112,11 @@ def _report_stuck(why: str) -> None:
 def _is_interactive() -> bool:
     """A person at a prompt, or a notebook, ends the program and expects it to end."""
     return hasattr(sys, "ps1") or bool(sys.flags.interactive) or "ipykernel" in sys.modules
+
+
+def _was_interrupted() -> bool:
+    """Ctrl-C has ended the program already, and need not be pressed once more."""
+    return getattr(sys, "last_type", None) is KeyboardInterrupt
 
 
 class _Exit:
