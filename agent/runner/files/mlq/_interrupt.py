@@ -2,17 +2,25 @@
 
 Where the function is Python, it comes at the next step; a call into C (``time.sleep`` is one)
 has to come back first. Only while the function runs: our own code is not cut in two by it.
+
+A thread that is just being started has, before Python 3.12, the number of the one that starts
+it. It would get the exception instead, end before it has begun, and be waited for without end.
+So nothing is raised while the thread starts another, and again until it is seen to have come.
 """
 
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
-from typing import Callable, TypeVar
+from typing import Any, Callable, TypeVar
 
 from ._cancel import Cancelled
 
 T = TypeVar("T")
+
+_AGAIN = 0.05  # seconds
+_START = threading.Thread.start.__code__
 
 
 class Interrupt:
@@ -22,6 +30,8 @@ class Interrupt:
         self._lock = threading.Lock()
         self._thread = 0  # that may be interrupted now
         self._wanted = False
+        self._over = threading.Event()  # it was raised, or the function has come back
+        self._error = _telling(self._came)
 
     def run(self, function: Callable[[], T]) -> T:
         """Call the function; Cancelled comes out of it at once where it was wanted before."""
@@ -29,7 +39,7 @@ class Interrupt:
             self._thread = threading.get_ident()
         try:
             if self._wanted:
-                raise Cancelled("the job was told to stop")
+                raise self._error
             return function()
         finally:
             # Cancelled is raised once, so that at most the first try is cut off by it.
@@ -39,17 +49,50 @@ class Interrupt:
                 self._disarm()
 
     def __call__(self) -> None:
-        """Raise it. Has no effect where the function has come back."""
-        with self._lock:
-            self._wanted = True
-            if self._thread:
-                _raise_in(self._thread, Cancelled)
+        """Have it raised. Has no effect where the function has come back."""
+        self._wanted = True
+        if self._thread:
+            threading.Thread(target=self._insist, name="mlq-interrupt", daemon=True).start()
+
+    def _insist(self) -> None:
+        while not self._over.is_set():
+            with self._lock:
+                if self._thread and not _starts_another(self._thread):
+                    _raise_in(self._thread, self._error)
+            self._over.wait(_AGAIN)
+
+    def _came(self) -> None:
+        if threading.get_ident() == self._thread:
+            self._over.set()
 
     def _disarm(self) -> None:
         with self._lock:
+            self._over.set()
             if self._thread:
                 _raise_in(self._thread, None)  # it may be on its way still
             self._thread = 0
+
+
+def _telling(came: Callable[[], None]) -> type[Cancelled]:
+    """Cancelled, which tells when it is made: where it is raised."""
+
+    class Told(Cancelled):
+        def __init__(self, *_: Any) -> None:
+            super().__init__("the job was told to stop")
+            came()
+
+    Told.__name__ = Told.__qualname__ = Cancelled.__name__
+    Told.__module__ = Cancelled.__module__
+    return Told
+
+
+def _starts_another(thread: int) -> bool:
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        if frame.f_code is _START:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:

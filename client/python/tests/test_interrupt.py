@@ -1,0 +1,92 @@
+"""Cancelled, raised in a thread of a program, whatever that thread does just then."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+import mlq
+from mlq._interrupt import Interrupt
+
+PATIENCE = 10.0  # seconds
+
+
+class Running:
+    """A function in a thread of its own, with what may interrupt it."""
+
+    def __init__(self, function: Any) -> None:
+        self.interrupt = Interrupt()
+        self.end: Any = None
+        self.thread = threading.Thread(target=self._run, args=(function,), daemon=True)
+        self.thread.start()
+
+    def _run(self, function: Any) -> None:
+        try:
+            self.end = self.interrupt.run(function)
+        except BaseException as err:  # noqa: BLE001
+            self.end = err
+
+    def join(self) -> Any:
+        self.thread.join(PATIENCE)
+        assert not self.thread.is_alive(), "it was not interrupted"
+        return self.end
+
+
+def test_it_comes_once_though_it_is_insisted_on() -> None:
+    began, seen = threading.Event(), []
+
+    def function() -> str:
+        began.set()
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            try:
+                time.sleep(0.001)
+            except mlq.Cancelled as err:
+                seen.append(str(err))
+                until = time.monotonic() + 0.2  # cleans up; nothing more may come
+        return "cleaned up"
+
+    running = Running(function)
+    assert began.wait(PATIENCE)
+    running.interrupt()
+    assert running.join() == "cleaned up"
+    assert seen == ["the job was told to stop"]
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_a_thread_that_starts_threads_is_interrupted_itself(round_: int) -> None:
+    """Before Python 3.12 the new one had it, and who started it waited without end."""
+    began, lost = threading.Event(), []
+    hook = threading.excepthook
+    threading.excepthook = lambda args: lost.append(args.exc_type)
+
+    def function() -> None:
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            threading.Thread(target=lambda: None).start()
+            began.set()
+            sum(range(300_000))  # several turns of the interpreter's threads
+
+    try:
+        running = Running(function)
+        assert began.wait(PATIENCE)
+        running.interrupt()
+        end = running.join()
+    finally:
+        threading.excepthook = hook
+    assert isinstance(end, mlq.Cancelled)
+    assert lost == []
+
+
+def test_wanted_before_it_comes_at_once_and_after_it_not_at_all() -> None:
+    interrupt = Interrupt()
+    interrupt()
+    with pytest.raises(mlq.Cancelled):
+        interrupt.run(lambda: "not reached")
+    late = Interrupt()
+    assert late.run(lambda: "done") == "done"
+    late()
+    assert "".join("x" for _ in range(1000)) == "x" * 1000
