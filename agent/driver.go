@@ -82,12 +82,6 @@ func (d *driver) cannot(err error, log zerolog.Logger) {
 	d.why, d.answers = err.Error(), time.Time{}
 }
 
-func (d *driver) problem() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.why
-}
-
 // info is the provider's, with what the agent itself found out.
 func (d *driver) info(i gpu.Info) gpu.Info {
 	d.mu.Lock()

@@ -117,14 +117,14 @@ func TestMessagesWait(t *testing.T) {
 	w := newWorld(t)
 	w.functionsAre("ana")
 	w.join()
-	any, named := w.submit(w.ana, `{"msg":1}`), w.submit(w.ana, `{"msg":1,"functions":["multiply","add"]}`)
-	for id, awaits := range map[scheduler.JobID][]string{any: {"*"}, named: {"multiply", "add"}} {
+	all, named := w.submit(w.ana, `{"msg":1}`), w.submit(w.ana, `{"msg":1,"functions":["multiply","add"]}`)
+	for id, awaits := range map[scheduler.JobID][]string{all: {"*"}, named: {"multiply", "add"}} {
 		if j := w.job(w.ana, id); j.State != scheduler.Scheduled || !slices.Equal(j.Awaits, awaits) || j.Detail == "" {
 			t.Errorf("%s, awaits %q: %s", j.State, j.Awaits, j.Detail)
 		}
 	}
 	w.ok(w.do(w.ana, "POST", "/consumer?python=3.11", jsonpickled("multiplx")), 201, nil)
-	if j := w.job(w.ana, any); j.State != scheduler.Queued || j.Class != "gpus=1 call=3.11" {
+	if j := w.job(w.ana, all); j.State != scheduler.Queued || j.Class != "gpus=1 call=3.11" {
 		t.Errorf("for any function: %s, class %s", j.State, j.Class)
 	}
 	if says := w.whyText(named); says != "function: no function multiply is registered; did you mean multiplx?" {

@@ -171,7 +171,7 @@ func TestConsumerEnds(t *testing.T) {
 			w.ok(w.do(w.ana, "POST", "/consumer/finish"+c.params(job, "&outcome="+e.outcome), nil), 204, nil)
 		}
 		j := w.job(w.ana, id)
-		if j.State != e.state || scheduler.Reason(j.Reason) != e.reason || j.Detail != e.detail {
+		if j.State != e.state || j.Reason != e.reason || j.Detail != e.detail {
 			t.Errorf("%s: %s %s %q", e.outcome, j.State, j.Reason, j.Detail)
 		}
 	}

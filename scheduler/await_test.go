@@ -32,15 +32,15 @@ var f311, g311, g312 = scheduler.Function{Name: "f", Python: "3.11"}, scheduler.
 func TestMessageWaitsForFunctions(t *testing.T) {
 	w := newWorld(t, fast()).running()
 	h := w.host("a", 1)
-	any, both, other := w.submit("ana", message()), w.submit("ana", message("g", "f")), w.submit("bob", message("f"))
-	for id, awaits := range map[scheduler.JobID][]string{any: {scheduler.AnyFunction}, both: {"g", "f"}, other: {"f"}} {
+	all, both, other := w.submit("ana", message()), w.submit("ana", message("g", "f")), w.submit("bob", message("f"))
+	for id, awaits := range map[scheduler.JobID][]string{all: {scheduler.AnyFunction}, both: {"g", "f"}, other: {"f"}} {
 		if j := w.wantState(id, scheduler.Scheduled); !slices.Equal(j.Awaits, awaits) {
 			t.Errorf("job %d awaits %q, want %q", id, j.Awaits, awaits)
 		}
 	}
 	w.clean()
 	w.functionsAre("ana", f311)
-	if j := w.wantState(any, scheduler.Queued); j.Class != "gpus=1 call=3.11" || len(j.Awaits) != 0 {
+	if j := w.wantState(all, scheduler.Queued); j.Class != "gpus=1 call=3.11" || len(j.Awaits) != 0 {
 		t.Errorf("class %q, awaits %q", j.Class, j.Awaits)
 	}
 	if j := w.wantState(both, scheduler.Scheduled); !slices.Equal(j.Awaits, []string{"g"}) {
@@ -52,7 +52,7 @@ func TestMessageWaitsForFunctions(t *testing.T) {
 	w.clean()
 	w.succeed(w.start(h.take(nil)))
 	w.succeed(w.start(h.take(nil)))
-	w.wantState(any, scheduler.Succeeded)
+	w.wantState(all, scheduler.Succeeded)
 	w.wantState(both, scheduler.Succeeded)
 	w.clean()
 }

@@ -114,13 +114,13 @@ func (r *registry) known(user string) ([]Function, bool) {
 	return list, ok
 }
 
-// otherFunctions: a user's functions are not those that a class was foreseen from.
-type otherFunctions struct {
+// otherFunctionsError: a user's functions are not those that a class was foreseen from.
+type otherFunctionsError struct {
 	user string
 	list []Function
 }
 
-func (e *otherFunctions) Error() string { return "the functions of " + e.user + " have changed" }
+func (e *otherFunctionsError) Error() string { return "the functions of " + e.user + " have changed" }
 
 // foresee gives the messages of the batches their classes. A refusal is only said
 // of functions that were read just now.
@@ -179,7 +179,7 @@ func (it *item) foresee(list []Function) error {
 
 // relearn corrects the classes of a chunk that was decided on other functions than
 // were foreseen. What is refused now is refused when it is decided again.
-func (s *Scheduler) relearn(c *chunk, other *otherFunctions) {
+func (s *Scheduler) relearn(c *chunk, other *otherFunctionsError) {
 	s.registry.learn(other.user, other.list)
 	for i := range c.parts {
 		if p := &c.parts[i]; p.who.User == other.user {
@@ -207,7 +207,7 @@ func (p *part) seat(c *chunk, f *facts) error {
 			return err
 		}
 		if l.need.String() != it.job.Class {
-			return &otherFunctions{p.who.User, list}
+			return &otherFunctionsError{p.who.User, list}
 		}
 		it.job.Awaits = l.awaits
 	}
@@ -215,7 +215,7 @@ func (p *part) seat(c *chunk, f *facts) error {
 }
 
 // isOther reports the functions that a chunk should have been decided on.
-func isOther(err error) (other *otherFunctions, is bool) {
+func isOther(err error) (other *otherFunctionsError, is bool) {
 	is = errors.As(err, &other)
 	return other, is
 }

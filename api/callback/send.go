@@ -120,8 +120,7 @@ func judge(status int) (outcome, string) {
 // explain tells why there is no answer, without the URL: it may hold a secret.
 func explain(ctx context.Context, err error, limit time.Duration) (outcome, string) {
 	var no refusal
-	var at *url.Error
-	if errors.As(err, &at) {
+	if at, is := errors.AsType[*url.Error](err); is {
 		err = at.Err
 	}
 	switch {

@@ -3,6 +3,7 @@ package pickle
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 var (
@@ -70,8 +71,8 @@ func (m *machine) top() (value, error) {
 
 // popMark takes all down to the topmost mark, and the mark.
 func (m *machine) popMark() ([]value, error) {
-	for i := len(m.stack) - 1; i >= 0; i-- {
-		if _, is := m.stack[i].(mark); is {
+	for i, v := range slices.Backward(m.stack) {
+		if _, is := v.(mark); is {
 			items := m.stack[i+1:]
 			m.stack = m.stack[:i]
 			return items, nil

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mlq-dev/mlq/scheduler"
@@ -61,7 +62,7 @@ func (w *World) takeCallback(id scheduler.JobID, how fate) {
 	if w.told[id].recorded && w.losses == 0 {
 		w.fall("promise 8: the callback of job %d is sent again after it was recorded", id)
 	}
-	w.sends[id] = append(w.sends[id][:len(w.sends[id]):len(w.sends[id])], sending{job.Callback.Taken, w.now().Add(3 * w.Timing.CallbackTry)})
+	w.sends[id] = append(slices.Clip(w.sends[id]), sending{job.Callback.Taken, w.now().Add(3 * w.Timing.CallbackTry)})
 	w.told[id] = told{w.told[id].requests + 1, w.told[id].recorded}
 }
 
