@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -88,5 +89,64 @@ func TestPlaceInTheEvents(t *testing.T) {
 	w.start(second, 1)
 	if line := s.want(t, `"kind":"update"`); strings.Contains(line, "position") {
 		t.Errorf("it runs, and has a place: %s", line)
+	}
+}
+
+// TestTooMuchProgress, from an agent and from a consumer: it is refused in words, the
+// report before it stays, and the jobs end as they would.
+func TestTooMuchProgress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := w.start(w.submit(w.ana, `{"command":["true"]}`), 0)
+	c := w.consumer(w.ana, consumerA, "f")
+	w.submit(w.ana, `{"msg": 1}`)
+	taken := c.take()
+	ref := api.LeaseRef{Job: taken.Job, Fence: taken.Fence}
+	deep := strings.Repeat("[", 2000) + strings.Repeat("]", 2000)
+	byConsumer := func(value string) answer {
+		return c.post("progress", api.ConsumerProgress{LeaseRef: ref, Consumer: c.id, Progress: json.RawMessage(value)})
+	}
+	byAgent := func(value string) answer {
+		text, err := json.Marshal(api.AgentProgress{LeaseRef: api.WireRef(l.ref), Progress: value})
+		must(t, err)
+		return w.do(w.nodeToken, "POST", "/agents/node1/progress", string(text))
+	}
+	for _, report := range []func(string) answer{byConsumer, byAgent} {
+		w.ok(report(`"half"`), 204, nil)
+		w.refused(report(`"`+strings.Repeat("x", 400<<10)+`"`), 413, api.CodeTooLarge) // as 1 MB, which may be cut off before its answer is read
+		w.refused(report(`"`+strings.Repeat("x", 100_000)+`"`), 422, api.CodeInvalidField)
+	}
+	w.refused(byConsumer(deep), 400, "bad-json") // it is a part of the body
+	if p := w.refused(byAgent(deep), 422, api.CodeInvalidField); !strings.Contains(p.Detail, "32 levels") {
+		t.Errorf("an agent is told %q", p.Detail)
+	}
+	for _, id := range []scheduler.JobID{l.ref.Job, taken.Job} {
+		w.wantProgress(id, `"half"`, "half")
+	}
+	l.succeed(envelope.Header{Value: envelope.ValueJSON}, view("1"))
+	c.succeed(taken, "1")
+	for _, id := range []scheduler.JobID{l.ref.Job, taken.Job} {
+		w.wantProgress(id, "100", "[completed]")
+	}
+}
+
+// TestDeepMessage: 10,000 levels are refused, and nothing is queued for them.
+func TestDeepMessage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, levels := range []int{32, 10_000, 1_000_000} {
+		for _, b := range []string{"[]", `{}`} {
+			msg := strings.Repeat(b[:1], levels) + strings.Repeat(b[1:], levels)
+			if b == "{}" {
+				msg = strings.Repeat(`{"a":`, levels) + "1" + strings.Repeat("}", levels)
+			}
+			p := w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":`+msg+`}`), 400, "bad-json")
+			if !strings.Contains(p.Detail, "nested too deeply") || len(p.Detail) > 300 {
+				t.Errorf("%d levels: %q", levels, p.Detail)
+			}
+		}
+	}
+	if a := w.do(w.ana, "GET", "/jobs/count", nil); string(a.body) != "0" {
+		t.Errorf("%s jobs are queued", a.body)
 	}
 }

@@ -110,6 +110,14 @@ def test_equal_code_has_equal_bytes() -> None:
     assert dump_code(function) == dump_code(function)
 
 
+def deep(levels: int) -> list[Any]:
+    """A list in a list, and so on."""
+    inner: list[Any] = []
+    for _ in range(levels - 1):
+        inner = [inner]
+    return inner
+
+
 class TestBlame:
     def refused(self, function: Any, *args: Any, **kwargs: Any) -> str:
         with pytest.raises(mlq.NotSerializable) as caught:
@@ -151,6 +159,13 @@ class TestBlame:
         loop: list[Any] = [LOCK]
         loop.insert(0, loop)
         assert "lock" in self.refused(by_value(lambda x: x), loop)
+
+    def test_ten_thousand_levels_are_refused_in_few_words(self) -> None:
+        text = self.refused(by_value(lambda x: x), deep(10_000))
+        assert text.startswith("cannot send args[0][0]")
+        assert "…" in text
+        assert "deep recursion" in text
+        assert len(text) < 400
 
 
 class TestSize:

@@ -70,6 +70,11 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def path(text: str, most: int = 120) -> str:
+    """A path to something, without its middle where it is longer: ``args[0][0]…[0][0]``."""
+    return text if len(text) <= most else f"{text[: most * 2 // 3]}…{text[-most // 4 :]}"
+
+
 def one_line(text: str, most: int = 300) -> str:
     """A text without line breaks and control characters, cut at ``most`` characters."""
     words = " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * most]).split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MAX_PROGRESS = 4 << 10  # bytes of JSON
+_MAX_DEPTH = 32  # levels, as the server takes them
 _MAX_TEXT = 1000  # characters of what is too long
 
 
@@ -43,7 +45,9 @@ class Context(Mapping[str, Any]):
         self._line = line
 
     def update_progress(self, value: Any) -> None:
-        """Tell how far the job is: a number, a text, or anything that JSON can carry.
+        """Tell how far the job is: a number, a text, or anything that JSON can carry in 4 KiB.
+
+        Of anything else the start of its text is told.
 
         Never raises and never waits long; whoever watches sees at most four a
         second, and always the last.
@@ -132,12 +136,31 @@ class Context(Mapping[str, Any]):
 
 def _bounded(value: Any) -> Any:
     """The value, or the start of its text where JSON cannot carry it within the limit."""
-    try:
-        if len(json.dumps(value, allow_nan=False)) <= _MAX_PROGRESS:
+    with contextlib.suppress(Exception):  # also of what the value's own methods raise
+        text = json.dumps(value, allow_nan=False)
+        if len(text) <= _MAX_PROGRESS and _depth(text) <= _MAX_DEPTH:
             return value
-    except (TypeError, ValueError, RecursionError):
-        pass
-    return str(value)[:_MAX_TEXT]
+    try:
+        words = str(value)[:_MAX_TEXT]
+    except Exception:  # noqa: BLE001  # its own methods may raise anything
+        words = f"<{type(value).__name__}>"
+    while len(json.dumps(words)) > _MAX_PROGRESS:  # of some characters JSON makes twelve
+        words = words[: len(words) // 2]
+    return words
+
+
+def _depth(text: str) -> int:
+    """How deep lists and objects of a JSON text lie in each other, or more."""
+    depth = most = 0
+    if text.count("[") + text.count("{") <= _MAX_DEPTH:
+        return 0
+    for c in _STRINGS.sub("", text):
+        depth += (c in "[{") - (c in "]}")
+        most = max(most, depth)
+    return most
+
+
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 _current: Context | None = None

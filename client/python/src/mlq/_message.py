@@ -11,6 +11,8 @@ import binascii
 import json
 from typing import Any
 
+from . import _words
+
 _BYTES, _ITEMS = "py/b64", "py/items"
 _MAX_DEPTH = 200  # what is deeper is refused here, in words
 
@@ -43,13 +45,13 @@ def restore(value: Any) -> Any:
 def _plain(value: Any, where: str, depth: int) -> Any:
     if depth == 0:
         raise ValueError(
-            f"{where} cannot be sent in a message: it is nested too deep, or in itself"
+            f"{_words.path(where)} cannot be sent in a message: it is nested too deep, or in itself"
         )
     if value is None or isinstance(value, (str, int)):
         return value
     if isinstance(value, float):
         if value - value != 0:
-            raise ValueError(f"{where} cannot be sent in a message: it is {value}")
+            raise ValueError(f"{_words.path(where)} cannot be sent in a message: it is {value}")
         return value
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {_BYTES: base64.b64encode(value).decode()}
@@ -58,7 +60,7 @@ def _plain(value: Any, where: str, depth: int) -> Any:
     if isinstance(value, dict):
         return _object(value, where, depth - 1)
     raise TypeError(
-        f"{where} cannot be sent in a message: it is a {type(value).__name__}; "
+        f"{_words.path(where)} cannot be sent in a message: it is a {type(value).__name__}; "
         "int, float, str, bytes, list, tuple, dict, bool and None can"
     )
 
@@ -72,7 +74,9 @@ def _object(value: dict[Any, Any], where: str, depth: int) -> dict[str, Any]:
 
 def _key(key: Any, where: str) -> Any:
     if isinstance(key, tuple):
-        raise TypeError(f"{where} cannot be sent in a message: its key {key!r} is a tuple")
+        raise TypeError(
+            f"{_words.path(where)} cannot be sent in a message: its key {key!r} is a tuple"
+        )
     return _plain(key, f"a key of {where}", 1)
 
 

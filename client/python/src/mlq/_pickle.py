@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import cloudpickle
 
-from . import _large
+from . import _large, _words
 from ._binding import name_of
 from ._blame import hint, largest_captured, path_to_unpicklable
 from ._caller import caller
@@ -122,7 +122,7 @@ def _refusal(root: object, label: str, err: Exception) -> NotSerializable:
     path, culprit = path_to_unpicklable(root, label)
     what = f" ({type(culprit).__module__}.{type(culprit).__qualname__})" if path else ""
     advice = hint(culprit)
-    text = f"cannot send {path or label or 'the arguments'}{what}: {err}"
+    text = f"cannot send {_words.path(path) or label or 'the arguments'}{what}: {err}"
     return NotSerializable(f"{text}. {advice}" if advice else text)
 
 

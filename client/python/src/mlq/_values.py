@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
+from . import _words
 from ._dump import dumps
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def find_unpicklable(value: Any, err: Exception) -> tuple[str, Exception]:
     while True:
         found = _failing_member(value, tries)
         if found is None:
-            return where, err
+            return _words.path(where), err
         step, value, err = found
         path += step
         where = path
