@@ -55,7 +55,16 @@ func shortDevice(worker string) string {
 	if !ok {
 		return worker
 	}
+	if uuid == host { // a consumer is its own device
+		return shortConsumer(host)
+	}
 	return host + "/" + deviceInWords(uuid)
+}
+
+// shortConsumer is a consumer's name with as much of its id as tells it apart.
+func shortConsumer(host string) string {
+	const enough = len("consumer-") + 8
+	return host[:min(len(host), enough)]
 }
 
 // deviceInWords names a device by what tells it apart, and says where it is simulated.
@@ -72,4 +81,13 @@ func shortUUID(uuid string) string {
 		return uuid
 	}
 	return uuid[:enough]
+}
+
+// devicesInWords names several.
+func devicesInWords(uuids []string) string {
+	names := make([]string, len(uuids))
+	for i, uuid := range uuids {
+		names[i] = deviceInWords(uuid)
+	}
+	return strings.Join(names, " ")
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,11 +22,7 @@ func leasesTable(leases []api.Lease, now time.Time) *table {
 	t := &table{head: []string{"JOB", "NAME", "USER", "HOST", "DEVICES", "STATE", "SINCE", "RENEWED", "UNTIL"}, empty: "no leases"}
 	for i := range leases {
 		l := &leases[i]
-		devices := make([]string, len(l.Devices))
-		for j, uuid := range l.Devices {
-			devices[j] = deviceInWords(uuid)
-		}
-		t.row(idText(l.Job), l.Name, l.User, l.Host, strings.Join(devices, " "), leaseState(l),
+		t.row(idText(l.Job), l.Name, l.User, l.Host, devicesInWords(l.Devices), leaseState(l),
 			ago(l.Since, now), ago(l.Renewed, now), untilWords(l.EndsBy, now))
 	}
 	return t
