@@ -220,7 +220,7 @@ func processInWords(f *api.Function, now time.Time) string {
 	case p == nil:
 		return "starts with a message"
 	case p.Loaded:
-		return fmt.Sprintf("job %d, loaded on %s %s since %s", p.Job, p.Host, devicesInWords(p.Devices), ago(p.Since, now))
+		return fmt.Sprintf("job %d, loaded on %s %s since %s", p.Job, p.Host, allInWords(p.Devices), ago(p.Since, now))
 	case p.State == scheduler.Succeeded:
 		return fmt.Sprintf("job %d ended; starts with a message", p.Job)
 	case p.Detail != "":

@@ -83,8 +83,8 @@ func shortUUID(uuid string) string {
 	return uuid[:enough]
 }
 
-// devicesInWords names several.
-func devicesInWords(uuids []string) string {
+// allInWords names several devices by their UUIDs.
+func allInWords(uuids []string) string {
 	names := make([]string, len(uuids))
 	for i, uuid := range uuids {
 		names[i] = deviceInWords(uuid)

@@ -22,7 +22,7 @@ func leasesTable(leases []api.Lease, now time.Time) *table {
 	t := &table{head: []string{"JOB", "NAME", "USER", "HOST", "DEVICES", "STATE", "SINCE", "RENEWED", "UNTIL"}, empty: "no leases"}
 	for i := range leases {
 		l := &leases[i]
-		t.row(idText(l.Job), l.Name, l.User, l.Host, devicesInWords(l.Devices), leaseState(l),
+		t.row(idText(l.Job), l.Name, l.User, l.Host, allInWords(l.Devices), leaseState(l),
 			ago(l.Since, now), ago(l.Renewed, now), untilWords(l.EndsBy, now))
 	}
 	return t
