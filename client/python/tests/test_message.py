@@ -21,6 +21,7 @@ KEPT: list[Any] = [
     {"my_data": 1234},
     {"image": b"\x89PNG", "of": {"b": [b""]}},
     {1: "one", "2": "two", None: 0},
+    {b"key": 1, "2": b"two"},
     {"py/b64": "aGk="},  # a dict of the user's that looks like ours
     {"py/items": [[1, 2]]},
     {"py/b64": "aGk=", "more": 1},

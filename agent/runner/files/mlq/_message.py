@@ -93,6 +93,9 @@ def _decoded(text: str) -> Any:
 
 def _are_items(content: Any) -> bool:
     return isinstance(content, list) and all(
-        isinstance(pair, list) and len(pair) == 2 and not isinstance(pair[0], (list, dict))
-        for pair in content
+        isinstance(pair, list) and len(pair) == 2 and _is_key(pair[0]) for pair in content
     )
+
+
+def _is_key(value: Any) -> bool:
+    return not isinstance(value, (list, dict)) or isinstance(restore(value), bytes)
