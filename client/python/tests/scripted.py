@@ -21,6 +21,7 @@ class Request(NamedTuple):
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    port: int = 0  # of the client: which connection it was
 
 
 class Reply(NamedTuple):
@@ -103,7 +104,12 @@ class Scripted:
         url = urlsplit(http.path)
         body = http.rfile.read(int(http.headers.get("Content-Length") or 0))
         request = Request(
-            http.command, url.path, dict(parse_qsl(url.query)), dict(http.headers.items()), body
+            http.command,
+            url.path,
+            dict(parse_qsl(url.query)),
+            dict(http.headers.items()),
+            body,
+            http.client_address[1],
         )
         self.requests.append(request)
         self._send(http, self._reply(request))

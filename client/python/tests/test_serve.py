@@ -18,7 +18,7 @@ from shop import Shop
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the runner is for hosts: Linux")
 
 SOURCE = b"""
-import logging, os, subprocess, time
+import logging, multiprocessing, os, subprocess, sys, time
 import mlq
 logging.basicConfig(format="%(message)s")
 print("loading", os.getpid())
@@ -42,6 +42,16 @@ def f(msg, utils):
                 pass
     if msg == "oom":
         raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+    if msg == "pool":
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            return pool.map(abs, [-1, 2])
+    if msg == "fork":
+        child = os.fork()
+        if not child:
+            print("of the child")
+            mlq.context().update_progress("of the child")
+            sys.exit(3)
+        return os.waitpid(child, 0)[1] >> 8
     print("got", msg)
     logging.warning("warned")
     return [os.getpid(), len(seen)]
@@ -147,6 +157,26 @@ def test_out_of_memory_ends_the_process_after_the_job(runner: Runner, shop: Shop
     assert shop.error(job)["reason"] == "oom"
     assert other not in shop.ended
     assert "out of memory" in log(runner)
+
+
+def test_the_workers_of_a_pool_are_ended_and_not_the_process(runner: Runner, shop: Shop) -> None:
+    jobs = [shop.add("pool"), shop.add("b")]
+    start(runner, shop, idle=0.3)
+    assert runner.end()[0] == 0
+    assert shop.value(jobs[0]) == [1, 2]
+    assert shop.value(jobs[1]) == [runner.process.pid, 2]
+
+
+def test_a_process_that_a_job_forks_is_no_second_consumer(runner: Runner, shop: Shop) -> None:
+    jobs = [shop.add("fork"), shop.add("b")]
+    start(runner, shop, idle=0.3)
+    assert runner.end()[0] == 0
+    assert shop.value(jobs[0]) == 3
+    assert shop.value(jobs[1]) == [runner.process.pid, 2]
+    assert len(shop.scripted.asked("POST /consumer/finish")) == 2
+    assert "of the child" in log(runner), "it goes where that process prints"
+    assert b"of the child" not in shop.log
+    assert shop.progress == []
 
 
 @pytest.mark.parametrize(

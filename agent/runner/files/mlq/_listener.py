@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Callable
 from . import _capture, _context
 from ._consume import POLL, Consumer, GivenBack, Place
 from ._errors import MlqError
+from ._fork import renew_in_child
 from ._interrupt import Interrupt
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ class Listener:
         self, functions: Callable[[], Mapping[str, Function]], limit: Callable[[], float]
     ) -> None:
         self._functions, self._limit = functions, limit
+        self._after_fork()
+        renew_in_child(self)
+
+    def _after_fork(self) -> None:
+        """It does not listen, also where one of its functions has forked."""
         self._thread: threading.Thread | None = None
         self._consumer: Consumer | None = None
         self._over = threading.Event()  # of the thread; joins that are interrupted tell lies

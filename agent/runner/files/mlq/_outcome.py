@@ -11,11 +11,11 @@ import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _report, _trace
+from ._cancel import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._cancel import Stop
     from ._channel import Channel
     from ._envelope import Buffer
 
@@ -100,6 +100,18 @@ def _whatever_happens() -> Iterator[None]:
     """An end must come, whatever the job left behind (a closed stdout, a raising atexit)."""
     with contextlib.suppress(BaseException):
         yield
+
+
+def end_copy(error: BaseException | None) -> NoReturn:
+    """End a process that a job has forked, and that came back, as it would without MLQ."""
+    code: Any = _FAILED if error is None else getattr(error, "code", _FAILED)
+    if error is None or (isinstance(error, SystemExit) and code is None):
+        code = 0
+    elif not isinstance(error, SystemExit):
+        print(_trace.render(error), file=sys.stderr)
+    elif type(code) is not int:
+        print(code, file=sys.stderr)
+    end(code & 0xFF if type(code) is int else _FAILED, Stop(), None)
 
 
 def end(code: int, stop: Stop, channel: Channel | None) -> NoReturn:

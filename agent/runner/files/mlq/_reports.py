@@ -11,9 +11,10 @@ import logging
 import threading
 import time
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from ._errors import MlqError
+from ._fork import renew_in_child
 
 if TYPE_CHECKING:
     from ._held import Held
@@ -30,30 +31,45 @@ _log = logging.getLogger("mlq")
 
 
 class Reports:
-    """Takes what one job reports. ``send`` and ``write`` never wait for the server."""
+    """Takes what one job reports. ``send`` and ``write`` never wait for the server.
+
+    A process that the job forks reports nothing: its words go where that process prints.
+    """
 
     def __init__(self, line: Line, consumer: str, held: Held) -> None:
         self._line, self._held = line, held
         self._ref = {"consumer": consumer, "job": held.taken.job, "fence": held.taken.fence}
         self._progress: str | None = None  # JSON that is yet to be sent
-        self._pending = bytearray()  # of the log
         self._offset = 0  # how much of the log the server has
         self._printed = 0
+        self._given_up = False
+        self._here = True  # in the process that has the job, no copy of it
+        self._begin()
+        renew_in_child(self)
+
+    def _begin(self) -> None:
+        self._pending = bytearray()  # of the log
         self._ended = threading.Event()
         self._news = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._given_up = False
+
+    def _after_fork(self) -> None:
+        """Two that number the pieces of one log would overwrite each other's."""
+        self._here = False
+        self._begin()
 
     def send(self, message: dict[str, Any]) -> None:
         """Note a progress, as a job's context sends it."""
-        if "progress" in message:
+        if "progress" in message and self._here:
             with self._lock:
                 self._progress = json.dumps(message["progress"])
             self._wake()
 
-    def write(self, text: str) -> None:
-        """Add to the job's log."""
+    def write(self, text: str) -> bool:
+        """Add to the job's log; whether it was taken."""
+        if not self._here:
+            return False
         data = text.encode("utf-8", "backslashreplace")
         with self._lock:
             room = MAX_LOG - self._printed
@@ -62,6 +78,7 @@ class Reports:
                 self._pending += _CUT if len(data) > room else b""
             self._printed += len(data)
         self._wake()
+        return True
 
     def close(self) -> None:
         """Send what is left, for some seconds at most."""
@@ -95,24 +112,36 @@ class Reports:
 
     def _send_all(self) -> bool:
         """Whether nothing is left that would be worth another try."""
-        with self._lock:
-            progress, self._progress = self._progress, None
+        return all([self._is_done(self._send_progress), self._is_done(self._send_log)])
+
+    def _is_done(self, send: Callable[[], None]) -> bool:
         try:
-            if progress is not None:
-                self._send_progress(progress)
-            while self._pending:
-                self._send_piece()
+            send()
         except _AWAY as err:
             _log.debug("job %s: what it reports cannot be sent: %s", self._ref["job"], err)
-            refused = isinstance(err, MlqError) and 400 <= err.status < 500 and err.status != 429
-            return refused or not self._pending
+            return _is_refusal(err)
         return True
 
-    def _send_progress(self, progress: str) -> None:
-        # As text, and not once more if it fails: the next one tells more.
+    def _send_progress(self) -> None:
+        """A lost one is sent again, unless there is a later one: nobody knows which is the last."""
+        progress = self._progress
+        if progress is None:
+            return
         body = json.dumps({**self._ref, "progress": json.loads(progress)}).encode()
         headers = {"Content-Type": "application/json"}
-        self._line.ask("POST", "/consumer/progress", body=body, headers=headers, more=_never)
+        try:
+            self._line.ask("POST", "/consumer/progress", body=body, headers=headers, more=_never)
+        except MlqError as err:
+            if not _is_refusal(err):
+                raise
+            _log.debug("job %s: a progress is refused: %s", self._ref["job"], err)
+        with self._lock:
+            if self._progress is progress:
+                self._progress = None
+
+    def _send_log(self) -> None:
+        while self._pending:
+            self._send_piece()
 
     def _send_piece(self) -> None:
         with self._lock:
@@ -125,6 +154,10 @@ class Reports:
         self._offset += len(piece)
         with self._lock:
             del self._pending[: len(piece)]
+
+
+def _is_refusal(err: Exception) -> bool:
+    return isinstance(err, MlqError) and 400 <= err.status < 500 and err.status != 429
 
 
 def _never(_pause: float) -> bool:

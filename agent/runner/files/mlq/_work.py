@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from . import _message, _report, _trace
+from . import _message, _outcome, _report, _trace
 from ._functions import Value, run_all
 
 if TYPE_CHECKING:
@@ -38,10 +39,13 @@ def run(held: Held, functions: Mapping[str, Function], context: Context, call: F
     chosen = [functions[name] for name in held.taken.functions]
     returned: Value | None = None
     error: BaseException | None = None
+    process = os.getpid()
     try:
         returned = call(lambda: run_all(chosen, context.full_message["msg"], context))
     except BaseException as err:  # noqa: BLE001  # also Cancelled and SystemExit
         error = err
+    if os.getpid() != process:
+        _outcome.end_copy(error)
     told = held.came_back()
     if told is not None:
         return stopped(told)

@@ -21,6 +21,7 @@ from urllib.parse import urlencode, urlsplit
 from ._answers import JSON, MAX_ANSWER, PROBLEM, Answer, media_type, problem_of, retry_after
 from ._envelope import length
 from ._errors import MlqError, Unavailable
+from ._fork import renew_in_child
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -42,8 +43,13 @@ class Line:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._where = urlsplit(settings.url)
-        self._mine = threading.local()
         self._hung_up = False
+        self._after_fork()
+        renew_in_child(self)
+
+    def _after_fork(self) -> None:
+        """No connection: two processes on one would get each other's answers."""
+        self._mine = threading.local()
         self._all: weakref.WeakSet[_Kept] = weakref.WeakSet()
 
     def ask(
@@ -111,9 +117,10 @@ class Line:
         """Break off what other threads ask and will ask: there is no answer any more."""
         self._hung_up = True
         for kept in list(self._all):
-            if kept.connection.sock is not None:
+            sock = kept.connection.sock  # once: its thread may close it meanwhile
+            if sock is not None:
                 with contextlib.suppress(OSError):  # as a plain socket, also where it is TLS
-                    socket.socket.shutdown(kept.connection.sock, socket.SHUT_RDWR)
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def _headers(
         self, body: bytes | Sequence[Buffer] | None, extra: Mapping[str, str] | None
@@ -152,9 +159,8 @@ class _Kept:
 
     def __init__(self, connection: http.client.HTTPConnection) -> None:
         self.connection = connection
-
-    def __del__(self) -> None:
-        self.connection.close()
+        # No __del__: in garbage that refers to itself, the socket's own would come first, and warn.
+        weakref.finalize(self, connection.close).atexit = False
 
 
 def _is_passing(answer: Answer, error: MlqError) -> bool:

@@ -44,9 +44,7 @@ class Hands:
     def take(self, text: str) -> bool:
         """What is printed while a job runs is that job's."""
         reports = self._reports
-        if reports is not None:
-            reports.write(text)
-        return reports is not None
+        return reports is not None and reports.write(text)
 
     @contextlib.contextmanager
     def _around(self, context: Context, reports: Reports) -> Iterator[None]:
@@ -131,16 +129,23 @@ def _until_its_end(consumer: Consumer, idle: float) -> None:
 @contextlib.contextmanager
 def _signals(consumer: Consumer, hands: Hands) -> Iterator[None]:
     """SIGTERM closes the consumer. By a thread: the handler may hold a lock that this needs."""
-    ear, mouth = os.pipe()
+    (ear, mouth), process = os.pipe(), os.getpid()
 
     def listen() -> None:
         if os.read(ear, 1) == b"t":
             consumer.close()
         os.close(ear)
 
+    def on_term() -> None:
+        if os.getpid() == process:
+            _tell(mouth)
+        else:  # forked by a job, as the workers of a pool are, whose end is ended by it
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+
     threading.Thread(target=listen, name="mlq-stop", daemon=True).start()
     before = {
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: _tell(mouth)),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: on_term()),
         _STOP_JOB: signal.signal(_STOP_JOB, hands.on_signal),
     }
     try:
