@@ -68,6 +68,11 @@ func TestChooseFunctions(t *testing.T) {
 		{known, []string{"d", "a", "e", "d"}, []string{"d", "e"}},
 		{nil, []string{"a"}, []string{"a"}},
 		{nil, nil, []string{scheduler.AnyFunction}},
+		// What is with consumers by now is none for a host: the message is to go there.
+		{[]Function{{Name: "a", Form: "local"}}, []string{"a"}, []string{"a"}},
+		{[]Function{{Name: "a"}, {Name: "b", Keep: true}}, []string{"a", "b"}, []string{"b"}},
+		{[]Function{{Name: "a"}, {Name: "b", Keep: true}}, nil, []string{scheduler.AnyFunction}},
+		{[]Function{{Name: "a"}, {Name: "b", Keep: true}}, []string{"a"}, nil},
 	} {
 		if _, missing := chooseFunctions(c.known, c.names); !slices.Equal(missing, c.missing) {
 			t.Errorf("%v of %v: %q are missing, want %q", c.names, c.known, missing, c.missing)

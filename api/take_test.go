@@ -188,6 +188,9 @@ func TestConsumerLargeResult(t *testing.T) {
 		t.Errorf("msg of %d bytes", len(job.Msg))
 	}
 	c.succeed(job, strings.Repeat("r", 30_000))
+	if j, err := w.sched.Job(t.Context(), id); err != nil || j.Result.Inline || j.Result.Size < 30_000 {
+		t.Errorf("the result is %+v, %v", j.Result, err)
+	}
 	if got := w.do(w.ana, "GET", path(id, "/result"), nil); len(got.body) != 30_000 {
 		t.Errorf("result of %d bytes", len(got.body))
 	}

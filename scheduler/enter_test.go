@@ -193,6 +193,19 @@ func TestSilentConsumer(t *testing.T) {
 	}
 }
 
+// TestTakeIsNoRenewal: one that takes while it has a lease lost the answer to its claim.
+// That is no sign of life, so the lease ends.
+func TestTakeIsNoRenewal(t *testing.T) {
+	w := newWorld(t, scheduler.DefaultTiming().Scale(300)).running()
+	c := w.consumer(someConsumer, "ana", "f")
+	id := w.message("ana", "f")
+	w.start(c.take())
+	w.until("its lease has ended", func() bool {
+		c.enter()
+		return w.job(id).State == scheduler.Queued
+	})
+}
+
 // TestEndConsumer: what it had is lost at once where its process is known to be gone.
 func TestEndConsumer(t *testing.T) {
 	w := newWorld(t, scheduler.DefaultTiming())
@@ -211,10 +224,11 @@ func TestEndConsumer(t *testing.T) {
 // TestConsumerIsWoken: a message that waits wakes the consumers of its user.
 func TestConsumerIsWoken(t *testing.T) {
 	w := newWorld(t, scheduler.DefaultTiming())
+	w.register("ana", local("f")...) // which wakes them, too
 	changes, err := w.s.Changes(w.ctx)
 	w.must(err)
 	w.submit("bob")
-	w.message("ana", "f")
+	w.submit("ana", func(s *scheduler.Submission) { s.Message, s.Functions = true, []string{"f"} })
 	timeout := time.After(10 * time.Second)
 	for {
 		select {
