@@ -130,6 +130,39 @@ def test_the_second_argument(queue: MLQ, capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out == "half way\n"  # in the worker's terminal, as before
 
 
+def test_data_and_the_result_of_another_worker(queue: MLQ) -> None:
+    def f(msg: Any, utils: Any) -> Any:
+        key = utils["store_data"]("some data", expiry=100)
+        return utils["block_until_result"](utils["post"]({"key": key}, functions=["g"]))
+
+    def g(msg: Any, utils: Any) -> Any:
+        return utils["fetch_data"](msg["key"]).upper()
+
+    other = MLQ("example_app", "localhost", 6379, 0)
+    other.create_listener(g)
+    queue.create_listener(f)
+    try:
+        assert result(queue, queue.post(None, functions=["f"])) == b"SOME DATA"
+    finally:
+        shutdown(other)
+        other.remove_listener(g)
+
+
+def test_a_wait_for_a_job_that_only_this_worker_could_run_is_refused(queue: MLQ) -> None:
+    def f(msg: Any, utils: Any) -> Any:
+        if msg == "inner":
+            return msg
+        utils["store_data"](utils["post"]("inner", functions=["f"]), key="inner")
+        return utils["block_until_result"](utils["fetch_data"]("inner").decode())
+
+    queue.create_listener(f)
+    told = result(queue, queue.post("outer", functions=["f"]))
+    assert told.startswith("it would wait for ever")
+    with mlq.Client() as client:
+        inner = client._transport.request("GET", "/data/inner").body.decode()
+    assert result(queue, inner) == "inner"  # the worker is not blocked
+
+
 def test_an_exception_is_kept_and_the_next_job_runs(queue: MLQ) -> None:
     def f(msg: Any, *args: Any) -> Any:
         return 1 / msg

@@ -78,6 +78,8 @@ class Line:
                 error, after = problem_of(answer), retry_after(answer.headers)
                 if not _is_passing(answer, error):
                     raise error
+            except ssl.SSLCertVerificationError as err:
+                raise MlqError(f"no secure connection to {self.settings.url}: {err}") from err
             except _AWAY as err:
                 if isinstance(err, MlqError):
                     raise
