@@ -213,6 +213,7 @@ func TestEndConsumer(t *testing.T) {
 	id := w.message("ana", "f")
 	w.start(c.take())
 	w.must(w.s.EndConsumer(w.ctx, c.ID, "its job ended"))
+	w.must(w.s.Promote(w.ctx))
 	if j := w.wantState(id, scheduler.Queued); j.Attempt().Cause == "" {
 		t.Errorf("attempt %+v", j.Attempt())
 	}
@@ -296,6 +297,45 @@ func TestLanes(t *testing.T) {
 	}
 	w.clean()
 	_ = h
+}
+
+// TestLaneAfterAnAttempt: a message that comes back when its function is nobody's process
+// any more goes to hosts, whatever ended its attempt; and so does one that waited for
+// another job meanwhile.
+func TestLaneAfterAnAttempt(t *testing.T) {
+	for name, end := range map[string]func(*consumer, scheduler.LeaseRef){
+		"given back": func(c *consumer, ref scheduler.LeaseRef) { c.must(c.s.Release(c.ctx, ref, "stopped")) },
+		"lost":       func(c *consumer, _ scheduler.LeaseRef) { c.must(c.s.EndConsumer(c.ctx, c.ID, "it is dead")) },
+		"revoked": func(c *consumer, ref scheduler.LeaseRef) {
+			_, _, err := c.s.Revoke(c.ctx, ref.Job, "requeue", "admin")
+			c.must(err)
+			c.finish(ref, scheduler.Finish{Outcome: scheduler.OutcomeCancelled})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, scheduler.DefaultTiming())
+			h := w.host("node1", 1)
+			c := w.consumer(someConsumer, "ana", "f")
+			id := w.message("ana", "f")
+			follows := w.submit("ana", message("f"), func(s *scheduler.Submission) { s.Request.After = []scheduler.JobID{id} })
+			ref := w.start(c.take())
+			w.register("ana", scheduler.Function{Name: "f", SHA256: "aa"})
+			w.must(w.s.Promote(w.ctx)) // nothing of hers waits in a wrong queue
+			end(c, ref)
+			w.must(w.s.Promote(w.ctx))
+			won := h.take(nil)
+			if won.Job.ID != id {
+				t.Fatalf("took %+v", won.Job)
+			}
+			w.succeed(w.start(won))
+			w.must(w.s.Promote(w.ctx))
+			if won = h.take(nil); won.Job.ID != follows {
+				t.Errorf("took %+v", won.Job)
+			}
+			w.clean()
+		})
+	}
 }
 
 // TestConsumedWaiting: each kind of waiting messages is told once.

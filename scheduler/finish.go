@@ -63,7 +63,7 @@ func (j *Job) finish(end Finish, t Timing, now time.Time) {
 		j.cancel(now)
 	case j.CancelThen == thenRequeue:
 		j.clearRevoke()
-		j.enqueue(now)
+		j.back(now)
 	case j.Retries > 0 && reason != ReasonRejected:
 		j.retry(t, now)
 	default:
@@ -87,10 +87,10 @@ func failureReason(end Finish) Reason {
 }
 
 func finishKind(j *Job) string {
-	switch j.State {
-	case Scheduled:
+	switch {
+	case j.State == Scheduled && j.NotBefore.After(j.Attempt().Ended):
 		return "retry"
-	case Queued:
+	case !j.State.Final():
 		return "released"
 	}
 	return string(j.State)

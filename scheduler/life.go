@@ -44,6 +44,15 @@ func (j *Job) enqueue(now time.Time) {
 	}
 }
 
+// back queues the job again after an attempt. A message that consumers took is
+// scheduled instead, and a server looks at once who takes it as its functions are
+// registered now: while it ran it was in no queue that a change of them corrects.
+func (j *Job) back(now time.Time) {
+	if j.enqueue(now); j.Consumed() {
+		j.State, j.NotBefore = Scheduled, now
+	}
+}
+
 func (j *Job) succeed(now time.Time) { j.State, j.EndedAt = Succeeded, now }
 
 func (j *Job) fail(reason Reason, detail string, now time.Time) {
@@ -87,7 +96,7 @@ func (j *Job) lose(cause string, now time.Time) {
 		j.fail(ReasonLost, fmt.Sprintf("lost %d times, last: %s", j.Losses, cause), now)
 	default:
 		j.clearRevoke()
-		j.enqueue(now)
+		j.back(now)
 	}
 }
 
@@ -105,7 +114,7 @@ func (j *Job) giveBack(cause string, t Timing, now time.Time) {
 	default:
 		j.clearRevoke()
 		j.avoid(host, now.Add(avoidFor(t, j.Releases)))
-		j.enqueue(now)
+		j.back(now)
 	}
 }
 

@@ -149,10 +149,12 @@ func (s *Scheduler) settle(ctx context.Context, id JobID) error {
 func (s *Scheduler) tellFollower(ctx context.Context, id, follower JobID) error {
 	q := endQuery(follower)
 	q.Keys = append(q.Keys, keyJob(id))
+	message := false
 	t := transition[State]{name: "settle", freeing: true, query: q}
 	t.decide = func(f *facts) (p plan[State], err error) {
 		p.effect(store.Unindex(keyFollowers(id), idMember(follower)))
 		job, err := f.job(follower)
+		message = job.Message
 		if err != nil || job.State.Final() {
 			return p, ignoreMissing(err)
 		}
@@ -170,7 +172,10 @@ func (s *Scheduler) tellFollower(ctx context.Context, id, follower JobID) error 
 		}
 		return p, nil
 	}
-	return s.promoted(ctx, t)
+	if err := s.promoted(ctx, t); err != nil || !message {
+		return err
+	}
+	return s.enter(ctx, follower)
 }
 
 // parentEnded goes on, or fails, with a job that this one follows.
@@ -186,7 +191,9 @@ func (j *Job) parentEnded(id JobID, parent *Job, missing error, f *facts) {
 	case missing != nil:
 		j.fail(ReasonDependency, fmt.Sprintf("job %d is gone", id), f.Now)
 	case parent.State == Succeeded:
-		if j.State == Scheduled {
+		if j.State == Scheduled && j.Message { // a server looks first what is registered now
+			j.NotBefore = latest(j.NotBefore, f.Now)
+		} else if j.State == Scheduled {
 			j.promote(f)
 		}
 	default:

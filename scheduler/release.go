@@ -10,9 +10,17 @@ import (
 // was refused, the payload could not be fetched, or the cancel that Start met.
 // The job is queued again, or cancelled where that was asked for.
 func (s *Scheduler) Release(ctx context.Context, ref LeaseRef, cause string) error {
+	message := false // for consumers, which servers alone give back
 	t := transition[struct{}]{name: "release", freeing: true, patient: true, query: endQuery(ref.Job)}
-	t.decide = func(f *facts) (plan[struct{}], error) { return decideRelease(f, ref, cause, s.opts.Timing) }
+	t.decide = func(f *facts) (plan[struct{}], error) {
+		job, err := f.job(ref.Job)
+		message = err == nil && job.Consumed()
+		return decideRelease(f, ref, cause, s.opts.Timing)
+	}
 	_, err := run(ctx, s, t)
+	if err == nil && message {
+		s.enterSoon(ctx, ref.Job)
+	}
 	return err
 }
 
