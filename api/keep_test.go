@@ -11,6 +11,7 @@ import (
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/envelope"
+	"github.com/mlq-dev/mlq/internal/submission"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store/localstore"
 )
@@ -142,6 +143,33 @@ func TestOneProcess(t *testing.T) {
 	}
 	if n := w.processes(w.ana, "f"); n != 1 {
 		t.Errorf("%d processes were started", n)
+	}
+}
+
+// TestProcessOfAServerThatDied: it had noted the process and submitted its job, and not
+// noted that. The next round of any server finds the same job.
+func TestProcessOfAServerThatDied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, soon)
+	w.join()
+	w.keep(w.ana, "")
+	var fn scheduler.Function
+	must(t, w.sched.ChangeFunctions(t.Context(), "ana", func(list []scheduler.Function, _ time.Time, _ bool) ([]scheduler.Function, error) {
+		list[0].Process.Generation = 1
+		fn = list[0]
+		return list, nil
+	}))
+	p, err := submission.Parse(scheduler.MediaJSON, fn.Request)
+	must(t, err)
+	key := fmt.Sprintf("process 1 of f, registered %d", fn.Registered.UnixMicro())
+	done, err := w.sched.Submit(t.Context(), scheduler.Who{User: "ana"}, []scheduler.Submission{p.Submission}, key)
+	must(t, err)
+	w.submit(w.ana, `{"msg": 1}`)
+	if id := w.newProcess(w.ana); id != done.IDs[0] {
+		t.Errorf("the process is job %d, not %d", id, done.IDs[0])
+	}
+	if n := w.processes(w.ana, "f"); n != 1 {
+		t.Errorf("%d processes", n)
 	}
 }
 
