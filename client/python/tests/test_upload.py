@@ -14,7 +14,7 @@ import pytest
 import mlq
 from mlq import _http, _upload
 from mlq._upload import Upload
-from scripted import DROP, as_json, stored
+from scripted import DROP, as_json, problem, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +75,29 @@ def test_one_that_always_arrives_damaged(
         client.submit(len, bytearray(5 * MIB))
     assert not scripted.asked("POST /jobs"), "a job of it would have the wrong argument"
     assert len(scripted.asked("POST /blobs")) == 2
+
+
+@pytest.mark.parametrize(
+    "refusal", [problem("not-found", 404), problem("method-not-allowed", 405)], ids=["404", "405"]
+)
+def test_an_older_server_is_told_the_hash_beforehand(
+    client: mlq.Client, scripted: Scripted, refusal: Any
+) -> None:
+    seen: list[Request] = []
+
+    def put(request: Request) -> Any:
+        seen.append(request)
+        return stored(request)
+
+    scripted.on("POST /blobs", refusal)
+    scripted.on("POST /jobs", as_json(7, 201))
+    scripted.otherwise = put
+    assert client.submit(len, bytearray(5 * MIB)).id == 7
+    (blob,) = seen
+    sha256 = hashlib.sha256(blob.body).hexdigest()
+    assert (blob.method, blob.path) == ("PUT", f"/blobs/{sha256}")
+    (job,) = scripted.asked("POST /jobs")
+    assert json.loads(job.body)["call"]["sha256"] == sha256
 
 
 @contextlib.contextmanager

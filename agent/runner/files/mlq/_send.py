@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ._http import Body, Transport
 
 INLINE = 1 << 20  # bytes: a larger call is uploaded as a blob
+_NO_SUCH_ROUTE = (404, 405)  # of a server that is older than POST /blobs
 _DAMAGED = 2  # times that an upload is sent of which other bytes arrive
 BATCH_JOBS = 10_000
 BATCH_BYTES = 16 << 20
@@ -98,16 +99,26 @@ class Sender:
         return send()
 
     def _upload(self, parts: list[Buffer]) -> str:
-        """Upload what is hashed meanwhile; the SHA-256. Once more where another one arrived."""
+        """Upload what is hashed meanwhile; the SHA-256."""
         hashed = HashOf(parts)
         try:
-            for _ in range(_DAMAGED):
-                answer = self._send("POST", "/blobs", Upload(parts, self.name)).json()
-                sha256 = hashed.hexdigest()
-                if isinstance(answer, dict) and answer.get("sha256") == sha256:
-                    return sha256
+            return self._upload_unnamed(parts, hashed)
+        except MlqError as err:
+            if err.status not in _NO_SUCH_ROUTE:
+                raise
+            sha256 = hashed.hexdigest()
+            self._send("PUT", f"/blobs/{sha256}", Upload(parts, self.name))
+            return sha256
         finally:
             hashed.drop()
+
+    def _upload_unnamed(self, parts: list[Buffer], hashed: HashOf) -> str:
+        """The server hashes too. Once more where another one arrived."""
+        for _ in range(_DAMAGED):
+            answer = self._send("POST", "/blobs", Upload(parts, self.name)).json()
+            sha256 = hashed.hexdigest()
+            if isinstance(answer, dict) and answer.get("sha256") == sha256:
+                return sha256
         raise MlqError(
             "the server has got other bytes than were sent: they are damaged on the way, or an "
             "argument was changed while it was sent"
