@@ -33,8 +33,10 @@ def line(scripted: Scripted) -> Line:
         problem("busy", 503, headers={"Retry-After": "0"}),
         problem("too-many-requests", 429),
         Reply(404, {"Content-Type": "text/html"}, b"<html>"),  # of a proxy, not of MLQ
+        Reply(200, {"Content-Type": "text/html"}, b"<html>sign in"),
+        Reply(302, {"Location": "/login"}),
     ],
-    ids=["lost", "busy", "later", "foreign"],
+    ids=["lost", "busy", "later", "foreign", "page", "redirect"],
 )
 def test_an_answer_that_did_not_come_is_asked_for_again(scripted: Scripted, first: Reply) -> None:
     scripted.on("POST /jobs", first, first, as_json(53, 201))

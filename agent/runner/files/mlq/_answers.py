@@ -68,9 +68,14 @@ def not_ours(status: int, headers: Mapping[str, str]) -> MlqError:
     return error
 
 
+def is_page(answer: Answer) -> bool:
+    """Whether it is a page, as only somebody else would give."""
+    return media_type(answer.headers) in _PAGES
+
+
 def refuse_page(answer: Answer) -> None:
     """Raise MlqError for a page: somebody else's, whatever its status says."""
-    if media_type(answer.headers) in _PAGES:
+    if is_page(answer):
         raise not_ours(answer.status, answer.headers)
 
 

@@ -68,6 +68,7 @@ class Held:
         self.belief = Belief(since, taken.lease)
         self.stopped: Stopped | None = None
         self.returned = False  # its function has come back
+        self.on_stop: Callable[[], None] = lambda: None  # called when its grace begins
         self.told = False  # the server knows, or is being told, how it ended
         self._limit = now() + taken.timeout
         self._gone = float("inf")  # when its grace is over
@@ -89,6 +90,7 @@ class Held:
                 return
             self._gone = now() + self.taken.grace
         self._interrupt()
+        self.on_stop()
 
     def came_back(self) -> Stopped | None:
         """Its function has ended: what it returned counts, unless it had to stop before."""

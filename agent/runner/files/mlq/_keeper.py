@@ -29,6 +29,7 @@ class Keeper:
         self._held: Held | None = None
         self._closed = False
         self._tried = 0.0
+        self._stirred = False  # since the job in hand was looked at
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -36,6 +37,8 @@ class Keeper:
         """Renew the lease of that job from now on; None: of none."""
         with self._changed:
             self._held, self._tried = held, 0.0
+            if held is not None:
+                held.on_stop = self._look
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="mlq-lease", daemon=True)
                 self._thread.start()
@@ -47,10 +50,16 @@ class Keeper:
             self._closed, self._held = True, None
             self._changed.notify()
 
+    def _look(self) -> None:
+        """Do not wait for the next heartbeat: the grace of the job has begun."""
+        with self._changed:
+            self._stirred = True
+            self._changed.notify()
+
     def _run(self) -> None:
         while not self._closed:
             with self._changed:
-                held = self._held
+                held, self._stirred = self._held, False
                 if held is None:
                     self._changed.wait()
                     continue
@@ -63,7 +72,7 @@ class Keeper:
 
     def _rest(self, held: Held, until: float) -> None:
         with self._changed:
-            if self._held is held and not self._closed:
+            if self._held is held and not self._closed and not self._stirred:
                 self._changed.wait(max(0.0, until - now()))
 
     def _heartbeat(self, held: Held) -> None:
@@ -79,14 +88,16 @@ class Keeper:
                 read=max(0.05, held.taken.lease * _TRY),
             )
             if answer.status < 400:
-                held.renew(since)
-                self._obey(held, answer.json())
+                self._renewed(held, since, answer.json())
             elif answer.status in _OVER and (error := problem_of(answer)).code:
                 held.stop("lost", str(error))
         except (OSError, HTTPException, MlqError) as err:
             _log.debug("job %s: no heartbeat: %s", held.taken.job, err)
 
-    def _obey(self, held: Held, answer: Any) -> None:
+    def _renewed(self, held: Held, since: float, answer: Any) -> None:
+        if not isinstance(answer, dict):
+            raise MlqError("the server's answer is no heartbeat's")
+        held.renew(since)
         for told in answer.get("stop") or ():
             if told.get("job") == held.taken.job:
                 held.stop(str(told.get("outcome") or "lost"), str(told.get("why") or ""))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, Callable, TextIO
 
 if TYPE_CHECKING:
@@ -24,12 +25,17 @@ class Capture:
     """
 
     def __init__(self, stream: TextIO, take: Callable[[str], bool], *, pass_on: bool) -> None:
-        self._stream, self._take, self._pass_on = stream, take, pass_on
+        self.stream, self._take, self._pass_on = stream, take, pass_on
+        self.is_over = False
+
+    def end(self) -> None:
+        """Take nothing any more, wherever it still stands."""
+        self.is_over, self._take = True, _nothing
 
     def write(self, text: str) -> int:
         """As of a stream."""
         if not self._take(text) or self._pass_on:
-            self._stream.write(text)
+            self.stream.write(text)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -38,21 +44,41 @@ class Capture:
             self.write(line)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self.stream, name)
+
+
+def _nothing(_text: str) -> bool:
+    return False
+
+
+_placing = threading.Lock()  # two threads that capture at once would lose one of them
 
 
 @contextlib.contextmanager
 def captured(take: Callable[[str], bool], *, pass_on: bool) -> Iterator[None]:
-    """Have both streams captured while this is open."""
-    placed = {}
-    for name in _STREAMS:
-        stream = getattr(sys, name)
-        if stream is not None:
-            placed[name] = stream, Capture(stream, take, pass_on=pass_on)
-            setattr(sys, name, placed[name][1])
+    """Have both streams captured while this is open.
+
+    Others may be open meanwhile, in other threads, and end sooner or later than this one.
+    """
+    ours = []
+    with _placing:
+        for name in _STREAMS:
+            stream = getattr(sys, name)
+            if stream is not None:
+                ours.append(Capture(stream, take, pass_on=pass_on))
+                setattr(sys, name, ours[-1])
     try:
         yield
     finally:
-        for name, (stream, ours) in placed.items():
-            if getattr(sys, name) is ours:  # else somebody else has put theirs over it
-                setattr(sys, name, stream)
+        with _placing:
+            for capture in ours:
+                capture.end()
+            for name in _STREAMS:
+                setattr(sys, name, _uncaptured(getattr(sys, name)))
+
+
+def _uncaptured(stream: Any) -> Any:
+    """The stream below those that are over; what others have put over them stays."""
+    while isinstance(stream, Capture) and stream.is_over:
+        stream = stream.stream
+    return stream

@@ -18,7 +18,17 @@ import weakref
 from typing import TYPE_CHECKING, Any, Callable, cast
 from urllib.parse import urlencode, urlsplit
 
-from ._answers import JSON, MAX_ANSWER, PROBLEM, Answer, media_type, problem_of, retry_after
+from ._answers import (
+    JSON,
+    MAX_ANSWER,
+    PROBLEM,
+    Answer,
+    is_page,
+    media_type,
+    not_ours,
+    problem_of,
+    retry_after,
+)
 from ._envelope import length
 from ._errors import MlqError, Unavailable
 from ._fork import renew_in_child
@@ -73,9 +83,10 @@ class Line:
         while True:
             try:
                 answer = self.send(method, path, query=query, body=body, headers=headers, wait=wait)
-                if answer.status < 400:
+                refusal = _refusal_of(answer)
+                if refusal is None:
                     return answer
-                error, after = problem_of(answer), retry_after(answer.headers)
+                error, after = refusal, retry_after(answer.headers)
                 if not _is_passing(answer, error):
                     raise error
             except ssl.SSLCertVerificationError as err:
@@ -163,6 +174,14 @@ class _Kept:
         self.connection = connection
         # No __del__: in garbage that refers to itself, the socket's own would come first, and warn.
         weakref.finalize(self, connection.close).atexit = False
+
+
+def _refusal_of(answer: Answer) -> MlqError | None:
+    if answer.status >= 400:
+        return problem_of(answer)
+    if answer.status >= 300 or is_page(answer):
+        return not_ours(answer.status, answer.headers)
+    return None
 
 
 def _is_passing(answer: Answer, error: MlqError) -> bool:
