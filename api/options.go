@@ -56,22 +56,24 @@ type Options struct {
 	// BehindTLS: a proxy in front does TLS, so links begin with https://.
 	BehindTLS bool
 
-	MaxBody        int64         // bytes of a body that is read into memory; 64 MiB
-	MaxBlob        int64         // bytes of an upload; 8 GiB
-	MaxLog         int64         // bytes of one attempt's log; 17 MiB
-	MaxConnections int           // at once from one address; 1024
-	MaxQueued      int           // waiting jobs of one user; 100,000
-	SubmitRate     float64       // submits per second of one user; 0: no limit
-	SubmitBurst    int           // of them at once; 1000
-	DefaultTimeout time.Duration // of jobs that name none; 0: none
-	MaxTimeout     time.Duration // of any job; 0: none
-	MinBytesPerSec int64         // of a body or an answer, or it is given up; 16 KiB
-	SlowGrace      time.Duration // before that counts for a sender; 5 s
-	ReadGrace      time.Duration // before it counts for a reader; 2 min, because kernels pass up to 2 MiB at once on to a slow one
-	HeaderTimeout  time.Duration // 5 s
-	IdleTimeout    time.Duration // 60 s
-	MaxWait        time.Duration // of ?wait=; 30 s
-	SafetyReread   time.Duration // a waiting request reads again after this, in case a notice was lost; 5 s
+	MaxBody          int64         // bytes of a body that is read into memory; 64 MiB
+	MaxBlob          int64         // bytes of an upload; 8 GiB
+	MaxLog           int64         // bytes of one attempt's log; 17 MiB
+	MaxConnections   int           // at once from one address; 1024
+	MaxQueued        int           // waiting jobs of one user; 100,000
+	SubmitRate       float64       // submits per second of one user; 0: no limit
+	SubmitBurst      int           // of them at once; 1000
+	DefaultTimeout   time.Duration // of jobs that name none; 0: none
+	MaxTimeout       time.Duration // of any job; 0: none
+	DefaultResultTTL time.Duration // of jobs that name none; 0: for ever
+	MaxResultTTL     time.Duration // the longest that may be named; 0: any
+	MinBytesPerSec   int64         // of a body or an answer, or it is given up; 16 KiB
+	SlowGrace        time.Duration // before that counts for a sender; 5 s
+	ReadGrace        time.Duration // before it counts for a reader; 2 min, because kernels pass up to 2 MiB at once on to a slow one
+	HeaderTimeout    time.Duration // 5 s
+	IdleTimeout      time.Duration // 60 s
+	MaxWait          time.Duration // of ?wait=; 30 s
+	SafetyReread     time.Duration // a waiting request reads again after this, in case a notice was lost; 5 s
 }
 
 // Owner is who may use a dev server without a token.

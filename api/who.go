@@ -108,6 +108,7 @@ func (s *Server) limited(asks auth.Identity) scheduler.Who {
 		User: asks.User, Unix: asks.Unix, Admin: asks.Role == auth.RoleAdmin,
 		MaxQueued: asks.MaxQueued, MaxDevices: asks.MaxDevices, MaxTimeout: asks.MaxTimeout,
 		MaxTimeoutOfAll: s.opts.MaxTimeout, DefaultTimeout: s.opts.DefaultTimeout,
+		MaxResultTTL: s.opts.MaxResultTTL, DefaultResultTTL: s.opts.DefaultResultTTL,
 	}
 	fill(&who.MaxQueued, s.opts.MaxQueued)
 	return who

@@ -45,7 +45,9 @@ type Job struct {
 	ExpiresAt time.Time        `json:"expires_at,omitzero"`
 	EndedAt   time.Time        `json:"ended_at,omitzero"`
 
-	TimeoutSeconds float64 `json:"timeout_s,omitempty"`
+	// ResultTTLSeconds is how long it is kept after its end; absent: for ever.
+	ResultTTLSeconds float64 `json:"result_ttl_s,omitempty"`
+	TimeoutSeconds   float64 `json:"timeout_s,omitempty"`
 	// TimeoutFrom says whose limit that is: "request", "server-default", "server-max" or "user-max".
 	TimeoutFrom string `json:"timeout_from,omitempty"`
 	// Hold: nothing runs; its user works on the devices by hand, for the time limit.
@@ -131,7 +133,7 @@ func wireJob(j *scheduler.Job) Job {
 		Functions: []string{}, Msg: json.RawMessage("null"),
 		State: j.State, Reason: j.Reason, Detail: j.Detail, User: j.User, Name: j.Name, Priority: j.Priority,
 		GPUs: j.Devices, Class: j.Class, Submitted: j.Submitted, QueuedAt: j.QueuedAt, NotBefore: j.NotBefore,
-		ExpiresAt: j.ExpiresAt, EndedAt: j.EndedAt, TimeoutSeconds: j.Timeout.Seconds(), TimeoutFrom: timeoutFrom(j), Hold: j.Hold, RetriesLeft: j.Retries,
+		ExpiresAt: j.ExpiresAt, EndedAt: j.EndedAt, ResultTTLSeconds: j.ResultTTL.Seconds(), TimeoutSeconds: j.Timeout.Seconds(), TimeoutFrom: timeoutFrom(j), Hold: j.Hold, RetriesLeft: j.Retries,
 		Losses: j.Losses, Releases: j.Releases, After: j.After, CancelRequested: j.CancelRequested, CancelBy: j.CancelBy, CancelThen: j.CancelThen,
 		RequeueOf: j.RequeueOf, RequeuedAs: j.RequeuedAs, LogBytes: j.LogBytes, Attempts: wireAttempts(j.Attempts),
 	}

@@ -106,7 +106,7 @@ func newItem(who Who, sub *Submission) item {
 		User: who.User, Unix: who.Unix, Name: r.Name, Class: need.String(), Priority: r.Priority,
 		Devices: need.Slots(),
 		Timeout: limit, TimeoutFrom: from, QueueTimeout: r.QueueTimeout, Grace: defaultGrace, Retries: r.Retries,
-		KeepOnPartition: r.OnPartition == "keep", ResultTTL: r.ResultTTL, Hold: r.Hold, After: unique(r.After),
+		KeepOnPartition: r.OnPartition == "keep", ResultTTL: who.resultTTL(r.ResultTTL), Hold: r.Hold, After: unique(r.After),
 		Message: sub.Message, Functions: sub.Functions,
 		Callback: Callback{URL: sub.Callback},
 	}

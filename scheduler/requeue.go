@@ -75,7 +75,7 @@ func decideRequeue(f *facts, who Who, id, newID JobID) (p plan[JobID], err error
 		return p, err
 	}
 	again := old.again(newID, epoch.Epoch)
-	again.Submitted = f.Now
+	again.Submitted, again.ResultTTL = f.Now, who.keepAgain(again.ResultTTL)
 	if again.enqueue(f.Now); again.Message { // a server looks first what is registered now
 		again.State, again.NotBefore = Scheduled, f.Now
 	}

@@ -63,6 +63,9 @@ type Who struct {
 	// MaxTimeout is the user's own limit, MaxTimeoutOfAll the server's; the lower
 	// one holds. DefaultTimeout holds where a submission names none.
 	MaxTimeout, MaxTimeoutOfAll, DefaultTimeout time.Duration
+	// MaxResultTTL is the longest that results may be kept, DefaultResultTTL how long
+	// those of submissions that do not say; 0: for ever.
+	MaxResultTTL, DefaultResultTTL time.Duration
 }
 
 // Submitted answers a submit.

@@ -104,6 +104,9 @@ func (r *Request) checkTimes(who Who) error {
 			return &FieldError{f.name, fmt.Sprintf("%s is not between 0 and ten years", f.d)}
 		}
 	}
+	if err := who.checkResultTTL(r.ResultTTL); err != nil {
+		return err
+	}
 	return who.CheckTimeout(r)
 }
 

@@ -37,6 +37,7 @@ type devFlags struct {
 	maxBlob                 *int64
 	keepOrphans             *time.Duration
 	limits                  *timeLimits
+	keeping                 *keeping
 	once                    bool
 	log                     *logFlags
 	agent                   *agentFlags
@@ -69,7 +70,7 @@ func newDev(io streams) *cobra.Command {
 	f.BoolVar(&d.once, "once", false, "end after COMMAND, with its exit code")
 	variable(f, "blobs", "MLQ_BLOBS")
 	d.data, d.listen, d.timeScale, d.maxBlob = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd), maxBlobFlag(cmd)
-	d.keepOrphans, d.limits = keepOrphansFlag(cmd), bindTimeLimits(cmd, 0, 0)
+	d.keepOrphans, d.limits, d.keeping = keepOrphansFlag(cmd), bindTimeLimits(cmd, 0, 0), bindKeeping(cmd)
 	d.origins = originsFlag(cmd)
 	d.callbacks = callbacksFlag(cmd, callback.All)
 	d.log, d.agent = bindLog(cmd, zerolog.WarnLevel, "text"), bindAgent(cmd)
@@ -107,7 +108,7 @@ func (d *devFlags) run(ctx context.Context, io streams, command []string) (err e
 }
 
 func (d *devFlags) config(io streams) (c serverConfig, err error) {
-	c = serverConfig{listen: *d.listen, maxBlob: *d.maxBlob, keepOrphans: *d.keepOrphans, limits: *d.limits, origins: *d.origins, dev: true}
+	c = serverConfig{listen: *d.listen, maxBlob: *d.maxBlob, keepOrphans: *d.keepOrphans, limits: *d.limits, keeping: *d.keeping, origins: *d.origins, dev: true}
 	if c.log, err = d.log.logger(io.err); err != nil {
 		return c, err
 	}
@@ -118,6 +119,9 @@ func (d *devFlags) config(io streams) (c serverConfig, err error) {
 		return c, err
 	}
 	if err := d.limits.check(); err != nil {
+		return c, err
+	}
+	if err := d.keeping.check(); err != nil {
 		return c, err
 	}
 	if err := checkListen(c.listen); err != nil {

@@ -34,6 +34,7 @@ type serveFlags struct {
 	withAgent, private                 bool
 	gpuMetrics                         gpuMetrics
 	limits                             *timeLimits
+	keeping                            *keeping
 	tls                                *tlsFlags
 	log                                *logFlags
 	agent                              *agentFlags
@@ -69,7 +70,7 @@ func newServe(io streams) *cobra.Command {
 	s.keepOrphans, s.secretKey = keepOrphansFlag(cmd), secretKeyFlag(f)
 	s.origins = originsFlag(cmd)
 	s.callbacks = callbacksFlag(cmd)
-	s.limits = bindTimeLimits(cmd, 24*time.Hour, 7*24*time.Hour)
+	s.limits, s.keeping = bindTimeLimits(cmd, 24*time.Hour, 7*24*time.Hour), bindKeeping(cmd)
 	s.tls, s.log, s.agent = bindTLS(cmd), bindLog(cmd, zerolog.InfoLevel, "json"), bindAgent(cmd)
 	return cmd
 }
@@ -110,7 +111,7 @@ func (s *serveFlags) run(ctx context.Context, io streams) (err error) {
 
 // config reads what needs no file.
 func (s *serveFlags) config(log zerolog.Logger) (c serverConfig, err error) {
-	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, secretKey: *s.secretKey, limits: *s.limits, private: s.private, noDCGMNames: s.gpuMetrics == gpuMetricsNone, origins: *s.origins, tls: s.tls, log: log}
+	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, secretKey: *s.secretKey, limits: *s.limits, keeping: *s.keeping, private: s.private, noDCGMNames: s.gpuMetrics == gpuMetricsNone, origins: *s.origins, tls: s.tls, log: log}
 	if err := checkListen(c.listen); err != nil {
 		return c, err
 	}
@@ -121,6 +122,9 @@ func (s *serveFlags) config(log zerolog.Logger) (c serverConfig, err error) {
 		return c, err
 	}
 	if err := s.limits.check(); err != nil {
+		return c, err
+	}
+	if err := s.keeping.check(); err != nil {
 		return c, err
 	}
 	if err := s.tls.check(c.listen); err != nil {

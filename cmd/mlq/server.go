@@ -34,6 +34,7 @@ type serverConfig struct {
 	// keepOrphans is how long stays what no job names; 0: for ever.
 	keepOrphans time.Duration
 	limits      timeLimits
+	keeping     keeping
 	private     bool
 	noDCGMNames bool // no readings of devices under the names of dcgm-exporter
 	listen      string
@@ -164,6 +165,7 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 		Snapshots: s.snapshots,
 		Log:       c.log, Version: version, Client: client, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Origins: c.origins, BehindTLS: c.tls != nil && c.tls.behindProxy, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
 		DefaultTimeout: time.Duration(c.limits.byDefault), MaxTimeout: time.Duration(c.limits.most),
+		DefaultResultTTL: time.Duration(c.keeping.byDefault), MaxResultTTL: time.Duration(c.keeping.most),
 		Private: c.private, Callbacks: c.callbacks, NoDCGMNames: c.noDCGMNames,
 	})
 	return err

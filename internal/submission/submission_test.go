@@ -167,6 +167,7 @@ func TestRefusals(t *testing.T) {
 		{"101 jobs before", `{"msg":1,"after":[1` + strings.Repeat(",1", 100) + `]}`, CodeInvalidField, "/after"},
 		{"2^63 job", `{"msg":1,"after":9223372036854775808}`, CodeInvalidField, "/after"},
 		{"timeout 0", `{"msg":1,"timeout":0}`, CodeInvalidField, "/timeout"},
+		{"result_ttl 0", `{"msg":1,"result_ttl":0}`, CodeInvalidField, "/result_ttl"},
 		{"timeout in words", `{"msg":1,"timeout":"soon"}`, CodeInvalidField, "/timeout"},
 		{"negative timeout", `{"msg":1,"timeout":"-2h"}`, CodeInvalidField, "/timeout"},
 		{"endless timeout", `{"msg":1,"timeout":"99999999h"}`, CodeInvalidField, "/timeout"},
