@@ -297,7 +297,7 @@ def test_a_worker_whose_main_ends_goes_on_and_an_interrupt_puts_its_job_back(
             assert result(queue, first) == 49
             assert queue.get_job(first)["short_result"] == "49"
             long = queue.post({"number": "long"})
-            wait_for(lambda: queue.get_progress(long) == "[started]")
+            wait_for(lambda: "long" in (tmp_path / "out").read_text())
             wait_for(lambda: "Ctrl-C ends it" in (tmp_path / "err").read_text())
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0

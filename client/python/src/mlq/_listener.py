@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ._work import Function
 
 _AT_EXIT = 2 * POLL  # seconds for a job that was told to stop, and for the last take
+_LOOK = 1.0  # seconds
 
 _log = logging.getLogger("mlq")
 
@@ -79,7 +80,8 @@ class Listener:
         with contextlib.suppress(KeyboardInterrupt):
             if not _is_interactive() and not _was_interrupted():
                 _log.info("listening; Ctrl-C ends it")
-                self._over.wait()
+                while not self._over.wait(_LOOK):  # a signal just before a wait does not end it
+                    pass
                 return
         with contextlib.suppress(KeyboardInterrupt):
             consumer.close()
