@@ -82,6 +82,18 @@ def test_a_large_result_is_said_before_it_is_written(runner: Runner, size: int, 
     assert ({"op": "result"} in messages) is said
 
 
+def test_a_pool_of_a_job_ends_its_workers_in_silence(runner: Runner) -> None:
+    def f() -> Any:
+        import multiprocessing
+
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            return pool.map(abs, [-1, 2])
+
+    code, found = runner.call(f)
+    assert (code, bytes(found.frames["view"])) == (0, b"[1,2]")
+    assert (runner.folder / "log").read_text() == "", "it sends them SIGTERM, as nobody else does"
+
+
 def test_a_forked_copy_of_the_runner_hands_nothing_on(runner: Runner) -> None:
     def split() -> list[int]:
         pid = os.fork()

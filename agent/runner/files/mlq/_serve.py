@@ -15,7 +15,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, TypeVar
 
 from . import _capture, _config, _context
-from ._cancel import Cancelled
+from ._cancel import Cancelled, end_copy_by
 from ._consume import POLL, Consumer, GivenBack, Place
 from ._line import Line
 
@@ -136,16 +136,13 @@ def _signals(consumer: Consumer, hands: Hands) -> Iterator[None]:
             consumer.close()
         os.close(ear)
 
-    def on_term() -> None:
-        if os.getpid() == process:
-            _tell(mouth)
-        else:  # forked by a job, as the workers of a pool are, whose end is ended by it
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGTERM)
+    def on_term(signum: int, _frame: object) -> None:
+        end_copy_by(signum, process)
+        _tell(mouth)
 
     threading.Thread(target=listen, name="mlq-stop", daemon=True).start()
     before = {
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: on_term()),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, on_term),
         _STOP_JOB: signal.signal(_STOP_JOB, hands.on_signal),
     }
     try:

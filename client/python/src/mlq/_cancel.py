@@ -8,6 +8,7 @@ thread, wherever that is; after the grace comes SIGKILL.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,12 @@ class Stop:
     """Turns the first SIGTERM into Cancelled, but only where user code runs.
 
     Our own code must not be cut in two by it: a result that is being written
-    is written to its end. A signal that came before is raised on entry.
+    is written to its end. A signal that came before is raised on entry. A process that
+    the job has forked has none of this.
     """
 
     def __init__(self) -> None:
+        self._process = os.getpid()
         self._armed = False
         self._pending = False
         self._raised = False
@@ -43,7 +46,8 @@ class Stop:
         """Take SIGTERM over. Main thread only."""
         signal.signal(signal.SIGTERM, self._handle)
 
-    def _handle(self, _signum: int, _frame: FrameType | None) -> None:
+    def _handle(self, signum: int, _frame: FrameType | None) -> None:
+        end_copy_by(signum, self._process)
         self._pending = True
         if self._armed:
             self._raise()
@@ -62,3 +66,13 @@ class Stop:
             yield
         finally:
             self._armed = False
+
+
+def end_copy_by(signum: int, process: int) -> None:
+    """End this process by the signal, as if nobody handled it, unless it is ``process`` itself.
+
+    A pool ends the workers that it forked by SIGTERM, and expects no more of them.
+    """
+    if os.getpid() != process:
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
