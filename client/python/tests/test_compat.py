@@ -66,7 +66,8 @@ def test_the_quick_start_of_its_page(queue: MLQ) -> None:
     assert isinstance(job_id, str)
     assert job_id.isdecimal()
     assert queue.get_progress(job_id) == "[queued; not started]"
-    assert queue.get_job(job_id)["result"] is None
+    waiting = queue.get_job(job_id)
+    assert (waiting["result"], waiting["short_result"], waiting["progress"]) == (None, None, None)
     count = queue.job_count()
     assert queue.create_listener(simple_multiply) is True
     assert result(queue, job_id) == 2468
@@ -219,6 +220,7 @@ def test_shutdown_and_a_removed_function(queue: MLQ) -> None:
     assert result(queue, later) == 2
     assert queue.remove_listener(f) is True
     assert queue.remove_listener(f) is False
+    assert "f" not in _registered.names(queue._client._transport)
     assert queue.funcs_to_execute == []
 
 

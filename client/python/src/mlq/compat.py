@@ -39,7 +39,6 @@ _FIELDS = (
     "functions",
     "msg",
 )
-_PROGRESS = {"[queued; not started]": None, "[started]": 0, "[failed]": -1, "[completed]": 100}
 _MAX_RETRIES = 100  # the server's limit
 
 _log = logging.getLogger("mlq")
@@ -98,8 +97,6 @@ class MLQ:
         job = self._ask(job_id, "").json()
         found = {name: job.get(name) for name in _FIELDS}
         found["id"] = str(job["id"])
-        if isinstance(found["progress"], str):
-            found["progress"] = _PROGRESS.get(found["progress"], found["progress"])
         found["functions"] = job.get("functions") or None
         found["msg"] = _message.restore(job.get("msg"))
         found["result"] = self._result(job)
