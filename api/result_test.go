@@ -55,8 +55,8 @@ func TestEveryExtensionIsHarmless(t *testing.T) {
 	body := "<html><script>alert(1)</script>"
 	id := w.submit(w.ana, `{"msg":1}`)
 	w.start(id, 0).succeed(envelope.Header{Value: envelope.ValueBytes}, view(body))
-	shown := strings.Fields("txt csv json html pdf png jpg jpeg gif svg webp mp3 wav ogg mp4 webm")
-	saved := strings.Fields("pkl bin npy pt zip")
+	shown := strings.Fields("txt log md csv tsv json html pdf png jpg jpeg gif webp bmp svg tif tiff avif mp3 wav ogg flac m4a mp4 webm mov mkv")
+	saved := strings.Fields("bin pkl npy npz pt pth onnx safetensors h5 hdf5 parquet zip gz tar tgz zst ckpt")
 	for _, ext := range append(shown, saved...) {
 		a := w.do(w.ana, "GET", path(id, "/result."+ext), nil)
 		if a.status != 200 || string(a.body) != body {
