@@ -32,7 +32,7 @@ func newMetrics(reg *prometheus.Registry) *metrics {
 			Name: "mlq_callbacks_under_way", Help: "Callbacks that this server sends now.",
 		}),
 		due: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "mlq_callbacks_due", Help: "Callbacks that could be sent when this server last looked; it looks at 8,192 at most.",
+			Name: "mlq_callbacks_due", Help: "Callbacks that could be sent when this server last looked through them; it stops looking when it sends as many as it may at once.",
 		}),
 	}
 	for _, o := range outcomes {

@@ -12,16 +12,16 @@ type round struct {
 	jobs   map[scheduler.JobID]string // by job, whose it is
 	users  map[string]int             // how many of each user's
 	ended  chan scheduler.JobID
+	after  []byte // where the next look begins; nil: with the longest waiting
+	found  int    // since the last look that began there
 }
 
 // look begins what can be sent now and has room, the longest waiting first,
-// but of nobody more than the rest has to wait for.
+// but of nobody more than the rest has to wait for. Where there is more than one look
+// goes through, the next goes on behind it: somebody's many do not hide those of others.
 func (r *round) look(ctx context.Context) error {
-	var after []byte
-	found := 0
-	defer func() { r.sender.metrics.due.Set(float64(found)) }()
 	for range pages {
-		due, next, err := r.sender.opts.Scheduler.DueCallbacks(ctx, after, pageSize)
+		due, next, err := r.sender.opts.Scheduler.DueCallbacks(ctx, r.after, pageSize)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -31,11 +31,13 @@ func (r *round) look(ctx context.Context) error {
 		for _, d := range due {
 			r.begin(ctx, d)
 		}
-		found += len(due)
+		r.found += len(due)
 		if next == nil || len(r.jobs) == atOnce {
+			r.sender.metrics.due.Set(float64(r.found))
+			r.after, r.found = nil, 0
 			return nil
 		}
-		after = next
+		r.after = next
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -364,6 +365,38 @@ func TestOneOfSeveralSends(t *testing.T) {
 	}
 	if len(seen) != jobs || len(a.asked()) != jobs {
 		t.Errorf("%d different callbacks in %d requests, want %d", len(seen), len(a.asked()), jobs)
+	}
+}
+
+// TestManyOfOneUser: more than one look goes through wait for an application that hangs,
+// and another user's callback is sent meanwhile.
+func TestManyOfOneUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, callback.All)
+	hang := make(chan struct{})
+	slow := newApp(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hang:
+		case <-r.Context().Done():
+		}
+	})
+	defer close(hang)
+	sub := scheduler.Submission{Media: scheduler.MediaJSON, Body: []byte(`{"msg":1}`), Function: "f", Callback: slow.URL}
+	for range 9 {
+		out, err := w.sched.Submit(w.Context(), scheduler.Who{User: "ana"}, slices.Repeat([]scheduler.Submission{sub}, 1000), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range out.IDs {
+			if _, _, err := w.sched.Cancel(w.Context(), id, "ana"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	id := w.cancelled("bob", newApp(t, ok).URL)
+	w.sender(w.sched)
+	if c := w.until(id, ended); c.State != scheduler.CallbackDelivered {
+		t.Errorf("%+v", c)
 	}
 }
 
