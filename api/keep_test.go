@@ -66,6 +66,9 @@ func TestKeptFunction(t *testing.T) {
 	w := newWorld(t, soon)
 	w.join()
 	w.keep(w.ana, "&gpus=1&idle=5m&filename=model.py")
+	if list, err := scheduler.ReadFunctions(t.Context(), w.st, "ana"); err != nil || list[0].Class != "gpus=1" {
+		t.Errorf("what its process needs: %+v, %v", list, err)
+	}
 	first, second := w.submit(w.ana, `{"msg": 1}`), w.submit(w.ana, `{"msg": 2}`)
 	id := w.newProcess(w.ana)
 	p, l := w.loaded(id, 0)

@@ -119,7 +119,8 @@ func (s *Server) keptFunction(c *call) (fn scheduler.Function, body []byte, err 
 	if fn.Request, err = submission.ConsumerBody(fn.Name, q); err != nil {
 		return fn, nil, err
 	}
-	return fn, body, s.mayRun(c, &fn)
+	err = s.mayRun(c, &fn)
+	return fn, body, err
 }
 
 func (s *Server) sourceBody(c *call) ([]byte, error) {
@@ -130,12 +131,13 @@ func (s *Server) sourceBody(c *call) ([]byte, error) {
 	return body, err
 }
 
-// mayRun refuses what the job of the process would be refused for.
+// mayRun refuses what the job of the process would be refused for, and notes what that needs.
 func (s *Server) mayRun(c *call, fn *scheduler.Function) error {
 	p, err := processJob(fn)
 	if err != nil {
 		return err
 	}
+	fn.Class = p.Request.Need(p.PythonVersion).String()
 	if _, err := s.haveSecrets(c, p); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 )
@@ -71,10 +72,35 @@ func (s *Scheduler) deadlock(ctx context.Context, waiter *Job, id JobID) (string
 		return "", fmt.Errorf("block: %w", err)
 	}
 	w := waits{waiter: waiter, on: &on, scene: &sc}
-	if on.Consumed() {
-		if w.consumers, err = s.Consumers(ctx, sc.need.Consumer); err != nil {
-			return "", fmt.Errorf("block: %w", err)
-		}
+	if w.consumers, err = s.Consumers(ctx, ""); err != nil {
+		return "", fmt.Errorf("block: %w", err)
+	}
+	if w.need, err = s.placeNeed(ctx, &on, sc.need); err != nil {
+		return "", fmt.Errorf("block: %w", err)
 	}
 	return w.deadlock(), nil
+}
+
+// placeNeed is what has to be free for the job to run: what it needs itself, or what the
+// process of its function does. nil: it has that, or its user's own processes may come.
+func (s *Scheduler) placeNeed(ctx context.Context, on *Job, need Need) (*Need, error) {
+	if !on.Consumed() {
+		return &need, nil
+	}
+	list, err := s.Functions(ctx, on.User)
+	if err != nil {
+		return nil, err
+	}
+	fn := keptFor(need.Functions, list)
+	if fn == nil {
+		return nil, nil
+	}
+	switch job, err := s.Job(ctx, fn.Process.Job); {
+	case ignoreMissing(err) != nil:
+		return nil, err
+	case err == nil && job.State.Active():
+		return nil, nil
+	}
+	process, err := ParseNeed(cmp.Or(fn.Class, classAny))
+	return &process, err
 }

@@ -100,3 +100,40 @@ func TestWhoCannotWait(t *testing.T) {
 		t.Errorf("a job that has ended waits: %v", err)
 	}
 }
+
+// TestWaitingForAProcess: a message whose kept function is not loaded needs what that
+// process needs; one that only its user's own processes could take may yet be taken.
+func TestWaitingForAProcess(t *testing.T) {
+	t.Parallel()
+	h, refs := blockers(t, 3, 2)
+	h.register("ana", scheduler.Function{Name: "f", Keep: true, SHA256: "aa", Class: "gpus=2"}, scheduler.Function{Name: "g", Form: scheduler.FormLocal})
+	kept, local := h.submit("ana", message("f")), h.submit("ana", message("g"))
+	h.must(h.s.Block(h.ctx, refs[0].Job, kept))
+	h.wantDeadlock(refs[1].Job, kept, "every device")
+	busy := map[string]bool{}
+	for _, ref := range refs {
+		j := h.job(ref.Job)
+		busy[j.Attempt().Devices[0]] = true
+	}
+	h.submit("ana")
+	last := h.start(h.take(busy))
+	h.must(h.s.Block(h.ctx, refs[1].Job, local))
+	h.must(h.s.Block(h.ctx, last.Job, local))
+}
+
+// TestProcessWhoseMessageWaits: it keeps its device meanwhile.
+func TestProcessWhoseMessageWaits(t *testing.T) {
+	t.Parallel()
+	h, refs := blockers(t, 2, 2)
+	c := h.world.consumer(someConsumer, "ana", "f")
+	c.Consumer.Job = refs[0].Job
+	c.enter()
+	h.message("ana", "f")
+	m := h.start(c.take())
+	other := h.submit("ana")
+	h.must(h.s.Block(h.ctx, m.Job, other))
+	h.wantDeadlock(refs[1].Job, other, "every device")
+	h.must(h.s.Unblock(h.ctx, m.Job))
+	h.must(h.s.Block(h.ctx, refs[1].Job, other))
+	h.wantDeadlock(m.Job, other, "every device")
+}

@@ -9,7 +9,8 @@ import (
 type waits struct {
 	waiter, on *Job
 	scene      *scene     // of the job that is waited for
-	consumers  []Consumer // of its user, where it is for consumers
+	need       *Need      // that must find devices for it; nil: nothing need
+	consumers  []Consumer // of all users
 }
 
 // deadlock is pure: why the wait would never end, "" where it may.
@@ -25,11 +26,7 @@ func (w waits) deadlock() string {
 		}
 		return fmt.Sprintf("job %d can be taken by nobody but those who wait for another job, as this one does", w.on.ID)
 	}
-	need := w.scene.need
-	if w.on.Consumed() { // its process is not there yet, and gets a device of its own
-		need = Need{GPUs: 1}
-	}
-	if w.placed(need, false) && !w.placed(need, true) {
+	if w.need != nil && w.placed(*w.need, false) && !w.placed(*w.need, true) {
 		return fmt.Sprintf("every device that job %d could get is held by jobs that wait for another one, this one among them", w.on.ID)
 	}
 	return ""
@@ -63,7 +60,7 @@ func (w waits) freeTakers() int {
 func (w waits) countTakers(want func(*Lease) bool) (n int) {
 	for i := range w.consumers {
 		c := &w.consumers[i]
-		if c.Has(w.scene.need.Functions...) && want(leaseOnHost(w.scene.leases, c.Host())) {
+		if c.User == w.scene.need.Consumer && c.Has(w.scene.need.Functions...) && want(leaseOnHost(w.scene.leases, c.Host())) {
 			n++
 		}
 	}
@@ -73,17 +70,30 @@ func (w waits) countTakers(want func(*Lease) bool) (n int) {
 // placed reports whether some host has the devices for the job, free or not; unblocked:
 // without those whose jobs only wait.
 func (w waits) placed(need Need, unblocked bool) bool {
+	real := metByGPUs(need, w.on.Unix, w.scene.all, w.scene.now)
 	for i := range w.scene.all {
 		h := w.scene.all[i]
 		if unblocked {
 			h.Devices = slices.DeleteFunc(slices.Clone(h.Devices), func(d DeviceReport) bool {
 				l := w.scene.leaseOn[d.UUID]
-				return l != nil && l.BlockedOn != 0
+				return l != nil && w.stuck(l)
 			})
 		}
-		if everFits(need, w.on.Unix, &h, w.scene.real) == nil {
+		if everFits(need, w.on.Unix, &h, real) == nil {
 			return true
 		}
 	}
 	return false
+}
+
+// stuck reports whether a job keeps its devices for as long as somebody waits: it
+// itself, or the message that it, a process of consumers, works on.
+func (w waits) stuck(l *Lease) bool {
+	if l.BlockedOn != 0 {
+		return true
+	}
+	return slices.ContainsFunc(w.consumers, func(c Consumer) bool {
+		works := leaseOnHost(w.scene.leases, c.Host())
+		return c.Job == l.Job && works != nil && works.BlockedOn != 0
+	})
 }

@@ -25,8 +25,10 @@ type Function struct {
 	Filename string        `json:"filename,omitempty"` // of a source, for tracebacks
 	// Request is the body that the process's job is submitted with.
 	Request json.RawMessage `json:"request,omitempty"`
-	Unix    string          `json:"unix,omitempty"` // the account of who registered it
-	Process Process         `json:"process,omitzero"`
+	// Class is what that job needs, as text; "" of a store from before it was kept.
+	Class   string  `json:"class,omitempty"`
+	Unix    string  `json:"unix,omitempty"` // the account of who registered it
+	Process Process `json:"process,omitzero"`
 }
 
 // Form is what is kept of a function.
@@ -155,6 +157,22 @@ func laneOf(user string, asked Need, names []string, registered []Function) (l l
 	}
 	l.need.Call, err = pythonOf(names, registered)
 	return l, err
+}
+
+// keptFor is the function whose process the server starts for messages to these
+// functions (none: to all); nil: it starts none, as none has more than one function.
+func keptFor(names []string, registered []Function) *Function {
+	if len(names) == 0 {
+		names = namesOf(registered)
+	}
+	if len(names) != 1 {
+		return nil
+	}
+	i := slices.IndexFunc(registered, func(f Function) bool { return f.Keep && f.Name == names[0] })
+	if i < 0 {
+		return nil
+	}
+	return &registered[i]
 }
 
 func consumedBy(names []string, registered []Function) bool {
