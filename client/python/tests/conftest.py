@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 import mlq
+from gates import busy, gate, travelling  # noqa: F401 - fixtures
 from mlq import _local
+from projects import beside, project  # noqa: F401
 from runners import Runner
 from scripted import Scripted
 
@@ -44,7 +46,7 @@ def _no_settings_of_the_user(
 
 @pytest.fixture(autouse=True)
 def _tests_are_no_local_modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Functions of the tests do not bring the tests along; test_ship.py has modules of its own."""
+    """Functions of the tests do not bring the tests along; projects.py has modules of its own."""
     is_local, here = _local.is_local, str(Path(__file__).parent)
     monkeypatch.setattr(
         _local, "is_local", lambda path: path[: len(here)] != here and is_local(path)

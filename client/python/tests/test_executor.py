@@ -6,70 +6,27 @@ import asyncio
 import concurrent.futures
 import contextlib
 import queue
-import subprocess
-import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
 import pytest
 
 import mlq
-from mlq import _executor
-from mlq._deadline import Deadline
-from scripted import DROP, Reply, as_json, problem
+from gates import LONG, add, until, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import Server
-    from scripted import Request, Scripted
 
-LONG = 60.0  # seconds, far more than anything here takes
-
-
-@pytest.fixture(autouse=True)
-def _by_value() -> Iterator[None]:
-    here = sys.modules[__name__]
-    cloudpickle.register_pickle_by_value(here)
-    yield
-    cloudpickle.unregister_pickle_by_value(here)
+pytestmark = pytest.mark.usefixtures("travelling")
 
 
 @pytest.fixture
 def executor(live: mlq.Client) -> Iterator[mlq.Executor]:
     with live.options().executor() as made:
         yield made
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Path]:
-    """What jobs of ``wait_for`` wait for; made at the end in any case."""
-    path = tmp_path / "gate"
-    yield path
-    path.touch()
-
-
-def add(a: int, b: int = 0) -> int:
-    return a + b
-
-
-def wait_for(path: str) -> str:
-    import os
-    import time
-
-    while not os.path.exists(path):
-        time.sleep(0.01)
-    return "seen"
-
-
-def until(condition: Callable[[], object]) -> None:
-    tick, deadline = threading.Event(), time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to be"
-        tick.wait(0.02)
 
 
 class TestSubmit:
@@ -102,7 +59,7 @@ class TestSubmit:
 
     def test_what_cannot_be_sent_is_told_by_submit(self, executor: mlq.Executor) -> None:
         with pytest.raises(mlq.NotSerializable):
-            executor.submit(add, threading.Lock())  # type: ignore[arg-type]
+            executor.submit(add, threading.Lock())
         with pytest.raises(TypeError, match="missing a required argument"):
             executor.submit(add)  # type: ignore[call-arg]
 
@@ -149,47 +106,6 @@ class TestSubmit:
         assert len(mine) <= 5, mine
         for future in futures:
             future.cancel()
-
-
-class TestCancel:
-    def test_one_that_waits_never_runs(self, executor: mlq.Executor, tmp_path: Path) -> None:
-        mark = tmp_path / "ran"
-        later = executor._client.options(run_at="2999-01-01T00:00:00Z").executor()
-        future = later.submit(mark.touch)
-        called = threading.Event()
-        future.add_done_callback(lambda _: called.set())
-        assert future.cancel()
-        assert future.cancelled()
-        assert future.cancel(), "as often as one likes"
-        assert called.is_set()
-        with pytest.raises(concurrent.futures.CancelledError):
-            future.result()
-        assert concurrent.futures.wait([future], timeout=0).done == {future}
-        assert future.job.cancelled()
-        later.shutdown()
-
-    def test_one_that_runs_is_told_to_stop(self, executor: mlq.Executor, gate: Path) -> None:
-        future = executor.submit(wait_for, str(gate))
-        until(future.running)
-        assert not future.cancel(), "as the standard library's: it runs"
-        error = future.exception(LONG)
-        assert isinstance(error, mlq.JobCancelled)
-        assert isinstance(error, concurrent.futures.CancelledError)
-        assert not future.cancelled()
-        assert future.job.cancelled()
-
-    def test_one_that_ended(self, executor: mlq.Executor) -> None:
-        future = executor.submit(add, 1)
-        assert future.result(LONG) == 1
-        assert not future.cancel()
-
-    def test_by_somebody_else(self, executor: mlq.Executor, live: mlq.Client) -> None:
-        later = live.options(run_at="2999-01-01T00:00:00Z").executor()
-        future = later.submit(add, 1)
-        mlq.Client(live.url).job(future.job.id).cancel()
-        with pytest.raises(concurrent.futures.CancelledError):
-            future.result(LONG)
-        assert future.cancelled()
 
 
 class TestMap:
@@ -239,49 +155,6 @@ class TestMap:
                 job.result(LONG, stream=False)
 
 
-class TestShutdown:
-    def test_leaving_with_waits_and_refuses_more(self, live: mlq.Client) -> None:
-        told: list[int] = []
-        with live.options().executor() as executor:
-            futures = [executor.submit(add, n) for n in range(3)]
-            for future in futures:
-                future.add_done_callback(lambda f: told.append(f.result()))
-        assert all(future.done() for future in futures)
-        assert sorted(told) == [0, 1, 2], "callbacks have been called"
-        with pytest.raises(RuntimeError, match="after shutdown"):
-            executor.submit(add, 1)
-        with pytest.raises(RuntimeError, match="after shutdown"):
-            executor.map(add, [1])
-        executor.shutdown()
-
-    def test_without_waiting(self, live: mlq.Client, gate: Path) -> None:
-        executor = live.options().executor()
-        future = executor.submit(wait_for, str(gate))
-        executor.shutdown(wait=False)
-        assert not future.done()
-        gate.touch()
-        assert future.result(LONG) == "seen"
-
-    def test_what_has_not_begun_is_cancelled(self, live: mlq.Client, gate: Path) -> None:
-        executor = live.options(gpus=2).executor()
-        running, waiting = (executor.submit(wait_for, str(gate)) for _ in range(2))
-        until(running.running)
-        executor.shutdown(wait=False, cancel_futures=True)
-        assert waiting.cancelled()
-        gate.touch()
-        assert running.result(LONG) == "seen"
-
-    def test_in_a_callback(self, live: mlq.Client) -> None:
-        executor, done = live.options().executor(), threading.Event()
-
-        def end(_: object) -> None:
-            executor.shutdown()
-            done.set()
-
-        executor.submit(add, 1).add_done_callback(end)
-        assert done.wait(LONG)
-
-
 class TestAsyncio:
     def test_run_in_executor(self, executor: mlq.Executor) -> None:
         async def main() -> list[int]:
@@ -316,98 +189,3 @@ class TestAsyncio:
 
         with pytest.raises(ZeroDivisionError):
             asyncio.run(main())
-
-
-def test_a_program_that_exits_does_not_wait(server: Server, gate: Path) -> None:
-    script = f"""
-import mlq
-def wait_for(path):
-    import os, time
-    while not os.path.exists(path): time.sleep(0.01)
-executor = mlq.Executor()
-futures = [executor.submit(wait_for, {str(gate)!r}) for _ in range(3)]
-mlq.job(futures[0].job.id).add_done_callback(print)
-print(futures[0].job.id)
-"""
-    env = {"MLQ_URL": server.url, "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=env, capture_output=True, text=True, timeout=LONG, check=True,
-    )  # fmt: skip
-    assert done.stderr == ""
-    assert not mlq.Client(server.url).job(done.stdout.strip()).done()
-
-
-class TestWithoutAServer:
-    """What real servers seldom do."""
-
-    def test_a_server_that_forgot_the_job(self, scripted: Scripted, client: mlq.Client) -> None:
-        scripted.on("POST /jobs", as_json(53, 201))
-        scripted.on("GET /jobs/53", problem("not-found", 404, "no such job"))
-        scripted.on("GET /events", problem("forbidden", 403, "not you"))
-        executor = client.options().executor()
-        with pytest.raises(mlq.Unauthorized, match="not you"):
-            executor.submit(add, 1).result(LONG)
-        executor.shutdown()
-
-    def test_a_cancel_that_cannot_be_told(self, scripted: Scripted, client: mlq.Client) -> None:
-        scripted.on("POST /jobs", as_json(53, 201))
-        scripted.on("GET /jobs/53", as_json({"id": 53, "state": "queued"}))
-        scripted.on("DELETE /jobs/53", problem("forbidden", 403, "not you"))
-        future = client.options().executor().submit(add, 1)
-        with pytest.raises(mlq.Unauthorized):
-            future.cancel()
-
-    def test_a_refused_cancel_is_no_reason_to_leave_the_others(
-        self, scripted: Scripted, client: mlq.Client, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        scripted.on("DELETE /jobs/53", problem("conflict", 409, "not now"))
-        scripted.on("DELETE /jobs/54", problem("forbidden", 403, "not you"))
-        _executor._cancel([_executor.JobFuture(client.job(n)) for n in (53, 54, 55)])
-        assert [r.path for r in scripted.requests] == ["/jobs/53", "/jobs/54"]
-        assert caplog.messages == [
-            "job 53 is not cancelled: not now",
-            "job 54 and those after it are not cancelled: not you",
-        ]
-
-    def test_two_kinds_of_too_late(self, scripted: Scripted, client: mlq.Client) -> None:
-        scripted.on("DELETE /jobs/53", problem("forbidden", 403, "not you"))
-        future: mlq.JobFuture[int] = _executor.JobFuture(client.job(53))
-        for kind in (TimeoutError, concurrent.futures.TimeoutError):
-            with pytest.raises(kind, match="not all values are there in time"):
-                next(_executor._values([future], Deadline(0.01)))
-        future.set_exception(TimeoutError("the call's own"))
-        with pytest.raises(TimeoutError, match="the call's own"):
-            next(_executor._values([future], Deadline(0.01)))
-
-    def test_a_program_that_exits_waits_for_no_result(self, scripted: Scripted) -> None:
-        """The server is silent in the middle of it; a pool of the standard library would wait."""
-        asked, go = threading.Event(), threading.Event()
-
-        def silent(_: Request) -> Reply:
-            asked.set()
-            go.wait(LONG)
-            return DROP
-
-        scripted.on("POST /jobs", as_json(53, 201))
-        scripted.on("GET /jobs/53", as_json({"id": 53, "state": "succeeded"}))
-        scripted.on("GET /jobs/53/result", silent)
-        stream = b": still here\n\n"
-        scripted.on("GET /events", Reply(200, {"Content-Type": "text/event-stream"}, stream))
-        script = "import mlq; future = mlq.Executor().submit(len, 'x'); input()"
-        with subprocess.Popen(
-            [sys.executable, "-c", script],
-            env={"MLQ_URL": scripted.url}, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
-        ) as program:  # fmt: skip
-            try:
-                assert asked.wait(LONG)
-                _, said = program.communicate(b"\n", timeout=LONG / 2)
-            finally:
-                go.set()
-                program.kill()
-        assert (program.returncode, said) == (0, b"")
-
-    @pytest.mark.parametrize("wrong", [{"sumbit": 1}, {"gpus": "two"}, {"key": "x"}])
-    def test_wrong_fields(self, client: mlq.Client, wrong: Any) -> None:
-        with pytest.raises(TypeError):
-            client.options(**wrong).executor()
