@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"os"
 	"regexp"
 	"strings"
@@ -21,10 +22,7 @@ func TestMediaTypesAreDocumented(t *testing.T) {
 			written[ext[1]] = row[2]
 		}
 	}
-	served := map[string]string{}
-	for ext, media := range extensions {
-		served[ext] = media
-	}
+	served := maps.Clone(extensions)
 	for ext := range downloads {
 		if served[ext] != "" {
 			t.Errorf("%s is shown and saved", ext)
