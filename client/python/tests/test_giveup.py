@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -67,6 +70,33 @@ def test_its_job_is_cancelled_when_the_answer_comes(
     assert not scripted.asked("DELETE /jobs/53")
     slow.answer.set()
     until(lambda: scripted.asked("DELETE /jobs/53"))
+
+
+def test_a_program_that_ends_waits_for_what_it_has_promised(scripted: Scripted) -> None:
+    """Its threads end with it, and the job would run for nobody."""
+    pressed, answer = threading.Event(), threading.Event()
+
+    def slow(_: Request) -> Reply:
+        pressed.set()
+        answer.wait(LONG)
+        return as_json(53, 201)
+
+    scripted.on("POST /jobs", slow)
+    scripted.on("DELETE /jobs/53", CANCELLED)
+    program = [sys.executable, "-c", "import mlq; mlq.run(len, 'x')"]
+    with subprocess.Popen(
+        program, env={**os.environ, "MLQ_URL": scripted.url}, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert pressed.wait(LONG)
+        process.send_signal(signal.SIGINT)
+        for line in process.stderr:
+            if line.startswith("KeyboardInterrupt"):
+                break
+        threading.Event().wait(0.3)  # in which it would have ended
+        answer.set()
+        process.wait(LONG)
+    assert len(scripted.asked("DELETE /jobs/53")) == 1
 
 
 def test_an_answer_that_comes_soon(

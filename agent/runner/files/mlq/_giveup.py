@@ -6,6 +6,7 @@ answer comes.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import sys
 import threading
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ._http import Transport
 
 _SHORTLY = 0.2  # seconds that an interrupted cell waits to say what became of its job
+_AT_EXIT = 2.0  # seconds that a program which ends waits for the server to be told
 _AGAIN = 0.03  # seconds between two looks whether the job has ended
 
 
@@ -32,6 +34,7 @@ class _Cancelling:
         self.job = 0  # once it is known
         self.state = ""  # the job's, once it was told
         self.error: MlqError | None = None
+        _under_way.add(self)
         threading.Thread(target=self._run, name="mlq-cancel", daemon=True).start()
 
     def _run(self) -> None:
@@ -46,7 +49,9 @@ class _Cancelling:
                 self.state = str(self._transport.request("GET", path).json().get("state", ""))
         except MlqError as err:
             self.error = err
-        self.ended.set()
+        finally:
+            self.ended.set()
+            _under_way.discard(self)
 
     def wait(self) -> None:
         """For a moment. A second interrupt ends the wait, and the first one goes on."""
@@ -57,6 +62,18 @@ class _Cancelling:
         """What became of a job whose id is known."""
         error = str(self.error or "")
         return in_words(self.state, error, f"mlq.job({self.job}).cancel()")
+
+
+_under_way: set[_Cancelling] = set()
+
+
+@atexit.register
+def _tell_before_the_end() -> None:
+    """The threads end with the program, which has said that its jobs will be cancelled."""
+    until = time.monotonic() + _AT_EXIT
+    with contextlib.suppress(KeyboardInterrupt):
+        for cancelling in list(_under_way):
+            cancelling.ended.wait(max(0.0, until - time.monotonic()))
 
 
 class _Submission:
