@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Callable
 
@@ -99,3 +101,12 @@ def test_a_job_posts_once_though_the_answer_is_lost(
     )
     with pytest.raises(TypeError, match=r"functions is a list of names: \['f'\]"):
         Context({}, None).post(1, functions="f")
+
+
+@pytest.mark.parametrize("module", ["_posting", "_sharing", "_config", "_serve", "_listener"])
+def test_a_job_s_environment_needs_no_urllib3(module: str) -> None:
+    program = f"import sys; sys.modules['urllib3'] = None; import mlq, mlq.{module}, mlq._line"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from urllib3.exceptions import IncompleteRead
-
 from ._errors import MlqError, Unavailable, from_problem
 
 if TYPE_CHECKING:
@@ -107,5 +105,7 @@ def read_answer(response: BaseHTTPResponse) -> Answer:
     if too_large or len(body) > MAX_ANSWER:
         raise MlqError(f"the server's answer is larger than {MAX_ANSWER} bytes")
     if response.length_remaining:  # which urllib3 tells of a reading without a size only
+        from urllib3.exceptions import IncompleteRead  # late: jobs have no urllib3
+
         raise IncompleteRead(len(body), response.length_remaining)
     return Answer(response.status, response.headers, body)
