@@ -48,7 +48,7 @@ func decideAwait(f *facts, ref LeaseRef, missing []string, t Timing) (p plan[str
 // checkMissing: a message can lack only what it is for.
 func (j *Job) checkMissing(missing []string) error {
 	for _, name := range missing {
-		if j.Functions != nil && !slices.Contains(j.Functions, name) {
+		if j.Functions != nil && !slices.Contains(j.Functions, name) || j.Functions == nil && name != AnyFunction {
 			return &FieldError{"awaits", fmt.Sprintf("job %d is not for this function", j.ID)}
 		}
 	}

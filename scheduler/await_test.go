@@ -95,6 +95,7 @@ func TestAwaitMeetsACancel(t *testing.T) {
 	won := h.take(nil)
 	_, _, err := w.s.Cancel(w.ctx, id, "ana")
 	w.must(err)
+	w.wantErr(w.s.Await(w.ctx, scheduler.LeaseRef{Job: id, Fence: won.Fence}, []string{"f"}), scheduler.ErrInvalid) // it names none
 	w.must(w.s.Await(w.ctx, scheduler.LeaseRef{Job: id, Fence: won.Fence}, []string{scheduler.AnyFunction}))
 	w.wantState(id, scheduler.Cancelled)
 	waits := w.submit("bob", message())

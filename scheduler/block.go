@@ -72,6 +72,9 @@ func (s *Scheduler) deadlock(ctx context.Context, waiter *Job, id JobID) (string
 		return "", fmt.Errorf("block: %w", err)
 	}
 	w := waits{waiter: waiter, on: &on, scene: &sc}
+	if w.circle, err = s.leadsTo(ctx, id, waiter.ID); err != nil {
+		return "", fmt.Errorf("block: %w", err)
+	}
 	if w.consumers, err = s.Consumers(ctx, ""); err != nil {
 		return "", fmt.Errorf("block: %w", err)
 	}
@@ -103,4 +106,43 @@ func (s *Scheduler) placeNeed(ctx context.Context, on *Job, need Need) (*Need, e
 	}
 	process, err := ParseNeed(cmp.Or(fn.Class, classAny))
 	return &process, err
+}
+
+// maxFollowed is how many jobs are looked at for what they wait for.
+const maxFollowed = 256
+
+// leadsTo follows what each job waits for, from one on, and reports whether another is
+// among that.
+func (s *Scheduler) leadsTo(ctx context.Context, from, to JobID) (bool, error) {
+	seen := make(map[JobID]bool)
+	for todo := []JobID{from}; len(todo) > 0 && len(seen) < maxFollowed; {
+		id := todo[0]
+		todo = todo[1:]
+		switch {
+		case id == to:
+			return true, nil
+		case seen[id]:
+			continue
+		}
+		seen[id] = true
+		job, err := s.Job(ctx, id)
+		if ignoreMissing(err) != nil {
+			return false, err
+		}
+		if err == nil {
+			todo = append(todo, job.waitsFor()...)
+		}
+	}
+	return false, nil
+}
+
+// waitsFor are the jobs whose ends it waits for now, before it runs or while it does.
+func (j *Job) waitsFor() []JobID {
+	switch {
+	case j.State.Final():
+		return nil
+	case j.State.Active() && j.Attempt().BlockedOn != 0:
+		return []JobID{j.Attempt().BlockedOn}
+	}
+	return j.Pending
 }

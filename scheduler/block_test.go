@@ -83,6 +83,22 @@ func TestJobsThatWaitForEachOther(t *testing.T) {
 	h.wantDeadlock(c, follower, "waits for")
 }
 
+// TestWaitsOverFollowers: of jobs that follow others, and of one that waits for another.
+func TestWaitsOverFollowers(t *testing.T) {
+	t.Parallel()
+	h, refs := blockers(t, 5, 2)
+	after := func(id scheduler.JobID) scheduler.JobID {
+		return h.submit("ana", func(s *scheduler.Submission) { s.Request.After = []scheduler.JobID{id} })
+	}
+	a, b := refs[0].Job, refs[1].Job
+	h.wantDeadlock(a, after(after(a)), "waits for")
+	last := after(b)
+	h.must(h.s.Block(h.ctx, b, a))
+	h.wantDeadlock(a, last, "waits for")
+	h.must(h.s.Unblock(h.ctx, b))
+	h.must(h.s.Block(h.ctx, a, last))
+}
+
 // TestWhoCannotWait: a job without a lease; and one for which nothing can ever be
 // placed is no deadlock: a host may join.
 func TestWhoCannotWait(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 // waits is what is known where one job waits for another.
 type waits struct {
 	waiter, on *Job
+	circle     bool       // what the job that is waited for waits for leads back to the waiter
 	scene      *scene     // of the job that is waited for
 	need       *Need      // that must find devices for it; nil: nothing need
 	consumers  []Consumer // of all users
@@ -16,7 +17,7 @@ type waits struct {
 // deadlock is pure: why the wait would never end, "" where it may.
 func (w waits) deadlock() string {
 	switch {
-	case w.circle():
+	case w.circle:
 		return fmt.Sprintf("job %d waits for job %d itself", w.on.ID, w.waiter.ID)
 	case w.on.State.Active():
 		return ""
@@ -30,24 +31,6 @@ func (w waits) deadlock() string {
 		return fmt.Sprintf("every device that job %d could get is held by jobs that wait for another one, this one among them", w.on.ID)
 	}
 	return ""
-}
-
-// circle follows what each job waits for, and reports whether that leads back.
-func (w waits) circle() bool {
-	if w.on.ID == w.waiter.ID || slices.Contains(w.on.Pending, w.waiter.ID) {
-		return true
-	}
-	next := w.on.ID
-	for range w.scene.leases { // longer than that no way can be
-		i := slices.IndexFunc(w.scene.leases, func(l Lease) bool { return l.Job == next })
-		if i < 0 {
-			return false
-		}
-		if next = w.scene.leases[i].BlockedOn; next == w.waiter.ID {
-			return true
-		}
-	}
-	return false
 }
 
 // takers counts the consumers that have what the job needs.
