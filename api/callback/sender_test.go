@@ -400,6 +400,39 @@ func TestManyOfOneUser(t *testing.T) {
 	}
 }
 
+// slowOnce is a store that tells of one commit late.
+type slowOnce struct {
+	store.Store
+
+	late atomic.Pointer[time.Duration]
+}
+
+func (s *slowOnce) Commit(ctx context.Context, c store.Commit) (store.Result, error) {
+	a, err := s.Store.Commit(ctx, c)
+	if by := s.late.Swap(nil); by != nil {
+		<-time.After(*by)
+	}
+	return a, err
+}
+
+// TestTakenLongAgo: what a server learns late that it has taken it does not send: it
+// may be another's by now. It gives it back, or leaves it to that one.
+func TestTakenLongAgo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 20, callback.All)
+	slow := &slowOnce{Store: w.st}
+	w.st = slow
+	s := w.scheduler(20)
+	a := newApp(t, ok)
+	id := w.cancelled("ana", a.URL)
+	by := 2*s.Timing().CallbackTry + 100*time.Millisecond
+	slow.late.Store(&by)
+	w.sender(s)
+	if c := w.until(id, ended); c.Taken != 2 || len(a.asked()) != 1 {
+		t.Errorf("%+v, sent %d times", c, len(a.asked()))
+	}
+}
+
 // TestStoppedServer: what it could not end is sent by the next one, and costs no try.
 func TestStoppedServer(t *testing.T) {
 	w := newWorld(t, 1, callback.All)
