@@ -346,6 +346,20 @@ def test_what_no_later_try_would_change_ends_it(
         consumer(shop, f).run()
 
 
+def test_the_consumer_outlives_a_large_result_of_a_lease_that_is_over(shop: Shop) -> None:
+    def f(msg: Any) -> Any:
+        return msg
+
+    shop.add(1)
+    refusals = [problem("too-large", 413, "a blob has 10 bytes"), problem("lease-lost", 409)]
+    shop.scripted.on("POST /consumer/finish", *refusals, shop.finish)
+    made = consumer(shop, f)
+    end = step(made)
+    assert end is not None
+    assert made.jobs == 1
+    assert len(shop.scripted.asked("POST /consumer/finish")) == 2
+
+
 def test_too_large_a_result_fails_the_job_in_words(shop: Shop) -> None:
     def f(msg: Any) -> bytes:
         return bytes(1 << 20)

@@ -224,12 +224,16 @@ class Consumer:
             return
         held.told = True
         try:
+            self._tell_what_fits(held, end)
+        except MlqError as err:
+            _log.warning("job %s: its end was not taken: %s", held.taken.job, err)
+
+    def _tell_what_fits(self, held: Held, end: End) -> None:
+        try:
             self._tell(held, end.outcome, end.parts)
         except TooLarge as err:
             text = f"the result cannot be kept: {err}"
             self._tell(held, "failed", _report.of_refusal("mlq.TooLarge", text))
-        except MlqError as err:
-            _log.warning("job %s: its end was not taken: %s", held.taken.job, err)
 
     def _tell(self, held: Held, outcome: str, parts: list[Buffer]) -> None:
         query = {
