@@ -59,6 +59,15 @@ func (s *Scheduler) bind(ctx context.Context, inv *Inventory) error {
 	return nil
 }
 
+// bindAgain is bind once the host lists the devices: an order that was on its way to the
+// others meanwhile did not find this one. The next report does what fails.
+func (s *Scheduler) bindAgain(ctx context.Context, inv *Inventory) {
+	if err := s.bind(ctx, inv); err != nil {
+		s.bound.keep(inv.Host, nil)
+		s.opts.Log.Warn().Err(err).Str("host", inv.Host).Msg("whether its devices are closed at another agent is looked at later")
+	}
+}
+
 func decideBind(f *facts, inv *Inventory, hosts []string) (p plan[struct{}], err error) {
 	var before drainRecord
 	version, err := f.load(keyDrain(inv.Host), &before)

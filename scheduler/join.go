@@ -138,7 +138,11 @@ func (s *Scheduler) takeName(ctx context.Context, inv Inventory, after *uint64) 
 	if err := s.bind(ctx, &inv); err != nil { // before it can claim
 		return Named{}, err
 	}
-	return run(ctx, s, t)
+	named, err := run(ctx, s, t)
+	if err == nil {
+		s.bindAgain(ctx, &inv)
+	}
+	return named, err
 }
 
 // Report replaces the host's inventory.
@@ -155,12 +159,16 @@ func (s *Scheduler) Report(ctx context.Context, host string, epoch uint64, inv I
 		p.putInventory(inv, f)
 		return p, nil
 	}
-	if s.bound.news(host, inv.Devices) {
+	news := s.bound.news(host, inv.Devices)
+	if news {
 		if err := s.bind(ctx, &inv); err != nil {
 			return err
 		}
 	}
 	_, err := run(ctx, s, t)
+	if err == nil && news {
+		s.bindAgain(ctx, &inv)
+	}
 	return err
 }
 
