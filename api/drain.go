@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/mlq-dev/mlq/gpu"
@@ -103,11 +104,28 @@ func (s *Server) drain(c *call, agents []string, device string, on bool) error {
 	if err != nil {
 		return err
 	}
+	if device != "" && on {
+		late, err := s.toLate(c, device, agents, give)
+		if err != nil {
+			return err
+		}
+		done = append(done, late...)
+	}
 	answer := done[0]
 	for _, other := range done[1:] {
 		answer.AlsoOn = append(answer.AlsoOn, other.Host)
 	}
 	return s.write(c, http.StatusOK, answer)
+}
+
+// toLate closes a device at agents that list it since the others were looked for: they
+// looked which are closed before this one was.
+func (s *Server) toLate(c *call, device string, told []string, give func(host string) (Drained, error)) ([]Drained, error) {
+	agents, err := s.scheduler.Reach(c.ctx(), device, false)
+	if err != nil {
+		return nil, err
+	}
+	return toEach(slices.DeleteFunc(agents, func(host string) bool { return slices.Contains(told, host) }), give)
 }
 
 func (s *Server) opens(c *call, device string) (func(host string) (Drained, error), error) {

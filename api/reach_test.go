@@ -1,14 +1,20 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
+	"github.com/mlq-dev/mlq/scheduler/store/localstore"
 )
 
 // twice is a world in which the agents node1 and node1@0 list the same two cards, and
@@ -43,6 +49,49 @@ func (w *world) standing(agent string) string {
 		}
 	}
 	return "no such agent"
+}
+
+// comes is a store on which an agent joins just before a record is written for the first time.
+type comes struct {
+	store.Store
+
+	key  string
+	join atomic.Pointer[func()]
+}
+
+func (s *comes) Commit(ctx context.Context, c store.Commit) (store.Result, error) {
+	if slices.ContainsFunc(c.Effects, func(e store.Effect) bool { return e.Key == s.key }) {
+		if join := s.join.Swap(nil); join != nil {
+			(*join)()
+		}
+	}
+	return s.Store.Commit(ctx, c)
+}
+
+// TestDrainReachesWhoComes: an agent that comes to list a device while that is closed.
+func TestDrainReachesWhoComes(t *testing.T) {
+	t.Parallel()
+	mem, err := localstore.OpenMemory()
+	must(t, err)
+	t.Cleanup(func() { _ = mem.Close() })
+	blobs, err := blob.Open(t.TempDir())
+	must(t, err)
+	t.Cleanup(func() { _ = blobs.Close() })
+	st := &comes{Store: mem, key: "agent:drain:node1"}
+	w := worldOn(t, st, blobs)
+	w.join()
+	w.inv.Devices = []scheduler.DeviceReport{{Device: gpu.Device{UUID: "GPU-0", Kind: gpu.KindGPU, Memory: 80 << 30}, State: gpu.Free}}
+	w.report()
+	other := w.inv
+	other.Host = "node1@0"
+	join := func() { w.joinWith(other) }
+	st.join.Store(&join)
+	uuid := w.inv.Devices[0].UUID
+	var drained api.Drained
+	w.ok(w.do(w.admin, "POST", "/gpus/"+uuid+"/drain?reason=fan", nil), 200, &drained)
+	if got, want := w.standing("node1@0"), "map[] map[] map["+uuid+":root: fan] 0"; got != want || fmt.Sprint(drained.AlsoOn) != "[node1@0]" {
+		t.Errorf("it has %s, want %s; answered %+v", got, want, drained)
+	}
 }
 
 // TestOrdersReachEveryAgent: one that is not told might lease what was closed, or
