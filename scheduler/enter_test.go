@@ -338,6 +338,27 @@ func TestLaneAfterAnAttempt(t *testing.T) {
 	}
 }
 
+// TestLaneBehindOthers: a message in the index that many classes share is found behind
+// more jobs than a view looks at.
+func TestLaneBehindOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, scheduler.DefaultTiming())
+	for i := range 600 {
+		w.submit("bob", func(s *scheduler.Submission) { s.Request.Labels = map[string]string{"n": fmt.Sprint(i)} })
+	}
+	id := w.message("ana", "f")
+	if j := w.job(id); !j.Shared {
+		t.Fatalf("it has an index of its own: %+v", j)
+	}
+	if all, err := w.s.ConsumedWaiting(w.ctx); err != nil || len(all) != 1 {
+		t.Errorf("waiting: %v, %v", all, err)
+	}
+	w.register("ana", scheduler.Function{Name: "f", SHA256: "aa"})
+	if j := w.job(id); j.Consumed() || j.State != scheduler.Queued {
+		t.Errorf("a pickle: %s %q", j.State, j.Class)
+	}
+}
+
 // TestConsumedWaiting: each kind of waiting messages is told once.
 func TestConsumedWaiting(t *testing.T) {
 	w := newWorld(t, scheduler.DefaultTiming())

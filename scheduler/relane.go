@@ -55,6 +55,10 @@ func (s *Scheduler) unseat(ctx context.Context, id JobID, list []Function) (bool
 	return run(ctx, s, t)
 }
 
+// sharedLooked is how many entries of the index that several classes share are looked
+// through for messages of consumers: as many as a view looks at behind users at their limits.
+const sharedLooked = 32 * viewShared
+
 // consumedClasses gives the first waiting messages for the consumers of a user ("": of
 // all), by class, at most so many of each.
 func (s *Scheduler) consumedClasses(ctx context.Context, user string, most int) (map[string][]Entry, error) {
@@ -67,8 +71,8 @@ func (s *Scheduler) consumedClasses(ctx context.Context, user string, most int) 
 		if of := consumerOf(class); class == classShared || of != "" && (user == "" || of == user) {
 			q.Ranges = append(q.Ranges, store.Range{Index: keyQueue(class), Limit: most})
 		}
-		if class == classShared { // in which those of consumers may stand behind others
-			q.Ranges[len(q.Ranges)-1].Limit = viewShared
+		if class == classShared { // in which those of consumers stand behind others
+			q.Ranges[len(q.Ranges)-1].Limit = sharedLooked
 		}
 	}
 	a, err := s.store.Read(ctx, q)
@@ -83,7 +87,7 @@ func (s *Scheduler) consumedClasses(ctx context.Context, user string, most int) 
 			if err != nil { // of no job of ours: Check removes it
 				continue
 			}
-			if of := consumerOf(e.Class); of != "" && (user == "" || of == user) {
+			if of := consumerOf(e.Class); of != "" && (user == "" || of == user) && len(found[e.Class]) < most {
 				found[e.Class] = append(found[e.Class], e)
 			}
 		}
