@@ -118,28 +118,51 @@ func chooseEnvironment(n Need, o *Offer) (Environment, string) {
 	if ownEnvironment(n, o) {
 		return Environment{Name: n.Python, Path: n.Python}, ""
 	}
-	why := fmt.Sprintf("%s offers no Python environment", o.Host)
-	if n.Python != "" {
-		why = fmt.Sprintf("%s offers no Python %q", o.Host, n.Python)
-	}
 	var found *Environment
 	for i := range o.Environments {
 		e := &o.Environments[i]
-		if !isEnvironment(n.Python, e) {
-			continue
-		}
-		if problem := environmentProblem(n, o.Host, e); problem != "" {
-			why = problem
-			continue
-		}
-		if found == nil || e.Name == "default" {
+		usable := isEnvironment(n.Python, e) && e.Problem == "" && !isOtherPython(n.Call, e)
+		if usable && (found == nil || e.Name == "default") {
 			found = e
 		}
 	}
 	if found == nil {
-		return Environment{}, why
+		return Environment{}, noEnvironment(n, o)
 	}
 	return *found, ""
+}
+
+// noEnvironment says why none can run the job: what is broken of one that
+// could, else which Pythons there are. That those are broken too is no matter.
+func noEnvironment(n Need, o *Offer) string {
+	var others []string
+	for i := range o.Environments {
+		e := &o.Environments[i]
+		switch {
+		case !isEnvironment(n.Python, e):
+		case isOtherPython(n.Call, e):
+			others = append(others, pythonInWords(e))
+		default:
+			return fmt.Sprintf("%s: environment %s: %s", o.Host, e.Name, e.Problem)
+		}
+	}
+	switch {
+	case len(others) > 0:
+		return fmt.Sprintf("%s: environment %s, the call needs %s", o.Host, strings.Join(others, ", "), n.Call)
+	case n.Python != "":
+		return fmt.Sprintf("%s offers no Python %q", o.Host, n.Python)
+	}
+	return o.Host + " offers no Python environment"
+}
+
+// isOtherPython: a call is a pickle, which another version cannot load.
+func isOtherPython(call string, e *Environment) bool { return call != "" && call != minor(e.Version) }
+
+func pythonInWords(e *Environment) string {
+	if e.Version == "" { // of a broken one nobody knows it
+		return fmt.Sprintf("%s (%s)", e.Name, e.Problem)
+	}
+	return e.Name + " is Python " + minor(e.Version)
 }
 
 // ownEnvironment: an absolute path that the agent does not offer is the
@@ -157,16 +180,6 @@ func isEnvironment(want string, e *Environment) bool {
 		return true
 	}
 	return false
-}
-
-func environmentProblem(n Need, host string, e *Environment) string {
-	switch {
-	case e.Problem != "":
-		return fmt.Sprintf("%s: environment %s: %s", host, e.Name, e.Problem)
-	case n.Call != "" && n.Call != minor(e.Version):
-		return fmt.Sprintf("%s: environment %s is Python %s, the call needs %s", host, e.Name, minor(e.Version), n.Call)
-	}
-	return ""
 }
 
 // fits reports whether one device can be one of those that the job needs.
