@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from mlq import _many, _status, _words
+from mlq._follow import Step
 from mlq._measure import Measure, bar, report_in_words
 from mlq._status import Status, Waiting
+from mlq._story import Story
 from mlq._tail import HEAD_LINES, LINES, Head, Tail
 from mlq._where import where_in_words
 
@@ -121,6 +123,7 @@ def test_what_the_estimate_rests_on_stands_below() -> None:
         ([(990, {"done": 0, "total": 100}), (1000, {"done": 50, "total": 100})],
          "▕█████     ▏ 50 % (50 of 100, 5 a second, about 10 s left)"),
         ([(990, 10), (1000, 60)], "▕██████    ▏ 60 % (about 8 s left)"),
+        ([(990, 10), (1000, 97)], "▕█████████▊▏ 97 % (less than 1 s left)"),
         # A second loop begins anew, and is not measured by the first one.
         ([(900, {"done": 9, "total": 10}), (1000, {"done": 1, "total": 10})],
          "▕█         ▏ 10 % (1 of 10)"),
@@ -130,6 +133,31 @@ def test_what_the_estimate_rests_on_stands_below() -> None:
 )  # fmt: skip
 def test_progress(reports: list[tuple[float, Any]], said: str) -> None:
     assert _status.progress(running(measure=measured(*reports)), NOW) == said
+
+
+@pytest.mark.parametrize(
+    ("outcome", "attempt", "end", "said"),
+    [
+        ("failed", "died of SIGSEGV", "killed: died of SIGSEGV", "killed: died of SIGSEGV"),
+        ("failed", "ValueError: no: two", "error: ValueError: no: two", "ValueError: no: two"),
+        ("timed_out", "its limit passed", "timeout: its limit passed", "timeout: its limit passed"),
+    ],
+)
+def test_why_it_failed_is_said_once(outcome: str, attempt: str, end: str, said: str) -> None:
+    story = Story(Status(53, "train"), 0.0)
+    story.tell(Step(f"attempt_{outcome}", "running", attempt, 1), NOW, NOW)
+    words = outcome.replace("_", " ")
+    assert _status.as_text(story.status, NOW).endswith(f"; attempt 1 {words}: {attempt}")
+    story.tell(Step("failed", "failed", end, 1), NOW, NOW)
+    assert _status.as_text(story.status, NOW) == f"mlq job 53 train: failed ({said})"
+
+
+def test_what_an_attempt_before_the_last_ended_with_stays() -> None:
+    story = Story(Status(53, "train"), 0.0)
+    story.tell(Step("attempt_lost", "queued", "its agent fell silent", 1), NOW, NOW)
+    story.tell(Step("failed", "failed", "error: ValueError: no", 2), NOW, NOW)
+    said = _status.as_text(story.status, NOW)
+    assert said.endswith("failed (ValueError: no); attempt 1 was lost: its agent fell silent")
 
 
 def test_a_report_of_any_size_is_one_short_line() -> None:
@@ -142,13 +170,13 @@ def test_a_report_of_any_size_is_one_short_line() -> None:
     ("seconds", "runs", "about"),
     [
         (0.2, "0 s", "less than 1 s"),
-        (59.9, "59 s", "60 s"),
-        (89, "1 min 25 s", "89 s"),
-        (120, "2 min", "2 min"),
-        (3599, "59 min", "60 min"),
-        (7260, "2 h 1 min", "2 h"),
-        (200000, "2 days", "2 days"),
-        (400000, "4 days", "5 days"),
+        (59.9, "59 s", "about 60 s"),
+        (89, "1 min 25 s", "about 89 s"),
+        (120, "2 min", "about 2 min"),
+        (3599, "59 min", "about 60 min"),
+        (7260, "2 h 1 min", "about 2 h"),
+        (200000, "2 days", "about 2 days"),
+        (400000, "4 days", "about 5 days"),
     ],
 )
 def test_durations(seconds: float, runs: str, about: str) -> None:

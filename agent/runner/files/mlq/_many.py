@@ -49,7 +49,7 @@ def in_words(counted: Count, left: float | None) -> str:
         if number:
             words.append(f"{number} {name}")
     text = ", ".join(words)
-    return text if left is None else f"{text}; about {_words.about(left)} left"
+    return text if left is None else f"{text}; {_words.about(left)} left"
 
 
 def time_left(done: int, seen: int, seconds: float, of: int) -> float | None:

@@ -122,7 +122,7 @@ def progress(status: Status, now: float) -> str:
         more.append(rate)
     left = measure.left(now)
     if left is not None and measure.fraction < 1:
-        more.append(f"about {_words.about(left)} left")
+        more.append(f"{_words.about(left)} left")
     return f"{bar(measure.fraction)} {share}" + (f" ({', '.join(more)})" if more else "")
 
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ._follow import Happening
 
 
+# What is said of an attempt that ended otherwise than "was lost", "was released".
+_OUTCOMES = {"failed": "failed", "timed_out": "timed out"}
+
+
 def at_first(job: int, details: Mapping[str, Any]) -> Status:
     """What ``GET /jobs/{id}`` says. The state comes as events, from the first one on."""
     name = str(details.get("name") or details.get("function") or "")
@@ -95,7 +99,7 @@ class Story:
         if step.kind in ("attempt_succeeded", "attempt_cancelled"):
             return status
         outcome = step.kind[len("attempt_") :]
-        text = f"attempt {step.attempt} {'was ' if outcome != 'failed' else ''}{outcome}"
+        text = f"attempt {step.attempt} {_OUTCOMES.get(outcome, f'was {outcome}')}"
         return status._replace(notice=f"{text}: {step.text}" if step.text else text)
 
     def _end(self, status: Status, step: Step) -> Status:
@@ -103,9 +107,14 @@ class Story:
         end = step.text
         for prefix in ("error: ", "cancelled "):
             end = end[len(prefix) :] if end.startswith(prefix) else end
-        if status.notice.endswith(end):  # the attempt said so already
+        if status.notice.endswith((end, _without_reason(end))):  # the attempt said so already
             status = status._replace(notice="")
         return status._replace(state=step.kind, took=took, end=end, waiting=Waiting())
+
+
+def _without_reason(end: str) -> str:
+    """As the attempt's own event says it: "died of SIGSEGV" of "killed: died of SIGSEGV"."""
+    return end.partition(": ")[2] or end
 
 
 def _host(text: str) -> str:

@@ -34,7 +34,7 @@ class Transfer(NamedTuple):
         if self.rate <= 0 or self.done >= self.size:
             return text
         left = (self.size - self.done) / self.rate
-        return f"{text}, {in_bytes(self.rate)}/s, about {_words.about(left)} left"
+        return f"{text}, {in_bytes(self.rate)}/s, {_words.about(left)} left"
 
 
 class Meter:

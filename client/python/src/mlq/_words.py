@@ -25,11 +25,11 @@ def took(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """A time that nobody knows exactly: one unit, no more digits than there is reason for."""
+    """A time that nobody knows exactly, as "about 15 s": no more digits than there is cause."""
     if seconds < 1:
         return "less than 1 s"
     number, unit = _rounded(seconds)
-    return f"{number} {unit}"
+    return f"about {number} {unit}"
 
 
 def between(earliest: float, latest: float) -> str:
