@@ -183,6 +183,9 @@ def test_top_level_await(kernel: Kernel) -> None:
         "%%gpu\nimport asyncio\nlock = asyncio.Event()\nlock.set()\nawait lock.wait()\nawait asyncio.sleep(0, 7)"
     )
     assert shown(cell)["text/plain"] == "7"
+    cell = kernel.run("%%gpu\nasync def f(x):\n    return 1 / x\n\nawait f(0)")
+    assert cell.error == "ZeroDivisionError"
+    assert re.findall(r"line \d+, in .*", frames(cell)) == ["line 5, in <module>", "line 3, in f"]
 
 
 def test_values_look_as_in_a_notebook(kernel: Kernel) -> None:

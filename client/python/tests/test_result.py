@@ -176,8 +176,9 @@ def test_another_patch_warns_once(scripted: Scripted, monkeypatch: pytest.Monkey
     monkeypatch.setattr(mlq._result, "_warned", set())
     other = ".".join([*envelopes.PYTHON.split(".")[:2], "999"])
     body = envelopes.result((1, 2), python=other)
-    with pytest.warns(UserWarning, match=f"jobs run on Python {other}"):
+    with pytest.warns(UserWarning, match=f"jobs run on Python {other}") as seen:
         ask(scripted, envelopes.reply(body))
+    assert seen[0].filename == __file__, "it belongs to the user's line, not to one of ours"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert ask(scripted, envelopes.reply(body)) == (1, 2)

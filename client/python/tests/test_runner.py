@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import platform
 import sys
 from typing import Any
 
+import cloudpickle
 import pytest
 
 from mlq import _context
@@ -91,6 +93,40 @@ def test_pickle_that_cannot_be_read_is_rejected(runner: Runner) -> None:
         "no_such_module",
     )
     assert "'torch25'" in found.header["message"]
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("no_such_module", []),  # a global of the function: cloudpickle imports it, and says so
+        ("broken", ["import no_such_module"]),  # a module of the user's, whose line is theirs
+    ],
+)
+def test_who_reads_the_pickle_is_not_in_the_traceback(
+    runner: Runner, module: str, source: list[str]
+) -> None:
+    (runner.folder / "broken.py").write_text("import no_such_module\n")
+    code = pickle.dumps(_Imported(module))
+    frames = [("code", code), ("args", pickle.dumps(((), {})))]
+    runner.become(env={"PATH": os.defpath, "PYTHONPATH": str(runner.folder)})
+    runner.go(
+        "envelope", [b"".join(pack({"kind": "call", "python": platform.python_version()}, frames))]
+    )
+    code_of_end, found = runner.end()
+    assert (code_of_end, found.header["module"]) == (1, "no_such_module")
+    said = found.header["traceback"].splitlines()
+    assert [line.strip() for line in said if line.startswith("    ")] == source
+    assert "ModuleNotFoundError" in said[-1]
+
+
+class _Imported:
+    """As cloudpickle pickles a module that a function uses: by its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __reduce__(self) -> Any:
+        return cloudpickle.cloudpickle.subimport, (self.name,)
 
 
 def test_context_is_the_second_argument_where_it_is_asked_for(runner: Runner) -> None:

@@ -28,6 +28,7 @@ from ._functions import Value, run_all, wants_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import TracebackType
 
     from ._cancel import Stop
     from ._channel import Channel
@@ -140,6 +141,9 @@ def rehearse(function: bytes) -> None:
     _envelope.pack({"kind": "result", **_report.versions(), **header}, frames)
 
 
+_READERS = (__name__, "cloudpickle.cloudpickle")
+
+
 class _Unreadable(Exception):
     """Wraps what unpickling the call raised, to tell it from what the call raises."""
 
@@ -166,7 +170,15 @@ def _exited(err: SystemExit, outcome: _outcome.Outcome) -> int:
 def _unreadable(err: BaseException, outcome: _outcome.Outcome, environment: str) -> int:
     if isinstance(err, (Cancelled, MemoryError)):
         return outcome.fail(err)
+    err = err.with_traceback(_past_pickle(err.__traceback__))
     return outcome.fail(_explained(err, environment), reason="rejected")
+
+
+def _past_pickle(trace: TracebackType | None) -> TracebackType | None:
+    """Without the frames of who reads the pickle: what stays is the user's, as a module's own."""
+    while trace is not None and trace.tb_frame.f_globals.get("__name__") in _READERS:
+        trace = trace.tb_next
+    return trace
 
 
 def _explained(err: BaseException, environment: str) -> BaseException:

@@ -19,6 +19,7 @@ from ._groups import Group, load, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
 _AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _NO_WINDOW = r".*(non-interactive|non-GUI backend)"  # what plt.show() says of a backend for files
@@ -112,9 +113,19 @@ def _execute(
     loop = asyncio.new_event_loop()
     try:
         return loop.run_until_complete(_awaited(codes, space))
+    except BaseException as err:  # noqa: BLE001
+        raise err.with_traceback(_from(cell.file, err.__traceback__))  # noqa: B904  # it is err
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+def _from(file: str, trace: TracebackType | None) -> TracebackType | None:
+    """From the first frame of this file on, without the event loop's; all where there is none."""
+    first = trace
+    while first is not None and first.tb_frame.f_code.co_filename != file:
+        first = first.tb_next
+    return first or trace
 
 
 async def _awaited(codes: list[Any], space: dict[str, Any]) -> Any:

@@ -14,6 +14,7 @@ import platform
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from ._caller import caller
 from ._cells import with_cells
 from ._errors import MlqError, RemoteError, RemoteTraceback, VersionMismatch
 
@@ -69,7 +70,7 @@ def _check_python(envelope: Envelope) -> None:
             f"jobs run on Python {theirs} and this is {PYTHON}; "
             "the two exchange pickles well in nearly all cases",
             UserWarning,
-            stacklevel=2,
+            stacklevel=caller(),
         )
 
 
