@@ -141,8 +141,8 @@ func TestWaitingForAProcess(t *testing.T) {
 func TestProcessWhoseMessageWaits(t *testing.T) {
 	t.Parallel()
 	h, refs := blockers(t, 2, 2)
-	c := h.world.consumer(someConsumer, "ana", "f")
-	c.Consumer.Job = refs[0].Job
+	c := h.consumer(someConsumer, "ana", "f")
+	c.Job = refs[0].Job
 	c.enter()
 	h.message("ana", "f")
 	m := h.start(c.take())

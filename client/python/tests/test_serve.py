@@ -183,6 +183,7 @@ def test_a_process_that_a_job_forks_is_no_second_consumer(runner: Runner, shop: 
     ("part", "form", "text"),
     [
         (b"def g(msg): ...", "source", "model.py has no function 'f'; it has: g"),
+        (b"import sys; sys.exit()", "source", "f cannot be loaded: it calls sys.exit(None)"),
         (b"not a pickle", "pickle", ""),
     ],
 )

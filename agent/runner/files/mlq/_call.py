@@ -313,9 +313,12 @@ def _run_consumer(call: Call, channel: Channel) -> Value:
 
     def load() -> tuple[str, Callable[..., Any]]:
         (part,) = call.parts
-        if call.header["form"] == "source":
-            return name, _function_of(bytes(part), call.header.get("filename"), name)
-        return name, _loads(part)
+        try:
+            if call.header["form"] == "source":
+                return name, _function_of(bytes(part), call.header.get("filename"), name)
+            return name, _loads(part)
+        except SystemExit as err:  # else it would be a success, and be loaded again at once
+            raise Refused(f"{name} cannot be loaded: it calls sys.exit({err.code!r})") from None
 
     _enter(call, channel, None)
     return Value(_serve.serve(load, float(call.header.get("idle") or 0)))
