@@ -36,7 +36,8 @@ func reused(r *idemRecord) error {
 	if len(ids) == 0 {
 		return fmt.Errorf("%w: it was used for another submit in the last 24 hours", ErrKeyReused)
 	}
-	return fmt.Errorf("%w: it was used in the last 24 hours for another submit, of job %d", ErrKeyReused, ids[0])
+	return fmt.Errorf("%w: it was used in the last 24 hours for another submit, of job %d, whose function, arguments or request fields differ. Another key makes another job",
+		ErrKeyReused, ids[0])
 }
 
 // keepKey writes what came of the part's key so far.

@@ -85,7 +85,7 @@ func TestIdempotencyKeys(t *testing.T) {
 	}
 	_, err = w.s.Submit(w.ctx, ana, batch(1200, "y"), "k")
 	w.wantErr(err, scheduler.ErrKeyReused)
-	if want := fmt.Sprintf("of job %d", first.IDs[0]); err == nil || !strings.Contains(err.Error(), want) {
+	if want := fmt.Sprintf("of job %d, whose function, arguments or request fields differ. Another key", first.IDs[0]); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want it to say %q", err, want)
 	}
 	other, err := w.s.Submit(w.ctx, scheduler.Who{User: "bob"}, batch(1, "y"), "k")
