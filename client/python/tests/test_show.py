@@ -153,6 +153,17 @@ class TestShow:
         assert "mlq.job(53).result() waits again" in capsys.readouterr().err
         assert not scripted.asked("DELETE /jobs/53")
 
+    def test_of_a_job_that_nobody_heard_of_nothing_is_promised(
+        self, scripted: Scripted, client: mlq.Client, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        scripted.on("GET /jobs/53", DROP)
+        with pytest.raises(TimeoutError):
+            client.job(53).result(timeout=0.2)
+        assert capsys.readouterr().err == (
+            "mlq job 53: nothing was heard of it yet; "
+            "mlq.job(53).result() asks again, .cancel() stops it\n"
+        )
+
     def test_an_interrupt_of_run_cancels_it(self, scripted: Scripted, client: mlq.Client) -> None:
         def interrupt(_: Request) -> Reply:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

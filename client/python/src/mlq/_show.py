@@ -71,6 +71,8 @@ class Show:
         again = f"mlq.job({self._job}).result()"
         if status.state in FINAL:
             left = f"its result was not fetched; {again} does that"
+        elif not left and self._story is None:
+            left = f"nothing was heard of it yet; {again} asks again, .cancel() stops it"
         elif not left:
             left = f"goes on; {again} waits again, .cancel() stops it"
         self._display.status(status._replace(left=left))
