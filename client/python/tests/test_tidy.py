@@ -65,6 +65,28 @@ def test_a_call_that_is_refused(client: mlq.Client, monkeypatch: pytest.MonkeyPa
     assert ours(shown(lambda: mlq.options(gpus=1).submit(len([])))) == []  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda c: c.submit(), "missing 1 required positional argument: 'fn'"),
+        (lambda c: c.job(1).result(nope=3), "unexpected keyword argument 'nope'"),
+        (lambda c: c.map(abs), "map needs at least one iterable"),
+        (lambda c: c.map(abs, 5), "'int' object is not iterable: map takes a function and"),
+        (lambda c: c.options(gpus=1).map(pow, [1], 2), "'int' object is not iterable: map"),
+        (
+            lambda c: c.options().executor().map(abs, 5, chunksize=2),
+            "'int' object is not iterable: map",
+        ),
+    ],
+)
+def test_a_call_of_ours_that_does_not_fit(
+    client: mlq.Client, call: Callable[[Any], Any], said: str
+) -> None:
+    text = shown(lambda: call(client))
+    assert said in text.splitlines()[-1]
+    assert ours(text) == []
+
+
 @pytest.mark.parametrize("job_id", ["x", "", "1.5", 2.5, None, True, 0, "-3", b"5"])
 def test_an_id_that_is_none(client: mlq.Client, job_id: Any) -> None:
     text = shown(lambda: client.job(job_id))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from ._request import FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -48,6 +48,21 @@ def check(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
         signature.bind(*args, **kwargs)
     except TypeError as err:
         raise TypeError(f"{name_of(fn)}() {err}") from None
+
+
+def calls_of(iterables: Sequence[Iterable[Any]]) -> list[tuple[Any, ...]]:
+    """The arguments of each call of a ``map``, as the builtin has them. Raises TypeError."""
+    if not iterables:
+        raise TypeError("map needs at least one iterable: mlq.map(f, values)")
+    iterators = []
+    for values in iterables:
+        try:
+            iterators.append(iter(values))
+        except TypeError as err:
+            raise TypeError(
+                f"{err}: map takes a function and iterables, as map(f, [x, y])"
+            ) from None
+    return list(zip(*iterators))
 
 
 def takes_context(signature: inspect.Signature, positional: int, *, keywords: bool) -> bool:

@@ -84,7 +84,8 @@ def _tidy(err: BaseException, caller: types.FrameType) -> None:
     if trace is None or _is_ours(caller) or os.environ.get("MLQ_TRACEBACK") == "full":
         return
     last = list(_entries(trace))[-1]
-    if _on_purpose(last) or _is_users(last.tb_frame):
+    misfit = last is trace  # no frame was made: the user's arguments are not those of the function
+    if misfit or _on_purpose(last) or _is_users(last.tb_frame):
         kept = _of_users(trace)
         trace.tb_next = kept  # CPython 3.9 and 3.10 raise again with this one, whatever err has
         err.__traceback__ = kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
-from ._binding import check, check_function, name_of, signature_of, takes_context
+from ._binding import calls_of, check, check_function, name_of, signature_of, takes_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ def of(
     if size < 1:
         raise ValueError("chunksize must be at least 1")
     check_function(fn)
-    calls = list(zip(*iterables))
+    calls = calls_of(iterables)
     if calls:
         check(fn, calls[0], {})
     return _each(fn, len(iterables)), [calls[n : n + size] for n in range(0, len(calls), size)]

@@ -167,11 +167,9 @@ class Client:
         kwargs: dict[str, Any],
         request: dict[str, Any],
     ) -> JobList[R]:
-        if not iterables:
-            raise TypeError("map needs at least one iterable: mlq.map(f, values)")
         if "key" in request:
             raise TypeError("key names one job, so that map does not take it")
-        calls = list(zip(*iterables))
+        calls = _binding.calls_of(iterables)
         if calls:
             _binding.check(fn, calls[0], kwargs)
         sender = Sender(self._transport, fn, request, many=True)
