@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +17,12 @@ import pytest
 import envelopes
 import mlq
 from mlq import _tidy
-from scripted import Reply, as_json, problem
+from scripted import DROP, Reply, as_json, problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scripted import Scripted
+    from scripted import Request, Scripted
 
 PACKAGE = str(Path(mlq.__file__ or "").parent)
 
@@ -85,6 +87,34 @@ def test_a_call_of_ours_that_does_not_fit(
     text = shown(lambda: call(client))
     assert said in text.splitlines()[-1]
     assert ours(text) == []
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda job: list(mlq.as_completed([job])),
+        lambda job: list(mlq.JobList([job]).as_completed()),
+        lambda job: mlq.wait([job]),
+    ],
+    ids=["as_completed", "of a list", "wait"],
+)
+def test_an_interrupt(
+    scripted: Scripted, client: mlq.Client, wait: Callable[[mlq.Job[Any]], Any]
+) -> None:
+    over = threading.Event()
+
+    def interrupt(_: Request) -> Reply:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        over.wait(20)
+        return DROP
+
+    scripted.on("GET /jobs/53", as_json({"id": 53, "state": "running"}))
+    scripted.on("GET /events", interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        wait(client.job(53))
+    scripted.on("GET /events", as_json({}, 404))
+    over.set()
+    assert ours("".join(traceback.format_exception(caught.type, caught.value, caught.tb))) == []
 
 
 @pytest.mark.parametrize("job_id", ["x", "", "1.5", 2.5, None, True, 0, "-3", b"5"])

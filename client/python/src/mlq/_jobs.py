@@ -53,7 +53,7 @@ class JobList(list[Job[R]]):
 
     def as_completed(self, timeout: float | None = None) -> Iterator[Job[R]]:
         """The jobs in the order in which they end, as ``mlq.as_completed``."""
-        return as_completed(self, timeout)
+        yield from as_completed(self, timeout)
 
     def cancel(self) -> int:
         """Cancel all that have not ended. How many will end so."""

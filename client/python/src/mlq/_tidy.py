@@ -2,8 +2,8 @@
 
 The rule, here and nowhere else: what a ``raise`` of this package raises leaves its public
 functions without a frame of this package, and so do its causes, and what code of the user's
-raises that we call. What fails otherwise in here is a mistake of ours, and keeps every frame,
-as everything does with ``MLQ_TRACEBACK=full``.
+raises that we call, and an interrupt. What fails otherwise in here is a mistake of ours, and
+keeps every frame, as everything does with ``MLQ_TRACEBACK=full``.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def _tidy(err: BaseException, caller: types.FrameType) -> None:
         return
     last = list(_entries(trace))[-1]
     misfit = last is trace  # no frame was made: the user's arguments are not those of the function
-    if misfit or _on_purpose(last) or _is_users(last.tb_frame):
+    stopped = isinstance(err, KeyboardInterrupt)  # wherever in here it fell
+    if misfit or stopped or _on_purpose(last) or _is_users(last.tb_frame):
         kept = _of_users(trace)
         trace.tb_next = kept  # CPython 3.9 and 3.10 raise again with this one, whatever err has
         err.__traceback__ = kept
