@@ -195,7 +195,7 @@ class TestModuleNotFound:
     def test_nobody_has_it(self, fleet: mlq.Client, scripted: Scripted) -> None:
         scripted.on("GET /hosts", as_json({"hosts": HOSTS["hosts"][:1]}))
         text = self.said(fleet, "nowhere")
-        assert "no environment of any host has it. Modules are sent along that lie beside" in text
+        assert "it has to be installed there. Modules are sent along that lie beside the" in text
 
     def test_some_have_not_told(self, fleet: mlq.Client) -> None:
         assert "there are the environments 'default' on <gpu2>" in self.said(fleet, "nowhere")

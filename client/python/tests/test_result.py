@@ -234,7 +234,7 @@ def test_the_jobs_own_exception(scripted: Scripted, gpus: Reply, where: str) -> 
     ("module", "words"),
     [
         ("torch", "no torch; torch is in 'cu12' on gpu2 (Python 3.11)"),
-        ("numpy", "no numpy; no environment of any host has it"),
+        ("numpy", "no numpy; no environment of any host has it: it has to be installed there. "),
         (
             "lab.x",
             "no lab.x; there are the environments 'cu12' on gpu2 (Python 3.11), 'default' on gpu1",

@@ -41,8 +41,8 @@ def _words(module: str, known: list[Environment]) -> str:
     if any(env.version_of(module) is None for env in known):
         return f"there are the environments {_listed(known)}" if len(known) > 1 else ""
     return (
-        "no environment of any host has it. Modules are sent along that lie beside the notebook, "
-        "not those that are installed here"
+        "no environment of any host has it: it has to be installed there. Modules are sent along "
+        "that lie beside the notebook, not those that are installed here"
     )
 
 
