@@ -77,6 +77,18 @@ def test_what_cannot_be_kept(
         of(live, keep, msg)
 
 
+def send_too_much(by: str, utils: Any) -> Any:
+    large = b"x" * (65 << 20)
+    return utils[by](large)
+
+
+@pytest.mark.parametrize("by", ["store_data", "post"])
+def test_more_than_the_server_takes_says_so(live: mlq.Client, by: str) -> None:
+    """The server answers and closes while the body is still being sent."""
+    with pytest.raises(mlq.TooLarge, match="more than 67108864 bytes"):
+        of(live, send_too_much, by)
+
+
 def pair(_msg: str, _utils: Any) -> Any:
     return {"loss": [0.5]}
 

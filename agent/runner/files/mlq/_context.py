@@ -81,8 +81,8 @@ class Context(Mapping[str, Any]):
         """Keep bytes, a text or a number for other jobs of the same user; returns the key.
 
         Without a key it makes one. What was under the key before is gone. ``expiry`` is in
-        seconds, up to 10 years; None: for ever. At most 64 MiB. Raises TypeError for any other
-        kind of data, MlqError when the server refuses or cannot be reached.
+        seconds, up to 10 years; None: for ever. At most 64 MiB, else TooLarge. Raises TypeError
+        for any other kind of data, MlqError when the server refuses or cannot be reached.
         """
         from . import _sharing
 

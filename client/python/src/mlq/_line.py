@@ -115,12 +115,12 @@ class Line:
         target = self._where.path.rstrip("/") + path + ("?" + urlencode(query) if query else "")
         done = False
         try:
-            connection.request(method, target, body=body, headers=self._headers(body, headers))
+            whole = _request(connection, method, target, body, self._headers(body, headers))
             if self._hung_up:  # looked at when there is a socket: one way or the other it is seen
                 raise ConnectionAbortedError("hung up")
             with connection.getresponse() as response:
                 content = response.read(MAX_ANSWER + 1)
-                done = len(content) <= MAX_ANSWER
+                done = whole and len(content) <= MAX_ANSWER
                 return Answer(response.status, cast("Mapping[str, str]", response.headers), content)
         finally:
             if not done:  # also where the job's cancel came in between: half an answer is none
@@ -165,6 +165,27 @@ class Line:
 
             return connection(host, port, self.settings.tls_fingerprint)
         return http.client.HTTPSConnection(host, port, context=ssl.create_default_context())
+
+
+def _request(
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    body: bytes | Sequence[Buffer] | None,
+    headers: dict[str, str],
+) -> bool:
+    """Send a request; False: the server takes no more of it.
+
+    A server that refuses a body before its end closes. Its answer, which says why, is there
+    to be read; where there is none, reading says so.
+    """
+    try:
+        connection.request(method, target, body=body, headers=headers)
+    except (BrokenPipeError, ConnectionResetError, ConnectionAbortedError):
+        if body is None or connection.sock is None:
+            raise
+        return False
+    return True
 
 
 class _Kept:
