@@ -37,7 +37,7 @@ func TestPredecessorsNames(t *testing.T) {
 	id := w.submit(w.ana, `{"msg":1,"functions":["f"],"callback":"http://example.org/x"}`)
 	var fields map[string]json.RawMessage
 	w.ok(w.do(w.ana, "GET", path(id, ""), nil), 200, &fields)
-	for name := range strings.FieldsSeq("id timestamp worker processing_started processing_finished progress short_result callback retries functions msg") {
+	for name := range strings.FieldsSeq("id timestamp worker processing_started processing_finished progress short_result result callback retries functions msg") {
 		if _, ok := fields[name]; !ok {
 			t.Errorf("no field %s", name)
 		}

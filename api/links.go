@@ -104,7 +104,7 @@ func linkable(path string) bool {
 		return true
 	}
 	if ext, ok := strings.CutPrefix(path, "result."); ok {
-		return extensions[ext] != "" || downloads[ext]
+		return ending.MatchString(ext)
 	}
 	name, ok := strings.CutPrefix(path, "files/")
 	return ok && blob.CleanName(name)

@@ -148,7 +148,7 @@ func TestLinkWishes(t *testing.T) {
 	id := w.submit(w.ana, `{"msg":1}`)
 	for body, code := range map[string]api.Code{
 		`{"path":"../2/result"}`: api.CodeInvalidField, `{"path":"files/../x"}`: api.CodeInvalidField, `{"path":"why"}`: api.CodeInvalidField,
-		`{"path":""}`: api.CodeInvalidField, `{"path":"result.exe"}`: api.CodeInvalidField, `{"path":"result?x"}`: api.CodeInvalidField,
+		`{"path":""}`: api.CodeInvalidField, `{"path":"result.a.b"}`: api.CodeInvalidField, `{"path":"result?x"}`: api.CodeInvalidField,
 		`{"path":1}`: api.CodeInvalidField, `{"path":"attempts/1/log"}`: api.CodeInvalidField,
 		`{"ttl":"25h"}`: api.CodeInvalidField, `{"ttl":0}`: api.CodeInvalidField, `{"ttl":-1}`: api.CodeInvalidField,
 		`{"ttl":"soon"}`: api.CodeInvalidField, `{"ttl":null}`: api.CodeInvalidField, `{"ttl":1e9}`: api.CodeInvalidField,

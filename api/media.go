@@ -1,5 +1,7 @@
 package api
 
+import "regexp"
+
 // extensions is the allow-list of /result.EXT and of files: what a browser may
 // be told the bytes are. HTML and SVG are shown under the sandbox, which gives
 // them neither an origin nor scripts. Anything else is offered for saving.
@@ -13,10 +15,7 @@ var extensions = map[string]string{
 	"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime", "mkv": "video/x-matroska",
 }
 
-// downloads are extensions that are accepted and only ever saved.
-var downloads = map[string]bool{
-	"bin": true, "pkl": true, "npy": true, "npz": true, "pt": true, "pth": true, "onnx": true, "safetensors": true,
-	"h5": true, "hdf5": true, "parquet": true, "zip": true, "gz": true, "tar": true, "tgz": true, "zst": true, "ckpt": true,
-}
-
 const mediaBytes = "application/octet-stream"
+
+// ending is what /result.EXT may end with. Those that are not in the list are saved.
+var ending = regexp.MustCompile(`^[A-Za-z0-9]{1,16}$`)

@@ -17,8 +17,8 @@ import (
 // getResult answers GET /jobs/{id}/result and /result.EXT.
 func (s *Server) getResult(c *call) error {
 	ext := c.param("ext")
-	if ext != "" && extensions[ext] == "" && !downloads[ext] {
-		return refuse(CodeNotFound, "no such ending; take the result without one")
+	if ext != "" && !ending.MatchString(ext) {
+		return refuse(CodeNotFound, "an ending has 1 to 16 letters and digits; take the result without one")
 	}
 	job, err := s.ended(c)
 	if err != nil {
@@ -128,8 +128,8 @@ func (s *Server) serveView(c *call, job *scheduler.Job, r *resultFile, ext strin
 	}
 	as := served{etag: job.Result.SHA256 + "-view", value: r.header.Value} // another representation than the envelope
 	switch {
-	case ext != "" && extensions[ext] != "":
-		as.media = extensions[ext]
+	case extensions[strings.ToLower(ext)] != "":
+		as.media = extensions[strings.ToLower(ext)]
 	case ext != "":
 		as.media, as.filename = mediaBytes, "job-"+strconv.FormatInt(int64(job.ID), 10)+"."+ext
 	case r.header.Value == envelope.ValueText:

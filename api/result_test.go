@@ -56,7 +56,8 @@ func TestEveryExtensionIsHarmless(t *testing.T) {
 	id := w.submit(w.ana, `{"msg":1}`)
 	w.start(id, 0).succeed(envelope.Header{Value: envelope.ValueBytes}, view(body))
 	shown := strings.Fields("txt log md csv tsv json html pdf png jpg jpeg gif webp bmp svg tif tiff avif mp3 wav ogg flac m4a mp4 webm mov mkv")
-	saved := strings.Fields("bin pkl npy npz pt pth onnx safetensors h5 hdf5 parquet zip gz tar tgz zst ckpt")
+	saved := strings.Fields("bin pkl npy safetensors tar 7z js exe xhtml XHTML abcdefghijklmnop")
+	shown = append(shown, "HTML", "Jpg")
 	for _, ext := range append(shown, saved...) {
 		a := w.do(w.ana, "GET", path(id, "/result."+ext), nil)
 		if a.status != 200 || string(a.body) != body {
@@ -78,7 +79,10 @@ func TestEveryExtensionIsHarmless(t *testing.T) {
 			t.Errorf("%s is shown as %s", ext, a.header.Get("Content-Type"))
 		}
 	}
-	for _, ext := range []string{"a.b", "pkl%00.html", "..%2fx", "HTML", "xhtml", "js", "exe", strings.Repeat("a", 1024)} {
+	if a := w.do(w.ana, "GET", path(id, "/result.Jpg"), nil); a.header.Get("Content-Type") != "image/jpeg" {
+		t.Errorf("Jpg is shown as %s", a.header.Get("Content-Type"))
+	}
+	for _, ext := range []string{"a.b", "pkl%00.html", "..%2fx", "a%20b", "a%0a", "ä", strings.Repeat("a", 17), strings.Repeat("a", 1024)} {
 		w.refused(w.do(w.ana, "GET", path(id, "/result."+ext), nil), 404, api.CodeNotFound)
 	}
 }

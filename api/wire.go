@@ -18,7 +18,7 @@ type Job struct {
 	ProcessingFinished *float64        `json:"processing_finished"`
 	Progress           json.RawMessage `json:"progress"` // null, 0, -1, 100, or what was reported
 	ShortResult        *string         `json:"short_result"`
-	Result             json.RawMessage `json:"result,omitempty"` // small values only; /result has every one
+	Result             json.RawMessage `json:"result"` // null, or a small value of one job; /result has every one
 	Callback           *string         `json:"callback"`
 	Retries            int             `json:"retries"` // so far
 	Functions          []string        `json:"functions"`
