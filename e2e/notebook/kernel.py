@@ -54,6 +54,7 @@ class Cell:
         self._id = kernel.client.execute(code)
         self.messages: list[Message] = []
         self.over = False
+        self.number = 0  # as its prompt has it, In[3]
 
     def until(self, what: str, holds: Callable[[], bool]) -> None:
         """Receive messages until a condition holds."""
@@ -78,7 +79,9 @@ class Cell:
             self._kernel.strays.append(Message(time.monotonic(), kind, content))
         elif kind == "status":
             self.over = content["execution_state"] == "idle"
-        elif kind != "execute_input":
+        elif kind == "execute_input":
+            self.number = int(content["execution_count"])
+        else:
             self.messages.append(Message(time.monotonic(), kind, content))
 
     def of(self, *kinds: str) -> list[Message]:

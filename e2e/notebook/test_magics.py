@@ -165,7 +165,8 @@ def test_an_error_shows_the_lines_of_the_cell(kernel: Kernel) -> None:
     assert cell.error == "ZeroDivisionError"
     assert cell.stdout == "so far\n"
     text = frames(cell)
-    assert re.search(r'File "Cell In\[\d+\]", line 6, in <module>\n    f\(0\)\n', text), text
+    assert f'File "Cell In[{cell.number}]", line 6, in <module>\n    f(0)\n' in text, text
+    assert f" cell in[{cell.number}]: failed" in cell.of("update_display_data")[-1].text
     assert re.search(r"line 3, in f\n    return 1 / x\n", text), text
     assert text.splitlines()[-1] == "ZeroDivisionError: division by zero"
     assert text.count("File ") == 2

@@ -96,7 +96,7 @@ class Magics:
         given = gpu_parser().parse_args(_split(line))
         space = self._shell.user_ns
         # With a key, a cell that runs again has to be the same call.
-        file = f"Cell {given.key}" if given.key else f"Cell In[{self._shell.execution_count}]"
+        file = f"Cell {given.key or f'In[{_number(self._shell)}]'}"
         code = _cellcode.read(self._shell, file, line, body)
         cell = Cell(
             source=code.source,
@@ -148,6 +148,11 @@ def _split(line: str) -> list[str]:
         return shlex.split(line)
     except ValueError as err:
         raise _commands.Usage(f"{line!r}: {err}") from None
+
+
+def _number(shell: Any) -> int:
+    """Of the cell that runs, as its prompt has it: IPython 9 counts on before, 8 after it."""
+    return int(shell.displayhook.prompt_count)
 
 
 def _anchor(space: dict[str, Any]) -> Any:
