@@ -173,6 +173,14 @@ def test_an_error_shows_the_lines_of_the_cell(kernel: Kernel) -> None:
     assert "mlq/" not in text
 
 
+def test_a_name_that_cannot_go_along(kernel: Kernel) -> None:
+    kernel.run("import threading\nlocks = {'a': [threading.Lock()]}")
+    cell = kernel.run("%%gpu\nprint(locks)")
+    said = frames(cell)
+    assert "NotSerializable: cannot send locks['a'][0] (_thread.lock): " in said
+    assert "kwargs" not in said
+
+
 def test_a_refused_request(kernel: Kernel) -> None:
     cell = kernel.run("%%gpu --gpus 2\n1")
     assert cell.error == "Unsatisfiable"
@@ -205,6 +213,15 @@ Rich()""")
     assert [m.content["data"].get("text/html") for m in extra] == ["<b>rich</b>", None]
     assert not kernel.run("%%gpu\n5;").of("execute_result")
     assert not kernel.run("%%gpu\nx = 5").of("execute_result")
+
+
+@pytest.mark.parametrize("names", ["display", "HTML, display"])
+def test_display_is_the_notebooks_wherever_it_is_from(kernel: Kernel, names: str) -> None:
+    cell = kernel.run(
+        f"%%gpu\ndef show(x):\n    from IPython.display import {names}\n    display(x)\nshow(7)"
+    )
+    assert [m.text for m in cell.of("display_data") if not m.display] == ["7"], cell
+    assert not cell.stdout
 
 
 def test_figures_come_back_as_pictures(kernel: Kernel) -> None:

@@ -5,6 +5,7 @@ IPython is never imported: it is there, or nobody calls this.
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 import traceback
@@ -13,12 +14,13 @@ from typing import Any, NoReturn
 
 from . import _cellcode, _commands
 from ._default import default_client
-from ._errors import RemoteTraceback
+from ._errors import NotSerializable, RemoteTraceback
 from ._groups import load
 from ._incell import Cell, CellResult, run
 from ._table import harmless
 
 _WANTED = "names, with commas between them"
+_KEYWORD = re.compile(r"\bkwargs\['(\w+)'\]")  # as a call names what in a cell is a variable
 _FIELDS = ("gpus", "gpu_mem", "gpu_type", "timeout", "python", "key")
 
 
@@ -65,6 +67,10 @@ class Magics:
         """
         try:
             return self._gpu(line, cell)
+        except NotSerializable as err:
+            err.args = (_KEYWORD.sub(r"\1", str(err)),)
+            _show_plainly(err)
+            raise
         except (_commands.Usage, _cellcode.Refused) as err:
             self._refuse(f"%%gpu: {err}")
         except SystemExit:  # --help

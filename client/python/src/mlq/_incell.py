@@ -69,9 +69,8 @@ class CellResult:
 def run(cell: Cell, /, **names: Any) -> CellResult:
     """Run a cell with these names of the notebook. Raises what it raises, with its lines."""
     _show_source(cell)
-    body, last = _split(
-        ast.parse("\n" + cell.source.partition("\n")[2], cell.file)
-    )  # without %%gpu
+    tree = ast.parse("\n" + cell.source.partition("\n")[2], cell.file)  # without %%gpu
+    body, last = _split(_OwnDisplay().visit(tree))
     space = cell.anchor.__globals__
     shown: list[dict[str, Any]] = []
     space.update(names)
@@ -89,6 +88,17 @@ def run(cell: Cell, /, **names: Any) -> CellResult:
 def _show_source(cell: Cell) -> None:
     lines = [line + "\n" for line in cell.source.splitlines()]
     linecache.cache[cell.file] = (len(cell.source), None, lines, cell.file)
+
+
+class _OwnDisplay(ast.NodeTransformer):
+    """Leaves ``display`` out of what is imported: IPython's own would only print here."""
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
+        """``from IPython.display import display, HTML`` without its first name."""
+        if node.module != "IPython.display":
+            return node
+        node.names = [name for name in node.names if (name.name, name.asname) != ("display", None)]
+        return node if node.names else ast.copy_location(ast.Pass(), node)
 
 
 def _split(tree: ast.Module) -> tuple[ast.Module, ast.Expression | None]:
