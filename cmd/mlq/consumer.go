@@ -60,6 +60,10 @@ func newConsumer(io streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		before, err := registered(cmd.Context(), r, query.Get("name"))
+		if err != nil {
+			return err
+		}
 		fn, err := keepFunction(cmd.Context(), r, query, source)
 		if err != nil {
 			return err
@@ -68,7 +72,7 @@ func newConsumer(io streams) *cobra.Command {
 		if detach {
 			return nil
 		}
-		return followProcess(cmd.Context(), io, r, fn.Name)
+		return followProcess(cmd.Context(), io, r, fn.Name, endedProcess(before))
 	}
 	cmd.AddCommand(newConsumerList(io), newConsumerRemove(io))
 	return cmd
@@ -125,9 +129,17 @@ func keepFunction(ctx context.Context, r *remote, query url.Values, source []byt
 // processAgain is how often the server is asked whether there is a process.
 const processAgain = time.Second
 
-// followProcess shows what the processes of a function print, one after the other.
-func followProcess(ctx context.Context, io streams, r *remote, name string) error {
-	var last scheduler.JobID
+// endedProcess is the last process of a function where that has ended, 0 where there is none.
+func endedProcess(fn *api.Function) scheduler.JobID {
+	if fn == nil || fn.Process == nil || !fn.Process.State.Final() {
+		return 0
+	}
+	return fn.Process.Job
+}
+
+// followProcess shows what the processes of a function after last print, one after the
+// other; also one that has ended by now, as where the file cannot be loaded.
+func followProcess(ctx context.Context, io streams, r *remote, name string, last scheduler.JobID) error {
 	for {
 		var fn *api.Function
 		err := persist(ctx, io, func() (err error) {
@@ -142,7 +154,7 @@ func followProcess(ctx context.Context, io streams, r *remote, name string) erro
 		case fn == nil:
 			_, err := fmt.Fprintf(io.out, "function %s is not registered any more\n", name)
 			return err
-		case fn.Process != nil && fn.Process.Job != last && !fn.Process.State.Final():
+		case fn.Process != nil && fn.Process.Job != last:
 			last = fn.Process.Job
 			if err := showProcess(ctx, io, r, last); err != nil {
 				return err
