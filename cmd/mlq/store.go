@@ -41,12 +41,25 @@ func readStoreURL(raw, namespace string) (storePlace, error) {
 		if rest == "" {
 			return storePlace{}, misconfigured("--store local: names no folder").with("local:DIR, for example local:/var/lib/mlq/store")
 		}
-		return storePlace{inFolder, filepath.Join(rest, namespace)}, nil
+		at, err := folderOf(rest, namespace)
+		return storePlace{inFolder, at}, err
 	case "memory":
 		return storePlace{kind: inMemory}, nil
 	default:
 		return storePlace{}, misconfigured("--store: want %s", storeHelp)
 	}
+}
+
+// folderOf is where an embedded store is: a namespace has a folder within, but for the
+// default one. Another name could be a path that leads out.
+func folderOf(folder, namespace string) (string, error) {
+	if namespace == "" || namespace == redisstore.DefaultNamespace {
+		return folder, nil
+	}
+	if err := redisstore.CheckNamespace(namespace); err != nil {
+		return "", misconfigured("%w", err)
+	}
+	return filepath.Join(folder, namespace), nil
 }
 
 // withNamespace writes --namespace into a Redis URL, where ?namespace= says the same.

@@ -17,6 +17,7 @@ func TestReadStoreURL(t *testing.T) {
 		{"unix:///run/r.sock?db=1", "lab", storePlace{onRedis, "unix:///run/r.sock?db=1&namespace=lab"}},
 		{"local:/data/store", "", storePlace{inFolder, "/data/store"}},
 		{"local:/data/store", "lab", storePlace{inFolder, "/data/store/lab"}},
+		{"local:/data/store", "mlq", storePlace{inFolder, "/data/store"}}, // the default one, by its name
 		{"memory:", "lab", storePlace{inMemory, ""}},
 	} {
 		if got, err := readStoreURL(c.raw, c.namespace); err != nil || got != c.want {
@@ -31,6 +32,16 @@ func TestReadStoreURLRefuses(t *testing.T) {
 		var e *exit
 		if !errors.As(err, &e) || e.code != exitConfig || strings.Contains(err.Error(), "secret") {
 			t.Errorf("readStoreURL(%q) = %v, want a refusal with exit code 78 and no secret", raw, err)
+		}
+	}
+}
+
+func TestNamespaceOfAnEmbeddedStore(t *testing.T) {
+	for _, name := range []string{"..", "../../lab", "/", "a/b", "store.db", "LAB", "a b", "a\x00", "-a", strings.Repeat("a", 64)} {
+		_, err := readStoreURL("local:/data/store", name)
+		var e *exit
+		if !errors.As(err, &e) || e.code != exitConfig || !strings.Contains(err.Error(), "up to 63 of a-z, 0-9, _ and -") {
+			t.Errorf("namespace %q: %v, want a refusal with exit code 78", name, err)
 		}
 	}
 }

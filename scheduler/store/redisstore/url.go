@@ -14,13 +14,23 @@ import (
 // one that MLQ must not run on. Trying again does not help.
 var ErrConfig = errors.New("store configuration")
 
+// DefaultNamespace is that of a URL without one.
+const DefaultNamespace = "mlq"
+
 const (
-	defaultNamespace = "mlq"
-	defaultPort      = "6379"
-	sentinelPort     = "26379"
+	defaultPort  = "6379"
+	sentinelPort = "26379"
 )
 
 var namespacePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+
+// CheckNamespace refuses, with ErrConfig, what cannot be the name of a namespace.
+func CheckNamespace(name string) error {
+	if !namespacePattern.MatchString(name) {
+		return refuse("namespace %q: up to 63 of a-z, 0-9, _ and -, beginning with a letter or digit", name)
+	}
+	return nil
+}
 
 // target is what a store URL says.
 type target struct {
@@ -82,7 +92,7 @@ func afterHosts(raw string) string {
 func (t target) with(u *url.URL) (target, error) {
 	t.user = u.User.Username()
 	t.password, _ = u.User.Password()
-	t.namespace = defaultNamespace
+	t.namespace = DefaultNamespace
 	for name, values := range u.Query() {
 		switch {
 		case name == "namespace":
@@ -92,10 +102,7 @@ func (t target) with(u *url.URL) (target, error) {
 			return target{}, refuse("unknown option %q in the store's URL", name)
 		}
 	}
-	if !namespacePattern.MatchString(t.namespace) {
-		return target{}, refuse("namespace %q: up to 63 of a-z, 0-9, _ and -, beginning with a letter or digit", t.namespace)
-	}
-	return t, nil
+	return t, CheckNamespace(t.namespace)
 }
 
 func server(u *url.URL) (target, error) {
