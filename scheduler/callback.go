@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -73,10 +74,21 @@ func CheckCallback(text string) error {
 		return &FieldError{"callback", fmt.Sprintf("has %d bytes; at most %d", len(text), maxCallbackURL)}
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
 		return &FieldError{"callback", "want an http or https URL, as http://app.example.org/done"}
+	case !possiblePort(u):
+		return &FieldError{"callback", "want a port from 1 to 65535"}
 	case u.User != nil:
 		return &FieldError{"callback", "has a user or password, which would be sent to whoever answers there; put a secret of yours into its path or query"}
 	}
 	return nil
+}
+
+// possiblePort reports whether something can listen on the URL's port.
+func possiblePort(u *url.URL) bool {
+	if u.Port() == "" {
+		return true
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0
 }
 
 // DueCallback is a callback that can be sent now.

@@ -212,6 +212,8 @@ func TestRefusals(t *testing.T) {
 		{"callback to a file", `{"msg":1,"callback":"file:///etc/passwd"}`, CodeInvalidField, "/callback"},
 		{"callback of 10 kB", `{"msg":1,"callback":"http://c/` + strings.Repeat("x", 10_000) + `"}`, CodeInvalidField, "/callback"},
 		{"callback without a host", `{"msg":1,"callback":"http:///done"}`, CodeInvalidField, "/callback"},
+		{"callback to port 0", `{"msg":1,"callback":"http://c:0/"}`, CodeInvalidField, "/callback"},
+		{"callback to port 65536", `{"msg":1,"callback":"http://c:65536/"}`, CodeInvalidField, "/callback"},
 		{"callback that is a number", `{"msg":1,"callback":5}`, CodeInvalidField, "/callback"},
 		{"callback with password", `{"msg":1,"callback":"http://a:b@c/"}`, CodeInvalidField, "/callback"},
 		{"fields above 64 KiB", `{"command":["` + strings.Repeat("a", 65<<10) + `"]}`, CodeTooLarge, ""},
