@@ -139,6 +139,28 @@ class TestShow:
             "mlq job 53 train: succeeded in 12.3 s on gpu1",
         ]
 
+    def test_why_it_failed_is_told_once(
+        self, scripted: Scripted, client: mlq.Client, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        died = {"kind": "attempt_failed", "attempt": 1, "text": "died of SIGSEGV"}
+        ended = {
+            "kind": "failed",
+            "state": "failed",
+            "attempt": 1,
+            "text": "killed: died of SIGSEGV",
+        }
+        scripted.on("GET /jobs/53", details("running"))
+        scripted.on("GET /jobs/53/logs", Reply(200, {"Content-Type": "text/plain"}, b""))
+        update = {"kind": "update", "state": "running", "attempt": 1}
+        scripted.on("GET /jobs/53/events", events(update, died, ended))
+        scripted.on(RESULT, problem("job-failed", 409, "killed: died of SIGSEGV", reason="killed"))
+        with pytest.raises(mlq.JobLost):
+            client.job(53).result()
+        assert capsys.readouterr().err.splitlines()[1:] == [
+            "mlq job 53: attempt 1 failed: died of SIGSEGV",
+            "mlq job 53: failed",
+        ]
+
     def test_an_interrupt_leaves_the_job_and_says_how_to_come_back(
         self, scripted: Scripted, client: mlq.Client, capsys: pytest.CaptureFixture[str]
     ) -> None:

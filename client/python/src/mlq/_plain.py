@@ -11,6 +11,7 @@ import time
 
 from . import _status
 from ._status import FINAL, Status
+from ._story import says_why
 
 _QUEUED = frozenset({"queued", "scheduled"})
 _PLACE_AGAIN = 60.0  # seconds after which a new place is worth another line
@@ -79,6 +80,8 @@ class PlainDisplay:
             if new and status.waiting.position == before.waiting.position:
                 return "; ".join(new)
         told = status._replace(began=None, limit="" if self._limit_said else status.limit)
+        if status.state == "failed" and says_why(before.notice, status.end):  # in the line above
+            told = told._replace(end="")
         words = [_status.headline(told, 0.0), *remarks]
         if told.limit and status.state not in FINAL:
             self._limit_said = True

@@ -107,14 +107,17 @@ class Story:
         end = step.text
         for prefix in ("error: ", "cancelled "):
             end = end[len(prefix) :] if end.startswith(prefix) else end
-        if status.notice.endswith((end, _without_reason(end))):  # the attempt said so already
+        if not end or says_why(status.notice, end):
             status = status._replace(notice="")
         return status._replace(state=step.kind, took=took, end=end, waiting=Waiting())
 
 
-def _without_reason(end: str) -> str:
-    """As the attempt's own event says it: "died of SIGSEGV" of "killed: died of SIGSEGV"."""
-    return end.partition(": ")[2] or end
+def says_why(notice: str, end: str) -> bool:
+    """Whether what is told of the last attempt says how the job ended.
+
+    The attempt's "died of SIGSEGV" is the job's "killed: died of SIGSEGV".
+    """
+    return bool(end) and notice.endswith((end, end.partition(": ")[2] or end))
 
 
 def _host(text: str) -> str:
