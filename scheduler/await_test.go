@@ -28,9 +28,13 @@ func message(functions ...string) func(*scheduler.Submission) {
 
 var f311, g311, g312 = scheduler.Function{Name: "f", Python: "3.11"}, scheduler.Function{Name: "g", Python: "3.11"}, scheduler.Function{Name: "g", Python: "3.12"}
 
+// brisk leaves an agent that the test plays, and that sends no heartbeats, its leases
+// for longer than a busy machine may stand still; the loops still run 50 times a second.
+func brisk() scheduler.Timing { return scheduler.DefaultTiming().Scale(50) }
+
 // TestMessageWaitsForFunctions: from submit to queue, whatever is registered first.
 func TestMessageWaitsForFunctions(t *testing.T) {
-	w := newWorld(t, fast()).running()
+	w := newWorld(t, brisk()).running()
 	h := w.host("a", 1)
 	all, both, other := w.submit("ana", message()), w.submit("ana", message("g", "f")), w.submit("bob", message("f"))
 	for id, awaits := range map[scheduler.JobID][]string{all: {scheduler.AnyFunction}, both: {"g", "f"}, other: {"f"}} {
@@ -60,7 +64,7 @@ func TestMessageWaitsForFunctions(t *testing.T) {
 // TestFunctionIsRemoved: a lease that is given back for want of a function costs
 // the job nothing, and is told of once.
 func TestFunctionIsRemoved(t *testing.T) {
-	w := newWorld(t, fast()).running()
+	w := newWorld(t, brisk()).running()
 	h := w.host("a", 1)
 	w.functionsAre("ana", f311, g311)
 	id := w.submit("ana", message("g"))
@@ -88,7 +92,7 @@ func TestFunctionIsRemoved(t *testing.T) {
 
 // TestAwaitMeetsACancel: it is cancelled, and does not wait.
 func TestAwaitMeetsACancel(t *testing.T) {
-	w := newWorld(t, fast()).running()
+	w := newWorld(t, brisk()).running()
 	h := w.host("a", 1)
 	w.functionsAre("ana", f311)
 	id := w.submit("ana", message())
@@ -110,7 +114,7 @@ func TestAwaitMeetsACancel(t *testing.T) {
 // TestFunctionsAndTime: what waits for a function as well as for a time or another
 // job is queued when both are there.
 func TestFunctionsAndTime(t *testing.T) {
-	w := newWorld(t, fast()).running()
+	w := newWorld(t, brisk()).running()
 	h := w.host("a", 1)
 	now, err := w.s.Now(w.ctx)
 	w.must(err)
@@ -139,7 +143,7 @@ func TestFunctionsAndTime(t *testing.T) {
 
 // TestFunctionsOfTwoPythons: refused at the submit, and later the end of the job.
 func TestFunctionsOfTwoPythons(t *testing.T) {
-	w := newWorld(t, fast())
+	w := newWorld(t, brisk())
 	w.host("a", 1)
 	waits := w.submit("ana", message("f", "g"))
 	w.functionsAre("ana", f311, g312)
@@ -157,8 +161,8 @@ func TestFunctionsOfTwoPythons(t *testing.T) {
 
 // TestAnotherServerRegisters: a server that remembers other functions decides again.
 func TestAnotherServerRegisters(t *testing.T) {
-	w := newWorld(t, fast())
-	other, err := scheduler.New(w.st, scheduler.Options{Timing: fast()})
+	w := newWorld(t, brisk())
+	other, err := scheduler.New(w.st, scheduler.Options{Timing: brisk()})
 	w.must(err)
 	w.host("a", 1)
 	w.functionsAre("ana", f311)
@@ -179,7 +183,7 @@ func TestAnotherServerRegisters(t *testing.T) {
 
 // TestManyMessagesWait: more than are moved at once; the loops move the others.
 func TestManyMessagesWait(t *testing.T) {
-	w := newWorld(t, fast())
+	w := newWorld(t, brisk())
 	for i := range 4 {
 		_, err := w.submitN("ana", 200, message("f"))
 		w.must(err)
@@ -197,7 +201,7 @@ func TestManyMessagesWait(t *testing.T) {
 // TestRankOfAnotherClass: a message comes into a class with a rank of that class; one of
 // the class that it would have had puts it behind all who come later.
 func TestRankOfAnotherClass(t *testing.T) {
-	w := newWorld(t, fast())
+	w := newWorld(t, brisk())
 	_, err := w.submitN("ana", 50)
 	w.must(err)
 	id := w.submit("ana", message("f"))
@@ -210,7 +214,7 @@ func TestRankOfAnotherClass(t *testing.T) {
 
 // TestRequeuedMessage: what is registered by then decides.
 func TestRequeuedMessage(t *testing.T) {
-	w := newWorld(t, fast())
+	w := newWorld(t, brisk())
 	h := w.host("a", 1)
 	w.functionsAre("ana", scheduler.Function{Name: "f"})
 	id := w.submit("ana", message())

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -30,6 +31,10 @@ REPOSITORY = Path(__file__).parents[3]
 
 # Run by name, where PyTorch is (`make .venv-torch/.made`); there it must not be left out.
 collect_ignore = [] if importlib.util.find_spec("torch") else ["test_torch.py"]
+
+
+# A shell that starts the tests in its background has them ignore SIGINT, and what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
