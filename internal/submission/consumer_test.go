@@ -34,7 +34,8 @@ func TestConsumerBody(t *testing.T) {
 func TestConsumerBodyRefusals(t *testing.T) {
 	for query, pointer := range map[string]string{
 		"gpus=x": "/gpus", "gpus=65": "/gpus", "gpu_mem=lots": "/gpu_mem", "labels=a": "/labels", "retries=1": "/retries", "run_at=now": "/run_at", "key=k": "/key",
-		"timeout=-1s": "/timeout", "after=[1]": "/after", "queue_timeout=1h": "/queue_timeout",
+		"timeout=-1s": "/timeout", "after=[1]": "/after", "queue_timeout=1h": "/queue_timeout", "callback=http://a.example/": "/callback",
+		"gpu=2": "/gpu", "msg=1": "/msg", "idl=5m": "/idl",
 	} {
 		params, err := url.ParseQuery(query)
 		if err != nil {
