@@ -348,7 +348,7 @@ func TestKeepInputs(t *testing.T) {
 		{"keep=1&name=f&after=[1]", someSource, "text/x-python", 422, api.CodeInvalidField, "no use"},
 		{"keep=1&name=f&priority=5", someSource, "text/x-python", 403, api.CodeForbidden, "priority"},
 		{"keep=1&name=f&secrets=" + url.QueryEscape(`{"A": "none"}`), someSource, "text/x-python", 422, api.CodeUnknownSecret, "none"},
-		{"keep=1&name=f&gpu=2", someSource, "text/x-python", 422, "unknown-field", "did you mean gpus?"},
+		{"keep=1&name=f&gpu=2", someSource, "text/x-python", 400, "unknown-field", "did you mean gpus?"},
 		{"name=f", someSource, "text/x-python", 422, api.CodeInvalidField, "keep=1"},
 		{"local=1", "", "", 400, api.CodeBadRequest, "name"},
 	} {
