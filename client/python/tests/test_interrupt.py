@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 import threading
 import time
 from typing import Any
@@ -54,6 +56,28 @@ def test_it_comes_once_though_it_is_insisted_on() -> None:
     running.interrupt()
     assert running.join() == "cleaned up"
     assert seen == ["the job was told to stop"]
+
+
+def spin(began: threading.Event) -> None:
+    began.set()
+    while True:
+        pass
+
+
+def test_an_interrupt_of_the_interrupt_leaves_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is raised again and again, and the threads take turns at every step."""
+    monkeypatch.setattr("mlq._interrupt._AGAIN", 0)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(300):
+            began = threading.Event()
+            running = Running(functools.partial(spin, began))
+            assert began.wait(PATIENCE)
+            running.interrupt()
+            assert isinstance(running.join(), mlq.Cancelled)
+    finally:
+        sys.setswitchinterval(before)
 
 
 @pytest.mark.parametrize("round_", range(5))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
+import time
 from typing import Any, Callable, TypeVar
 
 from ._cancel import Cancelled
@@ -30,7 +31,9 @@ class Interrupt:
         self._lock = threading.Lock()
         self._thread = 0  # that may be interrupted now
         self._wanted = False
-        self._over = threading.Event()  # it was raised, or the function has come back
+        # It was raised, or the function has come back. No Event: who is interrupted in the
+        # middle of an Event's set() leaves its lock taken, and everybody waits without end.
+        self._over = False
         self._error = _telling(self._came)
 
     def run(self, function: Callable[[], T]) -> T:
@@ -55,19 +58,19 @@ class Interrupt:
             threading.Thread(target=self._insist, name="mlq-interrupt", daemon=True).start()
 
     def _insist(self) -> None:
-        while not self._over.is_set():
+        while not self._over:
             with self._lock:
                 if self._thread and not _starts_another(self._thread):
                     _raise_in(self._thread, self._error)
-            self._over.wait(_AGAIN)
+            time.sleep(_AGAIN)
 
     def _came(self) -> None:
         if threading.get_ident() == self._thread:
-            self._over.set()
+            self._over = True
 
     def _disarm(self) -> None:
         with self._lock:
-            self._over.set()
+            self._over = True
             if self._thread:
                 _raise_in(self._thread, None)  # it may be on its way still
             self._thread = 0
