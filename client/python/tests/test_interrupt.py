@@ -64,6 +64,8 @@ def spin(began: threading.Event) -> None:
         pass
 
 
+# One that falls into the callback of a weak reference is lost there, as any exception is.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_of_the_interrupt_leaves_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is raised again and again, and the threads take turns at every step."""
     monkeypatch.setattr("mlq._interrupt._AGAIN", 0)
