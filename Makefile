@@ -65,9 +65,10 @@ test-go: need-go need-test build $(VENV)/.dev ## Run the tests in Go
 	@$(PYTHON) scripts/gotest.py $(GO) test -race -p 1 -timeout 25m $$($(GO) list ./... | grep -vE '/(e2e|agent)$$')
 	@# The explorer is one goroutine a world: without the race detector it goes two steps further.
 	@$(PYTHON) scripts/gotest.py $(GO) test -timeout 15m -run 'Exhaustive|Mutants|Random' ./scheduler/sim
-	@# What waits more than it computes: several tests at once.
-	@$(PYTHON) scripts/gotest.py $(GO) test -race -parallel 4 -timeout 25m ./e2e
-	@$(PYTHON) scripts/gotest.py $(GO) test -race -parallel 4 -timeout 25m ./agent
+	@# What waits more than it computes: several tests at once. Not cached: Go notes each file that
+	@# a test looks at, and goes through them afterwards, which for a host's daemon takes minutes.
+	@$(PYTHON) scripts/gotest.py $(GO) test -race -count=1 -parallel 4 -timeout 25m ./e2e
+	@$(PYTHON) scripts/gotest.py $(GO) test -race -count=1 -parallel 4 -timeout 25m ./agent
 
 .PHONY: test-python
 test-python: need-test build $(VENV)/.dev $(TVENV)/.made ## Run the tests in Python, of the client, the page and notebooks
