@@ -13,10 +13,14 @@ MAKEFLAGS += --no-print-directory
 PORT    ?= 5001
 DRY     ?=
 ONCE    ?=
+CHAOS   ?=
+PLANTED ?=
 PREFIX  ?= /usr/local
 SYSCONFDIR ?= /etc
 ARCHES  ?= amd64 arm64
 NVML    ?=
+FUZZTIME ?= 5m
+FUZZ    ?=
 GO      ?= go
 PYTHON  ?= python3
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -29,6 +33,10 @@ VMADE        := $(VENV)/.made
 TORCH_PYTHON ?= /usr/bin/python3
 TVENV        := .venv-torch
 LINT         := .tools/golangci-lint-$(LINT_VERSION)
+# What looks for known holes and for licences.
+AUDIT        := .tools/audit-1
+VULN_VERSION := v1.9.0
+LICENSES_VERSION := v1.6.0
 COMMIT       := $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS      := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 CLIENT       := client/python
@@ -56,19 +64,31 @@ run: build $(VENV)/.client ## Start MLQ on this machine and train a model on it 
 test: need-go need-test build $(VENV)/.dev $(TVENV)/.made $(TOOLWHEELS)/.made ## Run all tests: Go with the race detector, Python, end to end
 	@scripts/online.sh $(GO) mod download
 	@# Each half leaves a core idle most of the time. What a line prints is kept until it ends.
-	@$(MAKE) -j2 -Oline test-go test-python
+	@$(MAKE) -j2 -Oline test-go test-others
+
+.PHONY: test-others
+test-others:
+	@$(MAKE) test-python
+	@$(MAKE) test-lab
 
 .PHONY: test-go
-test-go: need-go need-test build $(VENV)/.dev ## Run the tests in Go
+test-go: need-go need-test build $(VENV)/.dev ## Run the tests in Go, of one package after the other
 	@# One package at a time: some tests bound how long a device may idle. The agent's do so
 	@# most, and come when those in Python are over.
-	@$(PYTHON) scripts/gotest.py $(GO) test -race -p 1 -timeout 25m $$($(GO) list ./... | grep -vE '/(e2e|agent)$$')
+	@$(PYTHON) scripts/gotest.py $(GO) test -race -p 1 -timeout 25m $$($(GO) list ./... | grep -vE '/(e2e|agent|scheduler/sim|chaos|planted)$$')
 	@# The explorer is one goroutine a world: without the race detector it goes two steps further.
-	@$(PYTHON) scripts/gotest.py $(GO) test -timeout 15m -run 'Exhaustive|Mutants|Random' ./scheduler/sim
-	@# What waits more than it computes: several tests at once. Not cached: Go notes each file that
-	@# a test looks at, and goes through them afterwards, which for a host's daemon takes minutes.
-	@$(PYTHON) scripts/gotest.py $(GO) test -race -count=1 -parallel 4 -timeout 25m ./e2e
+	@$(PYTHON) scripts/gotest.py $(GO) test -timeout 15m ./scheduler/sim
+	@# Not cached: Go notes each file that a test looks at, and goes through them
+	@# afterwards, which for a host's daemon takes minutes.
 	@$(PYTHON) scripts/gotest.py $(GO) test -race -count=1 -parallel 4 -timeout 25m ./agent
+
+.PHONY: test-lab
+test-lab: need-go need-test build $(VENV)/.dev ## Run the tests of whole machines: servers, hosts and stores, sessions, faults
+	@# They wait more than they compute: several tests at once.
+	@$(PYTHON) scripts/gotest.py $(GO) test -count=1 -parallel 8 -timeout 15m ./e2e/chaos/planted
+	@# Two labs at once, a minute of faults in each.
+	@$(PYTHON) scripts/gotest.py $(GO) test -count=1 -timeout 15m ./e2e/chaos
+	@$(PYTHON) scripts/gotest.py $(GO) test -race -count=1 -parallel 4 -timeout 25m ./e2e
 
 .PHONY: test-python
 test-python: need-test build $(VENV)/.dev $(TVENV)/.made ## Run the tests in Python, of the client, the page and notebooks
@@ -79,12 +99,20 @@ test-python: need-test build $(VENV)/.dev $(TVENV)/.made ## Run the tests in Pyt
 	@$(PYTHON) scripts/pythontest.py $(VPY) e2e/jupyter
 	@$(PYTHON) scripts/pythontest.py $(TVENV)/bin/python e2e/books
 
+.PHONY: chaos
+chaos: need-go need-test build $(VENV)/.dev ## Shake a lab of real processes (CHAOS="-seed 7 -duration 10m"); PLANTED=1: have the checker find every planted bug
+	@$(GO) test -count=1 -v -timeout 24h $(if $(PLANTED),-parallel 8 ./e2e/chaos/planted -args -all,./e2e/chaos -args $(CHAOS))
+
 .PHONY: explore
 explore: need-go ## Explore the transitions to full depth, all faults and mutants (minutes)
 	@$(GO) test -count=1 -timeout 60m -v ./scheduler/sim -args -full
 
+.PHONY: fuzz
+fuzz: need-go ## Fuzz all that reads foreign bytes, one target after the other (FUZZTIME=5m, FUZZ="envelope backup")
+	@GO='$(GO)' scripts/fuzz.sh '$(FUZZTIME)' $(FUZZ)
+
 .PHONY: check
-check: need-go need-cc $(LINT) $(VENV)/.dev ## Lint, format, types, links and OpenAPI, as CI does
+check: need-go need-cc $(LINT) $(AUDIT)/.made $(VENV)/.dev ## Lint, format, types, links, OpenAPI, known holes and licences, as CI does
 	@echo "check: go build and vet without a C compiler"
 	@CGO_ENABLED=0 scripts/online.sh $(GO) build ./...
 	@CGO_ENABLED=0 $(GO) vet ./gpu/... ./cmd/...
@@ -108,6 +136,12 @@ check: need-go need-cc $(LINT) $(VENV)/.dev ## Lint, format, types, links and Op
 	@$(PYTHON) scripts/links.py
 	@echo "check: OpenAPI"
 	@$(GO) test -count=1 -run 'OpenAPI' ./api/...
+	@echo "check: govulncheck"
+	@scripts/audit.sh go $(GO) $(AUDIT)
+	@echo "check: pip-audit"
+	@scripts/audit.sh python $(VPY)
+	@echo "check: licences"
+	@scripts/audit.sh licences $(AUDIT) $(VPY)
 
 .PHONY: format
 format: need-go $(LINT) $(VENV)/.dev ## Format Go and Python
@@ -221,3 +255,10 @@ $(LINT):
 	@mkdir -p .tools
 	@GOFLAGS= GOBIN=$(CURDIR)/.tools scripts/online.sh $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@mv .tools/golangci-lint $@
+
+$(AUDIT)/.made:
+	@echo "make: building govulncheck $(VULN_VERSION) and go-licenses $(LICENSES_VERSION) into .tools (a minute)"
+	@mkdir -p $(AUDIT)
+	@GOFLAGS= GOBIN=$(CURDIR)/$(AUDIT) scripts/online.sh $(GO) install golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION)
+	@GOFLAGS= GOBIN=$(CURDIR)/$(AUDIT) scripts/online.sh $(GO) install github.com/google/go-licenses@$(LICENSES_VERSION)
+	@touch $@

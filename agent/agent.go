@@ -49,6 +49,7 @@ type Agent struct {
 	belief       *belief
 	pulse        pulse.Pulse
 	away         *away
+	signers      *signers // of jobs
 	wall         *wallClock
 	epoch        atomic.Uint64 // of this process, given by Join
 	renewing     sync.Mutex    // one renewal or join at a time
@@ -109,7 +110,7 @@ func build(ctx context.Context, o Options) (*Agent, error) {
 		away: newAway(), wall: &wallClock{now: o.Clock}, renewAsked: make(chan struct{}, 1), relist: newToken(), ordered: newToken(),
 		known: map[scheduler.LeaseRef]*attempt{}, changed: make(chan struct{}),
 	}
-	a.belief = &belief{timing: a.timing}
+	a.belief, a.signers = &belief{timing: a.timing}, newSigners(&o)
 	h := fnv.New64a()
 	fmt.Fprint(h, o.Name)
 	a.seed = h.Sum64()
@@ -195,14 +196,21 @@ func (a *Agent) findFolders() error {
 	if a.tenants, err = openTenants(filepath.Join(a.opts.DataDir, "tenants")); err != nil {
 		return err
 	}
-	if a.runner, err = runner.Install(f.runner); err != nil {
+	if a.tenants.damaged != nil {
+		a.opts.Log.Error().Err(a.tenants.damaged).Msg("whose jobs ran here before is not known")
+	}
+	var aside string
+	if a.runner, aside, err = runner.Install(f.runner); err != nil {
 		return fmt.Errorf("install the runner: %w", err)
 	}
+	if aside != "" {
+		a.opts.Log.Error().Str("kept_as", aside).Msg("the Python files that run jobs were changed: they are put there anew")
+	}
 	a.spool = f.spool
-	a.cache = &cache{dir: f.cache, api: a.opts.API}
+	a.cache = &cache{dir: f.cache, api: a.opts.API, log: a.opts.Log}
 	if err := a.cache.since(a.bootID); err != nil {
 		return fmt.Errorf("empty the cache of payloads: %w", err)
 	}
-	a.workdirs = &workdirs{root: f.jobs}
+	a.workdirs = &workdirs{root: f.jobs, log: a.opts.Log}
 	return nil
 }

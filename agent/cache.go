@@ -6,9 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/internal/blob"
 )
@@ -18,10 +22,11 @@ import (
 const cacheFor = time.Hour
 
 // cache keeps payloads on disk, by SHA-256. It lies where only the agent can
-// write; what it has was checked when it came in.
+// write; what it has was checked when it came in, and is each time it is used: it is code.
 type cache struct {
 	dir string
 	api API
+	log zerolog.Logger
 }
 
 // bootFile says in which boot of the host the cache was filled.
@@ -49,15 +54,55 @@ func (c *cache) since(boot string) error {
 // open gives the payload with this hash, fetched if it is not here.
 func (c *cache) open(ctx context.Context, sum string) (*os.File, error) {
 	path := filepath.Join(c.dir, sum)
-	f, err := os.Open(path)
-	if err == nil {
-		now := time.Now()
-		return f, os.Chtimes(path, now, now) // used now: the janitor looks at this
+	f, err := c.cached(path, sum)
+	if f != nil || err != nil {
+		return f, err
 	}
 	if err := c.fetch(ctx, sum, path); err != nil {
 		return nil, err
 	}
 	return os.Open(path)
+}
+
+// cached gives what is here and still has its hash; nil: it is to be fetched.
+func (c *cache) cached(path, sum string) (*os.File, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		if err = checkFile(f, sum); err == nil {
+			err = used(path)
+		}
+		if err == nil {
+			return f, nil
+		}
+		closeFile(f)
+	}
+	c.log.Error().Err(err).Str("path", path).Msg("a cached payload is damaged: it is fetched again")
+	return nil, os.RemoveAll(path)
+}
+
+// checkFile holds a file to its hash, and goes back to its start.
+func checkFile(f *os.File, sum string) error {
+	got, _, err := hashFile(f)
+	if err == nil && got != sum {
+		err = fmt.Errorf("its SHA-256 is %s", got)
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	return err
+}
+
+// used keeps the janitor from a file, unless it was faster: whoever has it open has it.
+func used(path string) error {
+	now := time.Now()
+	err := os.Chtimes(path, now, now)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // fetch writes beside and renames, so that the cache never has half a payload.

@@ -74,6 +74,9 @@ func (a *Agent) claimAll(ctx context.Context) time.Duration {
 		if !anyFree(offer) && !a.drained {
 			return poll
 		}
+		if !a.signers.known(ctx) {
+			return poll
+		}
 		view, err := a.opts.Scheduler.View(ctx, offer, a.seed)
 		if err != nil {
 			a.warn(ctx, err, "cannot look at the queue")

@@ -70,11 +70,12 @@ func (a *Agent) claim(ctx context.Context, c scheduler.Choice, several bool) err
 		closeLocks(locks)
 		return err
 	}
-	secret := token.NewSecret()
+	claim := claimID(c.Job)
+	secret := a.opts.AttemptSecret(c.Job, claim)
 	sum := token.Hash(secret)
 	request := scheduler.ClaimRequest{
 		Host: a.opts.Name, Epoch: a.epoch.Load(), Job: c.Job, User: c.User, Devices: c.Devices,
-		ClaimID: claimID(c.Job), TokenSHA256: sum[:], WorkDir: a.workdirs.path(c.Job),
+		ClaimID: claim, TokenSHA256: sum[:], WorkDir: a.workdirs.path(c.Job),
 		Held: c.Held, FairHeld: several, // a user alone takes nothing from anybody
 	}
 	won, err := a.commitClaim(ctx, request)

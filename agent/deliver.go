@@ -21,6 +21,10 @@ const logPatience = 20 * time.Second
 func deliver(ctx context.Context, t *attempt) step {
 	if t.verdict.kind != throwAway {
 		t.logs.flush(t.gone, logPatience)
+		if t.end.LogLost != "" {
+			t.log.Warn().Str("lost", t.end.LogLost).Msg("part of the job's output is lost")
+			t.logs.end(t.gone, logPatience, t.end.LogLost)
+		}
 	}
 	if t.verdict.kind == finish {
 		t.verdict.finish.WorkBytes = t.agent.workdirs.size(t.ref.Job)
@@ -72,6 +76,10 @@ func (t *attempt) send(ctx context.Context) error {
 	f.Result.Inline = true
 	if f.Inline, err = os.ReadFile(r.Path); err != nil {
 		return fmt.Errorf("read the spooled result: %w", err)
+	}
+	if blob.Sum(f.Inline) != r.SHA256 {
+		f.Inline = nil
+		return fmt.Errorf("%s is %w: it has another SHA-256 than when the job ended", r.Path, errDamaged)
 	}
 	return nil
 }

@@ -7,7 +7,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/agent"
 	"github.com/mlq-dev/mlq/gpu"
@@ -178,6 +181,33 @@ func TestRestartUnderAnotherProvider(t *testing.T) {
 // A job runs on a slice that is not there any more when the agent starts again.
 func TestRestartWithoutTheDeviceOfAJob(t *testing.T) {
 	t.Parallel()
+	restartWithoutDevice(t, func(*host) func(*agent.Options) { return func(*agent.Options) {} })
+}
+
+// Its slot does not answer before the agent has given it up, as on a machine under load.
+func TestRestartWithoutTheDeviceOfAJobBeforeItsSlotAnswers(t *testing.T) {
+	t.Parallel()
+	restartWithoutDevice(t, func(h *host) func(*agent.Options) {
+		pid := h.slots()[0]
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		return func(o *agent.Options) {
+			o.Log = o.Log.Hook(zerolog.HookFunc(func(_ *zerolog.Event, _ zerolog.Level, text string) {
+				if !strings.HasPrefix(text, "cannot ask a slot of an earlier agent") {
+					return
+				}
+				if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+					t.Error(err)
+				}
+			}))
+		}
+	})
+}
+
+// restartWithoutDevice has the second agent start after between, and as that says.
+func restartWithoutDevice(t *testing.T, between func(*host) func(*agent.Options)) {
+	t.Helper()
 	w := newWorld(t, 1)
 	p := newScripted(t, "MIG-A-1")
 	h := w.start("h1", "", p.use)
@@ -188,7 +218,8 @@ func TestRestartWithoutTheDeviceOfAJob(t *testing.T) {
 	}
 	p.list("MIG-A-2")
 	h.ended = make(chan error, 1)
-	h.run(p.use)
+	change := between(h)
+	h.run(func(o *agent.Options) { p.use(o); change(o) })
 	g.gone(pid)
 	g.open()
 	job := w.awaitState(g.id, scheduler.Succeeded)

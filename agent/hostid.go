@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/internal/sealed"
 )
 
 // ErrOtherHost: the data folder belongs to another machine.
@@ -57,7 +59,7 @@ func claimDataDir(dir string, m machine, log zerolog.Logger) error {
 		return nil
 	}
 	var owner machine
-	if err == nil && json.Unmarshal(text, &owner) != nil {
+	if err == nil && !owner.read(text) {
 		owner = machine{}
 		aside := path + ".damaged"
 		if err := os.Rename(path, aside); err != nil {
@@ -76,8 +78,14 @@ func claimDataDir(dir string, m machine, log zerolog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(path, append(text, '\n')); err != nil {
+	if err := replaceFile(path, sealed.Seal(append(text, '\n'))); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
 	return nil
+}
+
+// read reports whether text names a machine; none without an id was ever written.
+func (m *machine) read(text []byte) bool {
+	text, _, err := sealed.Unseal(text)
+	return err == nil && json.Unmarshal(text, m) == nil && m.ID != ""
 }

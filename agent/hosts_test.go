@@ -16,6 +16,7 @@ import (
 	"github.com/mlq-dev/mlq/agent"
 	"github.com/mlq-dev/mlq/agent/pyenv"
 	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/internal/signing"
 )
 
 // host is an agent of a test.
@@ -90,6 +91,11 @@ func (h *host) end() error {
 	}
 }
 
+// ring signs the jobs of these tests, as servers do.
+var ring = signing.NewRing("mlq", signing.NewKey([32]byte{7}))
+
+func signers(context.Context) (signing.Set, error) { return ring.Set, nil }
+
 // hostOptions are those of every agent of these tests.
 func hostOptions(name, data, gpus string, s agent.Scheduler, url string, python pyenv.Candidate) (agent.Options, error) {
 	seed, err := gpu.Seed(data)
@@ -108,7 +114,7 @@ func hostOptions(name, data, gpus string, s agent.Scheduler, url string, python 
 	}
 	return agent.Options{
 		Name: name, DataDir: data, Provider: provider, Pythons: []pyenv.Candidate{python},
-		Scheduler: s, API: shelfClient{url}, URL: url, SlotCommand: []string{self, asSlot},
+		Scheduler: s, API: shelfClient{url}, Signers: signers, URL: url, SlotCommand: []string{self, asSlot},
 		LockDir: filepath.Dir(data), Version: testVersion,
 	}, nil
 }

@@ -63,7 +63,7 @@ func due(last, now scheduler.Inventory, age time.Duration) bool {
 // differs: something that people or jobs wait for is another.
 func differs(a, b scheduler.Inventory) bool {
 	return !slices.EqualFunc(a.Devices, b.Devices, sameReport) || !slices.Equal(a.Accounts, b.Accounts) || a.AccountsByName != b.AccountsByName || !slices.Equal(a.Barred, b.Barred) ||
-		a.ClockAhead != b.ClockAhead || !reflect.DeepEqual(a.GPU, b.GPU) || !slices.Equal(a.Links, b.Links) || a.Obeyed != b.Obeyed || a.Unlisted != b.Unlisted || !reflect.DeepEqual(a.Environments, b.Environments)
+		a.ClockAhead != b.ClockAhead || !reflect.DeepEqual(a.GPU, b.GPU) || !slices.Equal(a.Links, b.Links) || a.Obeyed != b.Obeyed || a.Unlisted != b.Unlisted || a.Unsigned != b.Unsigned || !reflect.DeepEqual(a.Environments, b.Environments)
 }
 
 // sameReport compares what people and jobs wait for; readings are not.
@@ -92,7 +92,7 @@ func (a *Agent) inventory() scheduler.Inventory {
 		Isolation: a.isolation(), RunAs: a.accounts.runAs, Accounts: listed, AccountsByName: byName,
 		Barred: a.barred.list(time.Now()), ClockAhead: a.wall.difference(),
 		GPU: a.driver.info(a.opts.Provider.Info()), Links: a.linksOf(devices), Obeyed: a.obeyed.Load(),
-		Unlisted: a.driver.unlisted(len(devices)),
+		Unlisted: a.driver.unlisted(len(devices)), Unsigned: a.signers.refused.Load(),
 	}
 }
 

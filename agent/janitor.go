@@ -50,14 +50,15 @@ func (a *Agent) sweepJobs(ctx context.Context, now time.Time) error {
 
 func (a *Agent) sweepJob(ctx context.Context, id scheduler.JobID, now time.Time) error {
 	t, err := a.workdirs.readTag(id)
-	if err != nil {
+	damaged := errors.Is(err, errDamaged) // it may be the job's of this number, which then has to end first
+	if err != nil && !damaged {
 		return err
 	}
 	job, err := a.opts.Scheduler.Job(ctx, id)
 	if err != nil && !errors.Is(err, scheduler.ErrNotFound) {
 		return err
 	}
-	known := err == nil && job.Submitted.Equal(t.Submitted)
+	known := err == nil && (damaged || job.Submitted.Equal(t.Submitted))
 	if known && !expired(job, now, a.opts.KeepWork) {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/internal/sealed"
 )
 
 // keptFile is what the agent knows over a restart, of its devices' health above
@@ -52,7 +53,11 @@ func readKept(dir string) (k kept, err error) {
 	if err != nil {
 		return k, fmt.Errorf("what is known of the devices: %w", err)
 	}
-	if err := json.Unmarshal(text, &k); err != nil { //nolint:musttag // package gpu names its fields by themselves
+	text, _, err = sealed.Unseal(text)
+	if err == nil {
+		err = json.Unmarshal(text, &k) //nolint:musttag // package gpu names its fields by themselves
+	}
+	if err != nil {
 		return kept{}, fmt.Errorf("%s is %w: %w", path, errDamaged, err)
 	}
 	return k, nil
@@ -64,7 +69,7 @@ func (k kept) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(filepath.Join(dir, keptFile), append(text, '\n'))
+	return replaceFile(filepath.Join(dir, keptFile), sealed.Seal(append(text, '\n')))
 }
 
 // replaceFile writes beside and renames, so that a crash leaves the old file or

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -124,6 +125,26 @@ func readPiece(path string, from, to int64) ([]byte, error) {
 	piece := make([]byte, to-from)
 	_, err = io.ReadFull(io.NewSectionReader(f, from, to-from), piece)
 	return piece, err
+}
+
+// end says in the log itself that the rest of it is missing, and why: who reads it would not know.
+func (s *logShipper) end(ctx context.Context, patience time.Duration, why string) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	text := fmt.Appendf(nil, "\n[mlq: the output from here on is lost: %s]\n", why)
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := s.api.PutLog(ctx, s.ref, s.attempt, s.sent, text)
+		if err == nil {
+			return
+		}
+		if errors.Is(err, ErrRefused) || ctx.Err() != nil {
+			s.log.Warn().Err(err).Str("lost", why).Msg("cannot say in the log that its end is lost")
+			return
+		}
+		sleep(ctx, pause)
+	}
 }
 
 // flush sends what is left at the end of the job, without waiting for the

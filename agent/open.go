@@ -49,8 +49,13 @@ func (t *attempt) refuse(ctx context.Context, err error) step {
 		return nil // the agent ends: the next one finds the lease and releases it
 	}
 	t.verdict = refusal(err, context.Cause(t.opening))
+	if errors.Is(err, scheduler.ErrUnsigned) {
+		t.agent.signers.refused.Add(1)
+		t.agent.fleet.news.wake()
+		t.log.Error().Err(err).Str("user", t.job.User).Msg("refused a job that no server has signed: somebody else wrote to the store, or a server has another key")
+	}
 	if t.verdict.kind == giveBack {
-		t.log.Info().Err(err).Msg("releasing a job unrun")
+		t.log.WithLevel(unrunLevel(err)).Err(err).Msg("releasing a job unrun")
 	}
 	return drop
 }
@@ -74,7 +79,7 @@ func refusal(err, stopped error) verdict {
 			Outcome: scheduler.OutcomeFailed, Reason: scheduler.ReasonRejected, Detail: bad.detail, ExitCode: -1,
 		}}
 	}
-	return verdict{kind: giveBack, cause: err.Error()}
+	return verdict{kind: giveBack, cause: unrun(err)}
 }
 
 // isStale: the store says that this lease is over.

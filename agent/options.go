@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,9 +14,12 @@ import (
 	"github.com/mlq-dev/mlq/agent/pyenv"
 	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/internal/signing"
+	"github.com/mlq-dev/mlq/internal/token"
+	"github.com/mlq-dev/mlq/scheduler"
 )
 
-// Options of an agent. Scheduler, API, Provider and DataDir must be
+// Options of an agent. Scheduler, API, Signers, Provider and DataDir must be
 // given; for the rest the zero value is the default.
 type Options struct {
 	// Name of the host, unique in the namespace; the default is the machine's.
@@ -37,6 +41,11 @@ type Options struct {
 
 	Scheduler Scheduler
 	API       API
+	// Signers asks a server for the keys by which it signs jobs. No job runs that none of
+	// them has signed; there is no way to have jobs unchecked.
+	Signers func(context.Context) (signing.Set, error)
+	// AttemptSecret makes the secret of a running job's token; nil: a random one.
+	AttemptSecret func(job scheduler.JobID, claimID string) string
 	// URL of the HTTP server, given to jobs as MLQ_URL.
 	URL string
 	// TLSFingerprint is the SHA-256 of its certificate, given to jobs as
@@ -97,8 +106,8 @@ func HostName(name string) (string, error) {
 
 // withDefaults fills in what was not given, and checks the rest.
 func (o Options) withDefaults() (Options, error) {
-	if o.Scheduler == nil || o.API == nil || o.Provider == nil {
-		return o, errors.New("agent: scheduler, API and provider must be given")
+	if o.Scheduler == nil || o.API == nil || o.Signers == nil || o.Provider == nil {
+		return o, errors.New("agent: scheduler, API, signers and provider must be given")
 	}
 	if o.Tolerate < 0 {
 		return o, errors.New("what processes of others may have on a device is below 0, or beyond what can be counted")
@@ -122,6 +131,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
+	}
+	if o.AttemptSecret == nil {
+		o.AttemptSecret = func(scheduler.JobID, string) string { return token.NewSecret() }
 	}
 	if o.Joined == nil {
 		o.Joined = func(uint64) {}

@@ -14,13 +14,12 @@ const ordersEvery = 5 * time.Second
 
 // orderLoop obeys what admins said of the devices here.
 func (a *Agent) orderLoop(ctx context.Context) {
-	said := "" // each trouble is told once
+	told := troubles{}
 	for ctx.Err() == nil {
 		switch err := a.obeyAll(ctx); {
 		case err == nil:
-			said = ""
-		case err.Error() != said:
-			said = err.Error()
+			clear(told)
+		case told.fresh(err.Error(), time.Now()):
 			a.warn(ctx, err, "cannot obey the orders of admins, trying again")
 		}
 		timer := time.NewTimer(ordersEvery)

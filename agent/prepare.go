@@ -28,9 +28,13 @@ type prepared struct {
 }
 
 // prepare gets ready what the job needs on this host: its call, its Python,
-// its account and its folder. A *badCallError means that it can never run.
+// its account and its folder. That a server has signed it comes first: until then
+// nothing of it is read. A *badCallError means that it can never run.
 func (t *attempt) prepare(ctx context.Context) (p *prepared, err error) {
 	p = &prepared{}
+	if err = t.agent.signers.verify(ctx, &t.job, &t.spec); err != nil {
+		return nil, err
+	}
 	if p.call, err = t.readCall(ctx); err != nil {
 		return nil, err
 	}
@@ -79,6 +83,8 @@ func (a *Agent) fetch(ctx context.Context, sum string) (*os.File, error) {
 		return f, nil
 	case errors.Is(err, ErrRefused):
 		return nil, badCall("the payload is gone: %v", err)
+	case diskTakesNothing(err) != "":
+		return nil, err
 	case ctx.Err() == nil:
 		a.away.note()
 	}

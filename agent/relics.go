@@ -21,7 +21,8 @@ const relicPatience = 5 * time.Second
 // findRelics finds the slots of devices that are not listed (any more): other
 // slices, a list that was shorter, a driver that was up then. One without a job
 // is ended. One with a job gets its line, so that the job is adopted like any
-// other; its device is as good as gone.
+// other; its device is as good as gone. So does one that does not answer, on a machine under
+// load: else its job would run on, while the join tells the store that it does not.
 func (a *Agent) findRelics(ctx context.Context) {
 	folders, err := os.ReadDir(filepath.Join(a.opts.DataDir, "slots"))
 	if err != nil {
@@ -35,10 +36,12 @@ func (a *Agent) findRelics(ctx context.Context) {
 		}
 		busy, err := a.relic(ctx, uuid)
 		if err != nil {
-			a.warn(ctx, fmt.Errorf("device %s: %w", uuid, err), "cannot ask a slot of an earlier agent")
+			a.warn(ctx, fmt.Errorf("device %s: %w", uuid, err), "cannot ask a slot of an earlier agent, which may have a job")
 		}
 		if busy {
 			a.opts.Log.Warn().Str("device", uuid).Msg("a job runs in the slot of a device that is not listed any more")
+		}
+		if busy || err != nil {
 			a.fleet.addRelic(a.former(uuid))
 			a.lines.add(a.newLink(uuid))
 		}

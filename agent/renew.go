@@ -20,6 +20,7 @@ const renewGap = 100 * time.Millisecond
 // nothing else; the slots watch the deadline by themselves.
 func (a *Agent) renewLoop(ctx context.Context) error {
 	defer a.pulse.End(loopRenew)
+	told := troubles{}
 	for {
 		a.pulse.Beat(loopRenew, a.renewWithin())
 		every := a.timing.RenewEvery
@@ -31,8 +32,9 @@ func (a *Agent) renewLoop(ctx context.Context) error {
 		case errors.Is(err, scheduler.ErrStaleAgent):
 			return fmt.Errorf("%w: %w", ErrReplaced, err)
 		case err != nil:
-			a.reportFailure(err)
-			wait = min(time.Second, every/5)
+			wait = a.renewFailed(err, told)
+		default:
+			clear(told)
 		}
 		if !a.awaitRenewal(ctx, wait) {
 			return nil
@@ -105,19 +107,25 @@ func (a *Agent) confirm(sent time.Duration) {
 	}
 }
 
-// reportFailure says what the failing renewals mean by now.
-func (a *Agent) reportFailure(err error) {
-	log := a.opts.Log.Warn()
+// renewFailed says what the failing renewals mean by now, and gives the time until the
+// next: soon, while there are leases to save.
+func (a *Agent) renewFailed(err error, told troubles) time.Duration {
+	soon := min(time.Second, a.timing.RenewEvery/5)
+	words := ""
 	switch a.belief.stage(a.now()) {
 	case trusting:
-		log.Err(err).Msg("cannot renew, trying again")
+		words = "cannot renew, trying again"
 	case warned:
-		log.Err(err).Msg("cannot renew: no new jobs are taken")
+		words = "cannot renew: no new jobs are taken"
 	case stopping:
-		log.Err(err).Msg("cannot renew: the slots stop their jobs")
+		words = "cannot renew: the slots stop their jobs"
 	case lost:
-		log.Err(err).Msg("cannot renew: the leases are lost")
+		words, soon = "cannot renew: the leases are lost", a.timing.RenewEvery
 	}
+	if told.fresh(words+err.Error(), time.Now()) {
+		a.opts.Log.Warn().Err(err).Msg(words)
+	}
+	return soon
 }
 
 // join makes this process the agent of its host's name, and takes over or ends

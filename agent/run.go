@@ -111,7 +111,7 @@ func (a *Agent) work(ctx context.Context) error {
 	defer stopServing()
 	var claims sync.WaitGroup
 	claims.Go(func() { a.claimLoop(claiming) })
-	for _, loop := range []func(context.Context){a.deviceLoop, a.eventLoop, a.lockLoop, a.orderLoop, a.keepLoop, a.reportLoop, a.janitor, a.watchAPI, a.environmentLoop} {
+	for _, loop := range []func(context.Context){a.deviceLoop, a.eventLoop, a.lockLoop, a.orderLoop, a.keepLoop, a.reportLoop, a.janitor, a.watchAPI, a.environmentLoop, a.signerLoop} {
 		a.crew.Go(func() { loop(serving) })
 	}
 	replaced := make(chan error, 1)

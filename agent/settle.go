@@ -40,6 +40,7 @@ func closing(_ context.Context, t *attempt) step {
 // tell commits the verdict, as often as it takes: the store recognises a
 // repeat. It reports false when the agent ends before.
 func (t *attempt) tell(ctx context.Context) bool {
+	told := troubles{}
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		err := t.commit(ctx)
 		switch {
@@ -51,7 +52,9 @@ func (t *attempt) tell(ctx context.Context) bool {
 		case ctx.Err() != nil:
 			return false
 		}
-		t.log.Warn().Err(err).Msg("cannot tell the store how the job ended, trying again")
+		if told.fresh(err.Error(), time.Now()) {
+			t.log.Warn().Err(err).Msg("cannot tell the store how the job ended, trying again")
+		}
 		t.mend(err)
 		sleep(ctx, pause)
 	}

@@ -104,6 +104,9 @@ func (t *attempt) over(end slot.Ended) step {
 		t.logs.grow(end.LogSize)
 	}
 	t.verdict = conclude(end, t.ordered(), t.isGone())
+	if t.verdict.kind == giveBack && !end.Started {
+		t.log.Warn().Str("error", t.verdict.cause).Msg("releasing a job that its slot could not start")
+	}
 	return deliver
 }
 

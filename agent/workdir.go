@@ -10,8 +10,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/internal/removetree"
+	"github.com/mlq-dev/mlq/internal/sealed"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -19,7 +22,10 @@ import (
 // its attempts here. Beside each lies <id>.json, which the job cannot reach:
 // whose it is and since when, so that a folder is never given to another job
 // of the same number (of another store).
-type workdirs struct{ root string }
+type workdirs struct {
+	root string
+	log  zerolog.Logger
+}
 
 // tag is the content of <id>.json.
 type tag struct {
@@ -39,7 +45,11 @@ func (w *workdirs) tagPath(id scheduler.JobID) string { return w.path(id) + ".js
 func (w *workdirs) make(job scheduler.Job, as *slot.Account) (string, error) {
 	dir := w.path(job.ID)
 	old, err := w.readTag(job.ID)
-	if err == nil && !old.Submitted.Equal(job.Submitted) || err != nil && !errors.Is(err, fs.ErrNotExist) {
+	damaged := err != nil && !errors.Is(err, fs.ErrNotExist)
+	if damaged {
+		w.log.Error().Err(err).Msg("whose folder this is cannot be read: it is emptied before the job gets it")
+	}
+	if damaged || err == nil && !old.Submitted.Equal(job.Submitted) {
 		if err := removetree.All(dir); err != nil {
 			return "", fmt.Errorf("clear the folder of an older job %d: %w", job.ID, err)
 		}
@@ -71,7 +81,13 @@ func (w *workdirs) readTag(id scheduler.JobID) (t tag, err error) {
 	if err != nil {
 		return t, err
 	}
-	return t, json.Unmarshal(b, &t)
+	if b, _, err = sealed.Unseal(b); err == nil {
+		err = json.Unmarshal(b, &t)
+	}
+	if err != nil {
+		return tag{}, fmt.Errorf("%s is %w: %w", w.tagPath(id), errDamaged, err)
+	}
+	return t, nil
 }
 
 func (w *workdirs) writeTag(id scheduler.JobID, t tag) error {
@@ -80,10 +96,14 @@ func (w *workdirs) writeTag(id scheduler.JobID, t tag) error {
 		return fmt.Errorf("tag of job %d: %w", id, err)
 	}
 	beside := w.tagPath(id) + ".new"
-	if err := os.WriteFile(beside, b, 0o600); err != nil {
-		return fmt.Errorf("tag of job %d: %w", id, err)
+	if err = os.WriteFile(beside, sealed.Seal(append(b, '\n')), 0o600); err == nil {
+		err = os.Rename(beside, w.tagPath(id))
 	}
-	return os.Rename(beside, w.tagPath(id))
+	if err != nil {
+		_ = os.Remove(beside) // nobody would look for it; it may not even be there
+		return fmt.Errorf("note whose folder that of job %d is: %w", id, err)
+	}
+	return nil
 }
 
 // remove deletes the folder, then its tag: after a crash in between the

@@ -108,7 +108,7 @@ func (w *world) open() *world {
 }
 
 func (w *world) schedulerOptions() scheduler.Options {
-	return scheduler.Options{Timing: scheduler.DefaultTiming().Scale(w.scale), Log: testLog(w.t)}
+	return scheduler.Options{Timing: scheduler.DefaultTiming().Scale(w.scale), Log: testLog(w.t), Ring: ring}
 }
 
 // testLog shows what happened only where a test fails, or with -v.

@@ -1,25 +1,19 @@
 package api_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/scheduler"
-	"github.com/mlq-dev/mlq/scheduler/store"
-	"github.com/mlq-dev/mlq/scheduler/store/localstore"
 )
 
 func (w *world) functions(token, query string) (list []api.Function) {
@@ -250,7 +244,7 @@ func TestHealthAndMetrics(t *testing.T) {
 		`mlq_blobs_disk_free_percent`, `mlq_store_seconds_count{operation="commit"}`,
 		`mlq_loop_rounds_total{loop="reap"} `, `mlq_loop_errors_total{loop="promote"} 0`, `mlq_loop_success_age_seconds{loop="check"} `,
 		`mlq_reaped_leases_total{state="queued"} 0`, `mlq_promoted_jobs_total{state="failed"} 0`, `mlq_purged_jobs_total 0`,
-		`mlq_repairs_total 0`, `mlq_http_requests_under_way 1`, `mlq_http_slow_readers_total 0`,
+		`mlq_repairs_total 0`, `mlq_http_requests_under_way 1`, `mlq_http_slow_readers_total 0`, `mlq_http_refused_connections_total{limit="all"} 0`,
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %s in the metrics", line)
@@ -294,120 +288,5 @@ func TestCheckBlobs(t *testing.T) {
 	err = api.CheckBlobs(t.Context(), w.st, other)
 	if err == nil || !strings.Contains(err.Error(), w.blobs.Path()) || !strings.Contains(err.Error(), "--blobs") {
 		t.Errorf("another folder: %v", err)
-	}
-}
-
-// failing is a store that can be told to fail.
-type failing struct {
-	store.Store
-	err atomic.Pointer[error]
-}
-
-func (f *failing) fail(err error) { f.err.Store(&err) }
-
-func (f *failing) failure() error {
-	if err := f.err.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-func (f *failing) Read(ctx context.Context, q store.Query) (store.Answer, error) {
-	if err := f.failure(); err != nil {
-		return store.Answer{}, err
-	}
-	return f.Store.Read(ctx, q)
-}
-
-func (f *failing) Commit(ctx context.Context, c store.Commit) (store.Result, error) {
-	if err := f.failure(); err != nil {
-		return store.Result{}, err
-	}
-	return f.Store.Commit(ctx, c)
-}
-
-func TestStoreAwayAndFull(t *testing.T) {
-	t.Parallel()
-	inner, err := localstore.OpenMemory()
-	must(t, err)
-	t.Cleanup(func() { _ = inner.Close() })
-	folder, err := blob.Open(t.TempDir())
-	must(t, err)
-	t.Cleanup(func() { _ = folder.Close() })
-	st := &failing{Store: inner}
-	w := worldOn(t, st, folder)
-	w.submit(w.ana, `{"msg":1}`)
-	for _, c := range []struct {
-		err  error
-		code api.Code
-	}{
-		{fmt.Errorf("%w: connection refused by 10.1.2.3", store.ErrUnavailable), api.CodeUnavailable},
-		{fmt.Errorf("%w: maxmemory", store.ErrFull), api.CodeStoreFull},
-	} {
-		st.fail(c.err)
-		for _, a := range []answer{
-			w.do(w.ana, "POST", "/jobs", `{"msg":2}`), w.do(w.ana, "GET", "/jobs/1", nil), w.do(w.ana, "GET", "/jobs", nil),
-		} {
-			w.refused(a, 503, c.code)
-			if bytes.Contains(a.body, []byte("10.1.2.3")) {
-				t.Errorf("the caller sees %s", a.body)
-			}
-			if a.header.Get("Retry-After") != "2" {
-				t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
-			}
-		}
-		if a := w.do("", "GET", "/readyz", nil); a.status != 503 {
-			t.Errorf("readyz answers %d", a.status)
-		}
-		if a := w.do("", "GET", "/healthz", nil); a.status != 200 {
-			t.Errorf("healthz answers %d", a.status)
-		}
-	}
-	st.fail(errors.New("secret detail of the store"))
-	a := w.do(w.ana, "GET", "/jobs/1", nil)
-	w.refused(a, 500, api.CodeInternal)
-	if bytes.Contains(a.body, []byte("secret")) {
-		t.Errorf("the caller sees %s", a.body)
-	}
-	st.err.Store(nil)
-	if n := w.count(); n != 1 {
-		t.Errorf("%d jobs after failed submits", n)
-	}
-}
-
-// panicking is a store whose Read panics.
-type panicking struct {
-	store.Store
-	on atomic.Bool
-}
-
-func (p *panicking) Read(ctx context.Context, q store.Query) (store.Answer, error) {
-	if p.on.Load() && len(q.Keys) > 0 && strings.HasPrefix(q.Keys[0], "spec:functions") {
-		panic("boom with a secret")
-	}
-	return p.Store.Read(ctx, q)
-}
-
-func TestPanic(t *testing.T) {
-	t.Parallel()
-	inner, err := localstore.OpenMemory()
-	must(t, err)
-	t.Cleanup(func() { _ = inner.Close() })
-	folder, err := blob.Open(t.TempDir())
-	must(t, err)
-	t.Cleanup(func() { _ = folder.Close() })
-	st := &panicking{Store: inner}
-	w := worldOn(t, st, folder)
-	st.on.Store(true)
-	a := w.do(w.ana, "GET", "/consumer", nil)
-	p := w.refused(a, 500, api.CodeInternal)
-	if bytes.Contains(a.body, []byte("secret")) || bytes.Contains(a.body, []byte("goroutine")) {
-		t.Errorf("the caller sees %s", a.body)
-	}
-	if a := w.do("", "GET", "/healthz", nil); a.status != 200 {
-		t.Errorf("after the panic healthz answers %d", a.status)
-	}
-	if p.RequestID != a.header.Get("X-Request-ID") {
-		t.Error("the problem names another request")
 	}
 }

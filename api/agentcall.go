@@ -93,12 +93,16 @@ func readStrict(c *call, limit int64, into any) error {
 	if err := wantMedia(c.r, scheduler.MediaJSON); err != nil {
 		return err
 	}
+	tooLarge := refuse(CodeTooLarge, fmt.Sprintf("more than %d bytes", limit))
+	if c.r.ContentLength > limit {
+		return tooLarge
+	}
 	body, err := io.ReadAll(io.LimitReader(c.r.Body, limit+1))
 	if err != nil {
 		return readError(err)
 	}
 	if int64(len(body)) > limit {
-		return refuse(CodeTooLarge, fmt.Sprintf("more than %d bytes", limit))
+		return tooLarge
 	}
 	fields, err := strictjson.Object(body, 8)
 	if err != nil {

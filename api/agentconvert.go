@@ -59,7 +59,7 @@ func WireInventory(i scheduler.Inventory) AgentInventory {
 		Environments: each(i.Environments, wireEnvironment), Labels: i.Labels, Isolation: i.Isolation, RunAs: i.RunAs,
 		Accounts: wireList(i.Accounts), AccountsByName: i.AccountsByName, ClockAhead: i.ClockAhead,
 		Barred: each(i.Barred, func(b scheduler.Barred) AgentBarred { return AgentBarred(b) }),
-		Links:  each(i.Links, wireLink), GPU: AgentDriver(i.GPU), Obeyed: i.Obeyed, Unlisted: i.Unlisted,
+		Links:  each(i.Links, wireLink), GPU: AgentDriver(i.GPU), Obeyed: i.Obeyed, Unlisted: i.Unlisted, Unsigned: i.Unsigned,
 	}
 }
 
@@ -68,6 +68,7 @@ func (i *AgentInventory) inventory(host string) scheduler.Inventory {
 		Host: host, Version: i.Version, BootID: i.BootID, Devices: each(i.Devices, AgentDevice.report),
 		Environments: each(i.Environments, Environment.environment), Labels: i.Labels, Isolation: i.Isolation, RunAs: i.RunAs,
 		Accounts: list(i.Accounts), AccountsByName: i.AccountsByName, ClockAhead: i.ClockAhead, Links: some(i.Links, AgentLink.link), GPU: gpu.Info(i.GPU), Obeyed: i.Obeyed, Unlisted: i.Unlisted,
+		Unsigned: i.Unsigned,
 	}
 	for _, b := range i.Barred {
 		inv.Barred = append(inv.Barred, scheduler.Barred(b))
@@ -114,7 +115,7 @@ func (v *AgentView) View() scheduler.View {
 func wireAgentJob(j *scheduler.Job) AgentJob {
 	w := AgentJob{
 		Job: j.ID, State: j.State, User: j.User, Unix: j.Unix, Class: j.Class, Submitted: j.Submitted, EndedAt: j.EndedAt,
-		Timeout: j.Timeout, Grace: j.Grace, KeepOnPartition: j.KeepOnPartition, Hold: j.Hold,
+		Timeout: j.Timeout, Grace: j.Grace, KeepOnPartition: j.KeepOnPartition, Hold: j.Hold, Message: j.Message,
 	}
 	if a := j.Attempt(); a != nil {
 		w.Attempt, w.Fence, w.Host, w.Epoch, w.Devices, w.Claimed = a.N, a.Fence, a.Host, a.Epoch, a.Devices, a.Claimed
@@ -126,7 +127,7 @@ func wireAgentJob(j *scheduler.Job) AgentJob {
 func (w *AgentJob) AsJob() scheduler.Job {
 	j := scheduler.Job{
 		ID: w.Job, State: w.State, User: w.User, Unix: w.Unix, Class: w.Class, Submitted: w.Submitted, EndedAt: w.EndedAt,
-		Timeout: w.Timeout, Grace: w.Grace, KeepOnPartition: w.KeepOnPartition, Hold: w.Hold,
+		Timeout: w.Timeout, Grace: w.Grace, KeepOnPartition: w.KeepOnPartition, Hold: w.Hold, Message: w.Message,
 	}
 	if w.Attempt > 0 {
 		j.Attempts = []scheduler.Attempt{{
@@ -137,12 +138,12 @@ func (w *AgentJob) AsJob() scheduler.Job {
 }
 
 func wireSpec(s *scheduler.Spec) AgentSpec {
-	return AgentSpec{User: s.User, Unix: s.Unix, Media: s.Media, Body: s.Body}
+	return AgentSpec{User: s.User, Unix: s.Unix, Media: s.Media, Body: s.Body, Signature: s.Signature}
 }
 
 // Spec is the scheduler's.
 func (w *AgentSpec) Spec() scheduler.Spec {
-	return scheduler.Spec{User: w.User, Unix: w.Unix, Media: w.Media, Body: w.Body}
+	return scheduler.Spec{User: w.User, Unix: w.Unix, Media: w.Media, Body: w.Body, Signature: w.Signature}
 }
 
 // WireFinish is an attempt's end on the wire.

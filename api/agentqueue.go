@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -26,6 +27,16 @@ func (s *Server) agentRevision(c *call, _ string) (any, error) {
 func (s *Server) agentOrders(c *call, host string) (any, error) {
 	orders, err := s.scheduler.Orders(c.ctx(), host)
 	return wireOrders(&orders), err
+}
+
+// agentSigners answers GET /agents/{host}/signers: an agent that decides on the store
+// itself asks too, for what stands there it cannot believe.
+func (s *Server) agentSigners(*call, string) (any, error) {
+	set := AgentSigners{Keys: []signing.PublicKey{}}
+	if s.opts.Ring != nil {
+		set = s.opts.Ring.Set
+	}
+	return set, nil
 }
 
 // agentIdle answers POST /agents/{host}/idle.
@@ -84,6 +95,7 @@ func (s *Server) agentNotices(c *call) error {
 	if err != nil {
 		return err
 	}
+	defer s.whileWriting(c)()
 	notices, err := s.scheduler.Notices(c.ctx(), host)
 	if err != nil {
 		return err

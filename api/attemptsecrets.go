@@ -17,7 +17,7 @@ import (
 // attemptSecrets answers GET /jobs/{id}/attempts/{n}/secrets?fence=: the values of
 // the secrets that a job named, by variable, to the agent that is about to start it.
 // It is the only answer that has values. Whose secrets and which ones is read from the
-// spec, which no agent can write.
+// spec, which a server has signed: whoever can write to the store names no secret.
 func (s *Server) attemptSecrets(c *call) error {
 	job, err := s.startingHere(c)
 	if err != nil {
@@ -26,6 +26,10 @@ func (s *Server) attemptSecrets(c *call) error {
 	spec, err := s.scheduler.Spec(c.ctx(), job.ID)
 	if err != nil {
 		return err
+	}
+	if err := s.scheduler.Verify(&job, &spec); err != nil {
+		s.log.Error().Err(err).Int64("job", int64(job.ID)).Str("host", c.who.User).Msg("refused the secrets of a job that no server has signed: somebody else wrote to the store, or another server has another key")
+		return refuse(CodeForbidden, "no server has signed this job")
 	}
 	p, err := s.wholeRequest(c.ctx(), spec)
 	if err != nil {

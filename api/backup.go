@@ -72,7 +72,7 @@ func (s *Server) backupStore(c *call) error {
 	if err := os.Remove(file.Name()); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
-	if err := s.snapshot(c, folder, file); err != nil {
+	if err := s.snapshotWhileGood(c, folder, file); err != nil {
 		return err
 	}
 	size, err := file.Seek(0, io.SeekCurrent)
@@ -81,6 +81,16 @@ func (s *Server) backupStore(c *call) error {
 	}
 	return s.serveContent(c, partOf(blob.Content{ReaderAt: file, Closer: io.NopCloser(nil), Size: size}, 0, size),
 		served{media: mediaBytes, filename: "store.gz"})
+}
+
+// snapshotWhileGood takes a snapshot, of a large store for minutes, unless the token is revoked meanwhile.
+func (s *Server) snapshotWhileGood(c *call, folder *blob.Folder, file io.Writer) error {
+	defer s.whileGood(c)()
+	err := s.snapshot(c, folder, file)
+	if c.revoked() {
+		return unauthorized()
+	}
+	return err
 }
 
 func (s *Server) snapshot(c *call, folder *blob.Folder, file io.Writer) error {
@@ -119,6 +129,7 @@ func (s *Server) backupFiles(c *call) error {
 	if err != nil {
 		return err
 	}
+	defer s.whileWriting(c)()
 	c.Header().Set("Content-Type", mediaBytes)
 	c.WriteHeader(http.StatusOK)
 	lines, count := json.NewEncoder(c), int64(0)

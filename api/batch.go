@@ -19,14 +19,7 @@ const maxBatch = 10_000
 // submitBatch answers POST /jobs/batch with the list of ids. All members are
 // checked before the first is stored.
 func (s *Server) submitBatch(c *call) error {
-	if err := s.admitSubmit(c, 1); err != nil {
-		return err
-	}
-	media, err := mediaType(c.r)
-	if err != nil {
-		return err
-	}
-	body, err := s.readBody(c)
+	media, body, err := s.submitted(c)
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func claimFolder(answer store.Answer, folder *blob.Folder) (store.Commit, error)
 
 func sameFolder(known blobFolder, folder *blob.Folder) error {
 	if known.Identity != folder.Identity() {
-		return fmt.Errorf("the blobs of this store lie in %s on host %s, not in %s; give every server that same folder with --blobs DIR (a shared file system), or name that server with --blobs-from URL",
+		return fmt.Errorf("the blobs of this store lie in %s on host %s, not in %s; give every server that same folder with --blobs DIR (a shared file system), or name that server with --blobs-from URL. If this is that folder, its file identity was changed: bring that back from a backup",
 			known.Path, known.Host, folder.Path())
 	}
 	_, err := folder.Owner(known.Store) // another store's is used, and not collected

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -41,13 +42,17 @@ var (
 	_ Blobs = (*RemoteBlobs)(nil)
 )
 
-// readBlob reads a blob of at most limit bytes into memory.
+// readBlob reads a blob of at most limit bytes into memory. Errors: errDamagedBlob.
 func readBlob(ctx context.Context, blobs Blobs, sum string, limit int64) ([]byte, error) {
 	c, err := blobs.Open(ctx, sum)
 	if err != nil {
 		return nil, err
 	}
-	return c.All(limit)
+	data, err := c.All(limit)
+	if err == nil && blob.Sum(data) != sum {
+		return nil, fmt.Errorf("%w: %s", errDamagedBlob, sum)
+	}
+	return data, err
 }
 
 // spacePatience bounds the look at a disk, which may be another server's.

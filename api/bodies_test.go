@@ -156,12 +156,15 @@ func TestDisk(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct {
 		free     int64
+		readOnly bool
 		ready    int
 		warnings int
 		submit   int
-	}{{50, 200, 0, 201}, {7, 200, 1, 201}, {2, 503, 0, 507}} {
+	}{{50, false, 200, 0, 201}, {7, false, 200, 1, 201}, {2, false, 503, 0, 507}, {50, true, 503, 0, 507}} {
 		fresh := worldOn(t, w.st, w.blobs)
-		w.blobs.SetStatfs(func(string) (blob.Space, error) { return blob.Space{Free: c.free, Total: 100}, nil })
+		w.blobs.SetStatfs(func(string) (blob.Space, error) {
+			return blob.Space{Free: c.free, Total: 100, ReadOnly: c.readOnly}, nil
+		})
 		var ready api.Ready
 		eventually(t, "the server has adopted the store", func() bool {
 			a := fresh.do("", "GET", "/readyz", nil)

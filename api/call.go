@@ -26,6 +26,7 @@ type call struct {
 	status int    // 0: nothing written yet
 	route  *route
 	stream *streamPace // nil: not HTTP/2
+	noted  *pacedBody  // of which the audit log has the start; nil: none
 	link   bool        // by a signed link
 	until  time.Time   // when that ends
 }

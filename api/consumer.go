@@ -67,6 +67,12 @@ func (s *Server) listFunctions(c *call) error {
 	if err != nil {
 		return err
 	}
+	if c.who.Role == auth.RoleAgent { // which runs them
+		if err := s.scheduler.VerifyFunctions(user, list); err != nil {
+			s.log.Error().Err(err).Str("host", c.who.User).Msg("refused functions that no server has signed: somebody else wrote to the store, or another server has another key")
+			return err
+		}
+	}
 	functions := each(list, wireFunction)
 	if err := s.addProcesses(c.ctx(), user, list, functions); err != nil {
 		return err

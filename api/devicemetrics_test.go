@@ -101,6 +101,19 @@ func TestDriverMetric(t *testing.T) {
 	}
 }
 
+// TestUnsignedMetric: what agents say that they refused.
+func TestUnsignedMetric(t *testing.T) {
+	t.Parallel()
+	w := metered(t)
+	for _, n := range []uint64{0, 3} {
+		w.inv.Unsigned = n
+		w.report()
+		if want := fmt.Sprintf("\nmlq_unsigned_jobs_refused_total{host=\"node1\"} %d\n", n); !strings.Contains(w.metrics(), want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
 // TestOldReadingsAreNotTold: a silent host has none, but a state.
 func TestOldReadingsAreNotTold(t *testing.T) {
 	t.Parallel()

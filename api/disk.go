@@ -1,8 +1,10 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/mlq-dev/mlq/api/auth"
@@ -17,34 +19,36 @@ const (
 
 // disk remembers for a moment how full the folder of blobs is.
 type disk struct {
-	look func() (blob.Space, error)
-	mu   sync.Mutex
-	at   time.Time
-	free float64 // percent
-	err  error
+	look  func() (blob.Space, error)
+	mu    sync.Mutex
+	at    time.Time
+	space blob.Space
+	err   error
 }
 
 const diskRefresh = time.Second
 
-func (d *disk) percent() (float64, error) {
+func (d *disk) now() (blob.Space, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if time.Since(d.at) < diskRefresh {
-		return d.free, d.err
+		return d.space, d.err
 	}
 	space, err := d.look()
-	d.at, d.free, d.err = time.Now(), space.FreePercent(), err
-	return d.free, d.err
+	d.at, d.space, d.err = time.Now(), space, err
+	return space, err
 }
 
 // writable refuses uploads and new jobs while the rest of the disk is kept
 // for what already runs.
 func (d *disk) writable() error {
-	free, err := d.percent()
-	if err != nil {
+	space, err := d.now()
+	switch free := space.FreePercent(); {
+	case err != nil:
 		return err
-	}
-	if free < diskFull {
+	case space.ReadOnly:
+		return refuse(CodeDiskFull, diskWords(syscall.EROFS))
+	case free < diskFull:
 		return refuse(CodeDiskFull, fmt.Sprintf("%.1f %% of the server's disk is free; new jobs and uploads wait until an admin makes room", free))
 	}
 	return nil
@@ -60,4 +64,13 @@ func (s *Server) roomFor(c *call) error {
 		return nil
 	}
 	return s.disk.writable()
+}
+
+// diskWords tells who asked that it is the server's disk that took nothing: what the
+// system says would be read as theirs.
+func diskWords(err error) string {
+	if errors.Is(err, syscall.EROFS) {
+		return "the server's disk is mounted read-only; nothing of this was kept, and an admin has to look at it"
+	}
+	return "the server's disk is full; nothing of this was kept, and an admin has to make room"
 }

@@ -79,7 +79,11 @@ func classify(err error) *Error {
 	case errors.As(err, &field):
 		return refuseField(CodeInvalidField, "/"+field.Field, field.Error())
 	}
-	if code, sentinel := codeOf(err); sentinel != nil {
+	code, sentinel := codeOf(err)
+	switch {
+	case code == CodeDiskFull:
+		return withCause(refuse(code, diskWords(sentinel)), err)
+	case sentinel != nil:
 		return withCause(refuse(code, wordsFrom(err, sentinel)), err)
 	}
 	return withCause(refuse(CodeInternal, "the server's log has more under this request_id"), err)
@@ -103,6 +107,7 @@ var others = []struct {
 	err  error
 	code Code
 }{
+	{scheduler.ErrUnsigned, CodeForbidden},
 	{auth.ErrUnauthorized, CodeUnauthorized},
 	{auth.ErrNotFound, CodeNotFound},
 	{auth.ErrNoUser, CodeNotFound},
@@ -119,6 +124,8 @@ var others = []struct {
 	{blob.ErrGap, CodeLogGap},
 	{syscall.ENOSPC, CodeDiskFull},
 	{syscall.EDQUOT, CodeDiskFull},
+	{syscall.EROFS, CodeDiskFull},
+	{errMalformed, CodeBadRequest},
 	{os.ErrDeadlineExceeded, CodeSlow},
 	{context.DeadlineExceeded, CodeUnavailable},
 }

@@ -21,7 +21,7 @@ func (s *Server) manifest(ctx context.Context, job *scheduler.Job) (blob.Manifes
 		return blob.Manifest{}, resultGone(job)
 	}
 	if err != nil {
-		return blob.Manifest{}, err
+		return blob.Manifest{}, s.resultDamaged(job, err)
 	}
 	return blob.ParseManifest(text)
 }
@@ -61,6 +61,11 @@ func (s *Server) getFile(c *call) error {
 	file, err := s.opts.Blobs.Open(c.ctx(), entry.SHA256)
 	if errors.Is(err, blob.ErrNotFound) {
 		return resultGone(&job)
+	}
+	if err == nil {
+		if err = s.verified.check(c.ctx(), entry.SHA256, file); err != nil {
+			err = errors.Join(s.resultDamaged(&job, err), file.Close())
+		}
 	}
 	if err != nil {
 		return err

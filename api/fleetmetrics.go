@@ -15,6 +15,7 @@ import (
 var (
 	devicesDesc = prometheus.NewDesc("mlq_devices", "Devices by host and state; those of a host that is silent are unknown.", []string{"host", "state"}, nil)
 	simDesc     = prometheus.NewDesc("mlq_simulated_devices", "Devices that are simulated and compute nothing, by host.", []string{"host"}, nil)
+	refusedDesc = prometheus.NewDesc("mlq_unsigned_jobs_refused_total", "Jobs that the host's agent has given back since it started because no server had signed them.", []string{"host"}, nil)
 	waitDesc    = prometheus.NewDesc("mlq_queue_wait_seconds", "Time that the longest-waiting of the first 100 jobs in line has waited; 0: none waits.", nil, nil)
 )
 
@@ -38,6 +39,7 @@ func (q *queueCollector) collectDevices(ch chan<- prometheus.Metric, hosts []sch
 		h := &hosts[i]
 		h.Devices = slices.DeleteFunc(h.Devices, func(d scheduler.DeviceReport) bool { return !views.Shows(h.Host, d.UUID) })
 		collectCounts(ch, h, leased)
+		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(h.Unsigned), h.Host)
 		collectDriver(ch, h)
 		for j := range h.Devices[:min(len(h.Devices), maxDeviceSeries)] {
 			d := &h.Devices[j]

@@ -32,7 +32,7 @@ func (w *world) from(ip string) int {
 func TestIdleConnections(t *testing.T) {
 	t.Parallel()
 	const most, all = 200, 1000
-	w := newWorld(t, func(o *api.Options) { o.MaxConnections, o.HeaderTimeout = most, time.Minute })
+	w := newWorld(t, func(o *api.Options) { o.MaxFromAddress, o.HeaderTimeout = most, time.Minute })
 	var told, ended atomic.Int64
 	for range all {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))

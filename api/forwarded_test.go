@@ -40,7 +40,7 @@ func TestForwardedHeaders(t *testing.T) {
 // not where they say.
 func TestForwardedConnections(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *api.Options) { o.MaxConnections = 1 })
+	w := newWorld(t, func(o *api.Options) { o.MaxFromAddress = 1 })
 	ask := "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 10.0.0.%\r\n\r\n"
 	_, r := w.raw(strings.Replace(ask, "%", "1", 1))
 	response, err := http.ReadResponse(r, nil)

@@ -49,6 +49,7 @@ func (s *Server) readyz(c *call) error {
 	}
 	s.judgeDisk(&ready)
 	s.judgeStore(ctx, &ready)
+	s.inspectStore(ctx, &ready)
 	ready.Ready = len(ready.Problems) == 0
 	status := readyStatus(ready.Problems)
 	if !ready.Ready {
@@ -58,12 +59,14 @@ func (s *Server) readyz(c *call) error {
 }
 
 func (s *Server) judgeDisk(ready *Ready) {
-	free, err := s.disk.percent()
-	switch {
+	space, err := s.disk.now()
+	switch free := space.FreePercent(); {
 	case errors.Is(err, blob.ErrAway): // with its address for the log only
 		ready.Problems = append(ready.Problems, "blobs: "+blob.ErrAway.Error())
 	case err != nil:
 		ready.Problems = append(ready.Problems, "blobs: "+err.Error())
+	case space.ReadOnly:
+		ready.Problems = append(ready.Problems, "disk-full: the disk of the blobs is mounted read-only")
 	case free < diskFull:
 		ready.Problems = append(ready.Problems, fmt.Sprintf("disk-full: %.1f %% of the disk of the blobs is free", free))
 	case free < diskWarn:
@@ -89,6 +92,24 @@ func (s *Server) judgeStore(ctx context.Context, ready *Ready) {
 	}
 	if full := 100 * float64(used) / float64(max(limit, 1)); limit > 0 && full > storeWarn {
 		ready.Warnings = append(ready.Warnings, fmt.Sprintf("store: %.0f %% of its %d MiB is used", full, limit>>20))
+	}
+}
+
+// inspectStore tells what somebody has made of the store's server since it was opened.
+func (s *Server) inspectStore(ctx context.Context, ready *Ready) {
+	inspected, ok := s.opts.Store.(store.Inspected)
+	if !ok || len(ready.Problems) > 0 {
+		return
+	}
+	problems, warnings, err := inspected.Inspect(ctx)
+	if err != nil { // with its address for the log only
+		warnings = append(warnings, "the settings of its server could not be read")
+	}
+	for _, text := range problems {
+		ready.Problems = append(ready.Problems, "store: "+text)
+	}
+	for _, text := range warnings {
+		ready.Warnings = append(ready.Warnings, "store: "+text)
 	}
 }
 

@@ -273,7 +273,7 @@ func eventIDs(text string) []string {
 // whatever else they would speak.
 func TestConnectionLimitUnderTLS(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, secure, func(o *api.Options) { o.MaxConnections = 2 })
+	w := newWorld(t, secure, func(o *api.Options) { o.MaxFromAddress = 2 })
 	for range 2 {
 		must(t, w.dialTLS("h2").Handshake())
 	}

@@ -11,8 +11,10 @@ import (
 // packages that docs/inputs.md names.
 var packages = map[string]string{
 	"api": ".", "auth": "auth", "submission": "../internal/submission", "strictjson": "../internal/strictjson", "pickle": "../internal/pickle", "jsonpickle": "../internal/jsonpickle",
+	"envelope": "../internal/envelope", "units": "../internal/units", "token": "../internal/token", "blob": "../internal/blob", "agentclient": "agentclient",
 	"redisstore": "../scheduler/store/redisstore", "agent": "../agent", "slot": "../agent/slot", "isolation": "../agent/isolation", "mlq": "../cmd/mlq",
 	"removetree": "../internal/removetree", "lockfile": "../internal/lockfile", "backup": "../internal/backup", "secrets": "secrets", "callback": "callback",
+	"sealed": "../internal/sealed", "highwater": "../internal/highwater", "localstore": "../scheduler/store/localstore", "runner": "../agent/runner",
 	"scheduler": "../scheduler", "gpu": "../gpu", "probe": "../gpu/probe", "sim": "../gpu/sim", "nvml": "../gpu/nvml", "procinfo": "../gpu/procinfo", "e2e": "../e2e",
 }
 
@@ -56,7 +58,7 @@ func isTest(t *testing.T, name string) bool {
 	files, err := filepath.Glob(filepath.Join(packages[where], "*_test.go"))
 	must(t, err)
 	for _, file := range files {
-		if packages[where] != "" && contains(t, file, "\nfunc "+test+"(t ") {
+		if packages[where] != "" && contains(t, file, "\nfunc "+test+"(") {
 			return true
 		}
 	}

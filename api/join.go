@@ -71,7 +71,9 @@ func (s *Server) join(c *call) error {
 		return err
 	}
 	s.log.Info().Str("host", kept.User).Str("token", kept.ID).Str("peer", peerAddress(c.r)).Msg("host has joined")
-	return s.write(c, http.StatusOK, Joined{Host: kept.User})
+	err = s.write(c, http.StatusOK, Joined{Host: kept.User})
+	s.auditAs(c, kept.User, kept.ID)
+	return err
 }
 
 // removeHost answers DELETE /hosts/{host}?force=true. A host without its token

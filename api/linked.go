@@ -34,13 +34,11 @@ func (s *Server) admitLink(c *call) error {
 
 // openLink finds out who made the link, and reads as they would.
 func (s *Server) openLink(c *call) error {
-	q := c.r.URL.Query()
-	seconds, err := strconv.ParseInt(q.Get("expires"), 10, 64)
-	if err != nil || len(q["sig"]) != 1 || len(q["by"]) != 1 || len(q["expires"]) != 1 {
-		return badLink()
+	link, sig, err := readLink(c.r)
+	if err != nil {
+		return err
 	}
-	link := auth.Link{Path: c.r.URL.EscapedPath(), Token: q.Get("by"), Expires: time.Unix(seconds, 0)}
-	who, left, err := s.opts.Tokens.CheckLink(c.ctx(), link, q.Get("sig"), s.linkOwner())
+	who, left, err := s.opts.Tokens.CheckLink(c.ctx(), link, sig, s.linkOwner())
 	if errors.Is(err, auth.ErrBadLink) {
 		return badLink()
 	}
@@ -49,6 +47,16 @@ func (s *Server) openLink(c *call) error {
 	}
 	c.who, c.until = who, time.Now().Add(left)
 	return err
+}
+
+// readLink takes a link and its signature out of a request.
+func readLink(r *http.Request) (link auth.Link, sig string, err error) {
+	q := r.URL.Query()
+	seconds, err := strconv.ParseInt(q.Get("expires"), 10, 64)
+	if err != nil || len(q["sig"]) != 1 || len(q["by"]) != 1 || len(q["expires"]) != 1 {
+		return link, "", badLink()
+	}
+	return auth.Link{Path: r.URL.EscapedPath(), Token: q.Get("by"), Expires: time.Unix(seconds, 0)}, q.Get("sig"), nil
 }
 
 func badLink() error {

@@ -9,18 +9,15 @@ import (
 	"time"
 )
 
-// listener bounds the connections from one address, and how slowly each may
+// listener bounds how many connections there are, and how slowly each may
 // be read. TLS, where there is some, lies above it: net/http speaks HTTP/2 only
 // on a *tls.Conn that it sees as one.
 type listener struct {
 	net.Listener
-	most    int
+	places  *places
 	patient func() *patience // of a new connection
 	tls     *tls.Config      // nil: none
 	telling chan struct{}    // holds one for each refusal under way
-
-	mu   sync.Mutex
-	from map[string]int
 }
 
 // maxTelling is how many refused connections are told why at the same time. Of
@@ -29,8 +26,7 @@ const maxTelling = 64
 
 func (s *Server) listener(ln net.Listener) net.Listener {
 	l := &listener{
-		Listener: ln, most: s.opts.MaxConnections, patient: s.patience, tls: s.opts.TLS,
-		telling: make(chan struct{}, maxTelling), from: make(map[string]int),
+		Listener: ln, places: s.places, patient: s.patience, tls: s.opts.TLS, telling: make(chan struct{}, maxTelling),
 	}
 	if l.tls == nil {
 		return l
@@ -38,7 +34,7 @@ func (s *Server) listener(ln net.Listener) net.Listener {
 	return tls.NewListener(l, l.tls)
 }
 
-// Accept returns the next connection from an address that has not too many.
+// Accept returns the next connection for which there is a place.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		inner, err := l.Listener.Accept()
@@ -46,8 +42,8 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		ip := address(inner)
-		if l.take(ip) {
-			return &conn{Conn: inner, release: sync.OnceFunc(func() { l.give(ip) }), patience: l.patient()}, nil
+		if l.places.take(ip) {
+			return &conn{Conn: inner, release: sync.OnceFunc(func() { l.places.give(ip) }), patience: l.patient()}, nil
 		}
 		l.refuse(inner)
 	}
@@ -101,22 +97,4 @@ func address(c net.Conn) string {
 		return tcp.IP.String()
 	}
 	return c.RemoteAddr().String()
-}
-
-func (l *listener) take(ip string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.from[ip] >= l.most {
-		return false
-	}
-	l.from[ip]++
-	return true
-}
-
-func (l *listener) give(ip string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.from[ip]--; l.from[ip] == 0 {
-		delete(l.from, ip)
-	}
 }

@@ -95,6 +95,9 @@ func (f *follower) once() error {
 	if f.c.r.Method == http.MethodHead {
 		return nil
 	}
+	if size-f.offset > pieceBytes {
+		defer f.s.whileWriting(f.c)()
+	}
 	return f.send(size)
 }
 
@@ -119,6 +122,7 @@ func (f *follower) send(size int64) error {
 func (f *follower) follow() error {
 	wake, stop := f.s.hub.wait(f.id, false)
 	defer stop()
+	defer f.s.whileWriting(f.c)()
 	f.head(0)
 	f.c.Header().Del(HeaderLogSize)
 	f.c.WriteHeader(http.StatusOK)
@@ -178,11 +182,8 @@ func (s *Server) putLog(c *call) error {
 	if err != nil {
 		return err
 	}
-	offset, err := number(c.r.URL.Query().Get("offset"), 0, "offset")
+	offset, err := c.logOffset()
 	if err != nil {
-		return err
-	}
-	if err := wantMedia(c.r, mediaBytes); err != nil {
 		return err
 	}
 	if err := s.holds(c, ref, n); err != nil {

@@ -72,3 +72,11 @@ func (m *measured) Size(ctx context.Context) (used, limit int64, err error) {
 	}
 	return 0, 0, nil
 }
+
+// Inspect implements store.Inspected; nothing where there is nothing to inspect.
+func (m *measured) Inspect(ctx context.Context) (problems, warnings []string, err error) {
+	if inspected, ok := m.Store.(store.Inspected); ok {
+		return inspected.Inspect(ctx)
+	}
+	return nil, nil, nil
+}

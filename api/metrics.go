@@ -119,8 +119,8 @@ func (q *queueCollector) Collect(ch chan<- prometheus.Metric) {
 		q.s.log.Warn().Err(err).Msg("metrics without the store")
 	}
 	ch <- prometheus.MustNewConstMetric(storeDesc, prometheus.GaugeValue, up)
-	if free, err := q.s.disk.percent(); err == nil {
-		ch <- prometheus.MustNewConstMetric(diskDesc, prometheus.GaugeValue, free)
+	if space, err := q.s.disk.now(); err == nil {
+		ch <- prometheus.MustNewConstMetric(diskDesc, prometheus.GaugeValue, space.FreePercent())
 	}
 }
 

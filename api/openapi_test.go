@@ -12,6 +12,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/api/audit"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/submission"
 )
@@ -58,7 +59,7 @@ func TestOpenAPIMatchesTypes(t *testing.T) {
 		"Cancelled": api.Cancelled{}, "Bulk": api.Bulk{}, "Requeued": api.Requeued{}, "Why": api.Why{}, "WhyReason": api.WhyReason{},
 		"Estimate": api.Estimate{}, "File": blob.File{}, "Manifest": blob.Manifest{}, "LogWritten": api.LogWritten{},
 		"BlobWritten": api.BlobWritten{}, "BlobFolder": api.BlobFolder{}, "BackupBegun": api.BackupBegun{}, "Function": api.Function{}, "FunctionProcess": api.FunctionProcess{}, "Environment": api.Environment{}, "Device": api.Device{}, "Foreigner": api.Foreigner{}, "DeviceHealth": api.DeviceHealth{}, "Signed": api.Signed{}, "Driver": api.Driver{}, "GPUs": api.GPUs{}, "Ordered": api.Ordered{}, "OrderedToo": api.OrderedToo{},
-		"Host": api.Host{}, "Waiting": api.Waiting{}, "User": api.User{}, "Limits": api.Limits{}, "RemovedUser": api.RemovedUser{}, "Token": api.Token{}, "Admission": api.Admission{}, "Removed": api.Removed{}, "Joined": api.Joined{}, "Whoami": api.Whoami{}, "Ready": api.Ready{},
+		"Host": api.Host{}, "Waiting": api.Waiting{}, "User": api.User{}, "Limits": api.Limits{}, "RemovedUser": api.RemovedUser{}, "Token": api.Token{}, "AuditEntry": audit.Entry{}, "AuditPage": api.AuditPage{}, "Admission": api.Admission{}, "Removed": api.Removed{}, "Joined": api.Joined{}, "Whoami": api.Whoami{}, "Ready": api.Ready{},
 		"Usage": api.Usage{}, "UsageOf": api.UsageOf{},
 		"LeaseRef": api.LeaseRef{}, "AgentDevice": api.AgentDevice{}, "AgentReadings": api.AgentReadings{}, "AgentProcess": api.AgentProcess{}, "AgentHealth": api.AgentHealth{},
 		"AgentLink": api.AgentLink{}, "AgentDriver": api.AgentDriver{}, "AgentOrders": api.AgentOrders{}, "AgentBarred": api.AgentBarred{}, "AgentInventory": api.AgentInventory{},
@@ -116,7 +117,7 @@ func TestAnswersMatchTheContract(t *testing.T) {
 	w.start(id, 0)
 	for target, schema := range map[string]string{
 		"/jobs": "Page", path(id, ""): "Job", path(id, "/why"): "Why", path(id, "/files"): "Manifest", "/leases": "Leases",
-		"/hosts": "Hosts", "/gpus": "GPUs", "/queue": "Queue", "/users": "Users", "/tokens": "Tokens", "/jobs/999": "Problem",
+		"/hosts": "Hosts", "/gpus": "GPUs", "/queue": "Queue", "/users": "Users", "/tokens": "Tokens", "/audit": "AuditPage", "/jobs/999": "Problem",
 		"/jobs/count": "Count", "/jobs/count?by=state": "Count", "/consumer": "Functions",
 	} {
 		var value any

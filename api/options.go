@@ -12,6 +12,7 @@ import (
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/api/callback"
 	"github.com/mlq-dev/mlq/api/secrets"
+	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
@@ -22,6 +23,8 @@ type Options struct {
 	Store     store.Store // for tokens and listener functions
 	Tokens    *auth.Tokens
 	Secrets   *secrets.Vault
+	// Ring is what Scheduler and Tokens sign with; nil: they do not, and nothing is checked.
+	Ring      *signing.Ring
 	Blobs     Blobs
 	Snapshots store.Snapshots // the same store, for backups; nil: none can be taken
 	Log       zerolog.Logger
@@ -59,7 +62,8 @@ type Options struct {
 	MaxBody          int64         // bytes of a body that is read into memory; 64 MiB
 	MaxBlob          int64         // bytes of an upload; 8 GiB
 	MaxLog           int64         // bytes of one attempt's log; 17 MiB
-	MaxConnections   int           // at once from one address; 1024
+	MaxConnections   int           // at once; 16,384, or as many as PlacesFor allows
+	MaxFromAddress   int           // of them from one address; 1024
 	MaxQueued        int           // waiting jobs of one user; 100,000
 	SubmitRate       float64       // submits per second of one user; 0: no limit
 	SubmitBurst      int           // of them at once; 1000
@@ -96,7 +100,8 @@ func (o Options) withDefaults() Options {
 	fill(&o.MaxBody, 64<<20)
 	fill(&o.MaxBlob, 8<<30)
 	fill(&o.MaxLog, 17<<20)
-	fill(&o.MaxConnections, 1024)
+	fill(&o.MaxConnections, min(maxPlaces, PlacesFor(OpenFiles())))
+	fill(&o.MaxFromAddress, 1024)
 	fill(&o.MaxQueued, 100_000)
 	fill(&o.SubmitBurst, 1000)
 	fill(&o.MinBytesPerSec, 16<<10)

@@ -1,10 +1,13 @@
 package api_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/internal/blob"
@@ -182,5 +185,60 @@ func TestRedisFull(t *testing.T) {
 	if got := server.Say(t, "CONFIG SET maxmemory 0"); got != "+OK" {
 		t.Fatal(got)
 	}
+	w.nothingHalfDone(before)
+}
+
+// TestRedisReconfigured: /readyz tells what somebody makes of the Redis meanwhile:
+// a warning where acknowledgements are worth less, a problem where none can be given.
+func TestRedisReconfigured(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	w := onRedis(t, server)
+	for _, c := range []struct {
+		line, warning, problem string
+	}{
+		{"CONFIG SET maxmemory-policy allkeys-lru", "store: WARNING: Redis may evict keys", ""},
+		{"CONFIG SET maxmemory-policy noeviction", "", ""},
+		{"CONFIG SET appendonly no", "store: WARNING: a restart loses EVERYTHING", ""},
+		{"CONFIG SET appendonly yes", "", ""},
+		{"REPLICAOF 127.0.0.1 1", "", "store: Redis is a replica and takes no writes"},
+		{"REPLICAOF NO ONE", "", ""},
+	} {
+		if got := server.Say(t, c.line); got != "+OK" {
+			t.Fatalf("%s: %s", c.line, got)
+		}
+		status := http.StatusOK
+		if c.problem != "" {
+			status = http.StatusServiceUnavailable
+			w.refused(w.do(w.ana, "POST", "/jobs", `{"msg":1}`), status, api.CodeUnavailable)
+		}
+		var ready api.Ready
+		a := w.do(w.ana, "GET", "/readyz", nil)
+		must(t, json.Unmarshal(a.body, &ready))
+		warnings, problems := strings.Join(ready.Warnings, "; "), strings.Join(ready.Problems, "; ")
+		if a.status != status || !strings.HasPrefix(warnings, c.warning) || !strings.HasPrefix(problems, c.problem) ||
+			(c.warning == "") != (warnings == "") || (c.problem == "") != (problems == "") {
+			t.Errorf("%s: readyz answers %d %s", c.line, a.status, a.body)
+		}
+	}
+}
+
+// TestRedisPasswordRotated: who is told 503 tries again until the server has the
+// new password; it is not the server's mistake (500).
+func TestRedisPasswordRotated(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	w := onRedis(t, server)
+	before := w.submit(w.ana, `{"msg":0}`)
+	for _, line := range []string{"ACL SETUSER admin on >root ~* +@all", "CONFIG SET requirepass another"} {
+		if got := server.Say(t, line); got != "+OK" {
+			t.Fatalf("%s: %s", line, got)
+		}
+	}
+	admin := redis.NewClient(&redis.Options{Addr: server.Addr(), Username: "admin", Password: "root"})
+	t.Cleanup(func() { _ = admin.Close() })
+	must(t, admin.Do(t.Context(), "client", "kill", "type", "normal").Err())
+	w.unavailable(before)
+	must(t, admin.Do(t.Context(), "acl", "setuser", "default", "nopass").Err())
 	w.nothingHalfDone(before)
 }

@@ -1,9 +1,13 @@
 package api
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -28,8 +32,9 @@ type pacedBody struct {
 	grace     time.Duration
 	perSecond int64
 	n         int64
-	ended     bool // nobody reads it any more
-	whole     bool // all of it was read
+	ended     bool   // nobody reads it any more
+	whole     bool   // all of it was read
+	head      []byte // its start, as much as there is room for; nil: nobody wants it
 }
 
 // Read reads with the deadline of what has arrived so far.
@@ -40,11 +45,26 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.body.Read(p)
 	b.n += int64(n)
+	b.head = append(b.head, p[:min(n, cap(b.head)-len(b.head))]...)
 	if err != nil {
 		b.whole = errors.Is(err, io.EOF)
 		b.end()
+		err = malformed(err)
 	}
 	return n, err
+}
+
+// errMalformed: the bytes of a body are there, and are not what HTTP says that they are.
+var errMalformed = errors.New("the body cannot be read")
+
+// malformed tells chunks that are none from a body that ended, came too slowly, or
+// whose sender has gone. What net/http says of chunks has no type.
+func malformed(err error) error {
+	var network net.Error
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &network) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errMalformed, err)
 }
 
 // Close closes the body and lifts the deadline.

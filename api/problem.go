@@ -151,7 +151,7 @@ var kinds = []kind{
 	{CodeNoKey, 503, "This server has not the key of the secrets", secrets.ErrKey, 60, "Unavailable"},
 	{"busy", 503, "Too much changes at once", scheduler.ErrConflictRepeat, 2, "Unavailable"},
 	{"held", 503, "Old jobs wait while the store's state is settled", scheduler.ErrHold, 2, "Unavailable"},
-	{CodeDiskFull, 507, "The server's disk is full", nil, 60, "Unavailable"},
+	{CodeDiskFull, 507, "The server's disk takes nothing", nil, 60, "Unavailable"},
 }
 
 var byCode = func() map[Code]*kind {

@@ -174,6 +174,9 @@ func (s *Server) noteProcess(ctx context.Context, user string, fn *scheduler.Fun
 
 // submitProcess submits the job of a process that was noted, and notes that.
 func (s *Server) submitProcess(ctx context.Context, user string, fn *scheduler.Function) error {
+	if err := s.scheduler.VerifyFunctions(user, []scheduler.Function{*fn}); err != nil {
+		return err
+	}
 	who, sub, err := s.processSubmission(ctx, user, fn)
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ func (s *Server) getResult(c *call) error {
 	if job.State != scheduler.Succeeded {
 		return s.unsuccessful(c, &job, wantsEnvelope)
 	}
-	r, err := s.openResult(c, &job)
+	r, err := s.openResult(c, &job, !wantsEnvelope)
 	if err != nil {
 		return err
 	}
@@ -81,28 +81,37 @@ func (r *resultFile) part(offset, size int64) content {
 	return content{ReadSeeker: bytes.NewReader(r.data[offset : offset+size]), size: size, close: r.Close}
 }
 
-// openResult finds the envelope of a job: in the store, or among the blobs.
-func (s *Server) openResult(c *call, job *awaited) (*resultFile, error) {
+// openResult finds the envelope of a job: in the store, or among the blobs. Who takes the whole
+// envelope compares its SHA-256; for all others it is checked here.
+func (s *Server) openResult(c *call, job *awaited, check bool) (*resultFile, error) {
 	if job.Result.SHA256 == "" {
 		return nil, resultGone(&job.Job)
 	}
 	if !job.Result.Inline {
-		return s.openBlobResult(c, &job.Job)
+		return s.openBlobResult(c, &job.Job, check)
 	}
 	if job.inline == nil {
 		return nil, resultGone(&job.Job)
+	}
+	if check && blob.Sum(job.inline) != job.Result.SHA256 {
+		return nil, s.resultDamaged(&job.Job, fmt.Errorf("%w: in the store", errDamagedBlob))
 	}
 	h, err := envelope.ParseAll(job.inline)
 	return &resultFile{header: h, data: job.inline}, err
 }
 
-func (s *Server) openBlobResult(c *call, job *scheduler.Job) (*resultFile, error) {
+func (s *Server) openBlobResult(c *call, job *scheduler.Job, check bool) (*resultFile, error) {
 	kept, err := s.opts.Blobs.Open(c.ctx(), job.Result.SHA256)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, resultGone(job)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if check {
+		if err := s.verified.check(c.ctx(), job.Result.SHA256, kept); err != nil {
+			return nil, errors.Join(s.resultDamaged(job, err), kept.Close())
+		}
 	}
 	h, err := envelope.ReadHeader(io.NewSectionReader(kept, 0, kept.Size))
 	if err == nil && h.Size != kept.Size {
@@ -151,7 +160,7 @@ func (s *Server) unsuccessful(c *call, job *awaited, wantsEnvelope bool) error {
 	}
 	e := refuse(CodeJobFailed, string(job.Reason)+": "+job.Detail)
 	e.Job, e.State, e.Reason = job.ID, job.State, job.Reason
-	r, err := s.openResult(c, job)
+	r, err := s.openResult(c, job, !wantsEnvelope)
 	if errors.As(err, new(*Error)) {
 		return e // it left no error envelope
 	}

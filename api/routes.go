@@ -102,6 +102,7 @@ func routes() []route {
 		{method: "POST", pattern: "/agents/{host}/view", roles: agents, handle: agentCall(maxInventory, (*Server).agentView)},
 		{method: "GET", pattern: "/agents/{host}/revision", roles: agents, handle: agentGet((*Server).agentRevision)},
 		{method: "GET", pattern: "/agents/{host}/orders", roles: agents, handle: agentGet((*Server).agentOrders)},
+		{method: "GET", pattern: "/agents/{host}/signers", roles: agents, handle: agentGet((*Server).agentSigners)},
 		{method: "POST", pattern: "/agents/{host}/idle", roles: agents, handle: agentCall(maxAgentBody, (*Server).agentIdle)},
 		{method: "GET", pattern: "/agents/{host}/jobs/{id}", roles: agents, handle: agentGet((*Server).agentJob)},
 		{method: "GET", pattern: "/agents/{host}/jobs/{id}/spec", roles: agents, handle: agentGet((*Server).agentSpec)},
@@ -138,6 +139,7 @@ func routes() []route {
 		{method: "POST", pattern: "/tokens", roles: admins, handle: (*Server).createToken},
 		{method: "DELETE", pattern: "/tokens/{id}", roles: admins, handle: (*Server).revokeToken},
 		{method: "GET", pattern: "/metrics", roles: metering, handle: (*Server).getMetrics},
+		{method: "GET", pattern: "/audit", roles: admins, handle: (*Server).listAudit},
 		{method: "POST", pattern: "/backup", roles: admins, handle: (*Server).beginBackup},
 		{method: "GET", pattern: "/backup/store", roles: admins, handle: (*Server).backupStore},
 		{method: "GET", pattern: "/backup/files", roles: admins, handle: (*Server).backupFiles},
@@ -194,6 +196,10 @@ func (s *Server) serve(rt *route) http.HandlerFunc {
 		}
 		if rt.bodiless() {
 			s.boundUnread(c, http.StatusOK)
+		}
+		if c.audited() {
+			c.noteBody()
+			defer s.audit(c)
 		}
 		if err := rt.handle(s, c); err != nil {
 			s.fail(c, err)

@@ -125,7 +125,7 @@ func TestLargeHeaders(t *testing.T) {
 
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *api.Options) { o.MaxConnections = 3 })
+	w := newWorld(t, func(o *api.Options) { o.MaxFromAddress = 3 })
 	ask := "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	var held []net.Conn
 	for range 3 {

@@ -68,6 +68,9 @@ func (s *Server) serveContent(c *call, body content, as served) error {
 	if as.etag != "" {
 		h.Set("ETag", `"`+as.etag+`"`)
 	}
+	if body.size > pieceBytes { // less is with the kernel at once
+		defer s.whileWriting(c)()
+	}
 	if conditional(c.r) || body.file == nil {
 		http.ServeContent(c, c.r, "", time.Time{}, body)
 		if body.remote != nil && body.remote.failure() != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 
+	"github.com/mlq-dev/mlq/api/audit"
 	"github.com/mlq-dev/mlq/api/data"
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -30,13 +31,17 @@ type Server struct {
 	mux       *chi.Mux
 	guard     guard
 	hub       hub
+	places    *places // of connections
+	tail      *tail
 	rates     rates
 	joins     rates // by address
 	renewals  rates
 	data      *data.Shelf
+	audits    *audit.Log
 	// clientVersion is the header Mlq-Client, as a value that all answers share; nil: none.
 	clientVersion []string
 	disk          disk
+	verified      verified
 	surveys       surveys
 	metrics       *metrics
 	// stopping is closed when Serve ends: streams and waits end with it.
@@ -55,10 +60,13 @@ func New(opts Options) (*Server, error) {
 		log:       opts.Log,
 		guard:     newGuard(opts),
 		data:      data.New(opts.Store),
+		audits:    audit.New(opts.Store),
 		disk:      disk{look: lookAt(opts.Blobs)},
 		rates:     rates{perSecond: opts.SubmitRate, burst: opts.SubmitBurst},
 		joins:     rates{perSecond: joinsPerSecond, burst: joinsAtOnce},
 		renewals:  renewalRate(opts.Scheduler.Timing()),
+		places:    newPlaces(opts),
+		tail:      newTail(opts.Scheduler),
 		stopping:  make(chan struct{}),
 	}
 	if opts.Client.Version != "" {
@@ -80,6 +88,11 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		defer close(watching)
 		s.hub.run(ctx, s.scheduler, s.log)
 	}()
+	following := make(chan struct{})
+	go func() {
+		defer close(following)
+		s.tail.run(ctx, &s.hub, s.opts.SafetyReread)
+	}()
 	keeping := make(chan struct{})
 	go func() {
 		defer close(keeping)
@@ -91,6 +104,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	case err := <-ended:
 		cancel()
 		<-watching
+		<-following
 		<-keeping
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
@@ -101,6 +115,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		err = errors.Join(err, failure)
 	}
 	<-watching
+	<-following
 	<-keeping
 	return err
 }

@@ -104,11 +104,8 @@ func (s *Server) putRawLog(c *call) error {
 	if err != nil {
 		return err
 	}
-	offset, err := number(c.r.URL.Query().Get("offset"), 0, "offset")
+	offset, err := c.logOffset()
 	if err != nil {
-		return err
-	}
-	if err := wantMedia(c.r, mediaBytes); err != nil {
 		return err
 	}
 	size, err := s.writeLog(c, job, n, offset)
@@ -116,6 +113,15 @@ func (s *Server) putRawLog(c *call) error {
 		return err
 	}
 	return s.write(c, http.StatusOK, LogWritten{Size: size})
+}
+
+// logOffset is where in the log the piece begins that the body is.
+func (c *call) logOffset() (int64, error) {
+	offset, err := number(c.r.URL.Query().Get("offset"), 0, "offset")
+	if err != nil {
+		return 0, err
+	}
+	return offset, wantMedia(c.r, mediaBytes)
 }
 
 // writeLog keeps the body as a piece of a log.

@@ -13,16 +13,21 @@ import (
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
+// submitted is the body of a submit that is admitted, and its media type.
+func (s *Server) submitted(c *call) (media string, body []byte, err error) {
+	if err := s.admitSubmit(c, 1); err != nil {
+		return "", nil, err
+	}
+	if media, err = mediaType(c.r); err != nil {
+		return "", nil, err
+	}
+	body, err = s.readBody(c)
+	return media, body, err
+}
+
 // submit answers POST /jobs with the id alone.
 func (s *Server) submit(c *call) error {
-	if err := s.admitSubmit(c, 1); err != nil {
-		return err
-	}
-	media, err := mediaType(c.r)
-	if err != nil {
-		return err
-	}
-	body, err := s.readBody(c)
+	media, body, err := s.submitted(c)
 	if err != nil {
 		return err
 	}
@@ -109,8 +114,7 @@ func (s *Server) readBody(c *call) ([]byte, error) {
 		return nil, bodyTooLarge(most)
 	}
 	if c.r.ContentLength >= 0 {
-		body := make([]byte, c.r.ContentLength)
-		_, err := io.ReadFull(c.r.Body, body)
+		body, err := readAnnounced(c.r.Body, c.r.ContentLength)
 		return body, readError(err)
 	}
 	body, err := io.ReadAll(io.LimitReader(c.r.Body, most+1))

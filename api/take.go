@@ -27,6 +27,7 @@ func (s *Server) take(c *call) error {
 	}
 	wake, stop := s.hub.waitConsumer(c.who.User)
 	defer stop()
+	defer s.whileGood(c)()
 	began := time.Now()
 	deadline := time.NewTimer(min(time.Duration(in.Wait*float64(time.Second)), s.opts.MaxWait))
 	defer deadline.Stop()
@@ -43,6 +44,9 @@ func (s *Server) take(c *call) error {
 		}
 		// A wake that comes with the deadline is not lost: one look more.
 		last = !s.sleep(c, wake, deadline.C)
+		if c.revoked() {
+			return unauthorized()
+		}
 		if last && c.ctx().Err() != nil {
 			return c.ctx().Err()
 		}
@@ -133,6 +137,10 @@ func (s *Server) claimFor(c *call, in *ConsumerTake, me *scheduler.Entered, regi
 // meanwhile, or cannot be read, is ended here; nil: look for another.
 func (s *Server) handOver(c *call, won *scheduler.Claimed, registered []scheduler.Function) (*ConsumerJob, error) {
 	ref := scheduler.LeaseRef{Job: won.Job.ID, Fence: won.Fence}
+	if err := s.scheduler.Verify(&won.Job, &won.Spec); err != nil {
+		s.log.Error().Err(err).Int64("job", int64(ref.Job)).Msg("refused a job that no server has signed: somebody else wrote to the store, or another server has another key")
+		return nil, s.scheduler.Release(c.ctx(), ref, err.Error())
+	}
 	if missing := scheduler.MissingFunctions(won.Job.Functions, registered); len(missing) > 0 {
 		return nil, s.scheduler.Await(c.ctx(), ref, missing)
 	}

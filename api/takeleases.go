@@ -122,11 +122,8 @@ func (s *Server) consumerLog(c *call) error {
 	if err != nil {
 		return err
 	}
-	offset, err := number(c.r.URL.Query().Get("offset"), 0, "offset")
+	offset, err := c.logOffset()
 	if err != nil {
-		return err
-	}
-	if err := wantMedia(c.r, mediaBytes); err != nil {
 		return err
 	}
 	job, err := s.scheduler.Job(c.ctx(), ref.Job)

@@ -136,6 +136,7 @@ func TestRoles(t *testing.T) {
 		{"PUT", "/secrets/A", true, false, false, false, true},
 		{"DELETE", "/secrets/A", true, false, false, false, true},
 		{"GET", "/tokens", false, false, false, false, true},
+		{"GET", "/audit", false, false, false, false, true},
 		{"POST", "/tokens", false, false, false, false, true},
 		{"POST", "/hosts", false, false, false, false, true},
 		{"DELETE", "/hosts/h", false, false, false, false, true},

@@ -37,6 +37,7 @@ func (s *Server) awaitEnd(c *call, id scheduler.JobID, d time.Duration) (awaited
 	}
 	wake, stop := s.hub.wait(id, true)
 	defer stop()
+	defer s.whileGood(c)()
 	deadline := time.NewTimer(d)
 	defer deadline.Stop()
 	for {
@@ -45,6 +46,9 @@ func (s *Server) awaitEnd(c *call, id scheduler.JobID, d time.Duration) (awaited
 			return job, err
 		}
 		if !s.sleep(c, wake, deadline.C) {
+			if c.revoked() {
+				return awaited{}, unauthorized()
+			}
 			return s.look(c, id)
 		}
 	}

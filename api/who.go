@@ -60,7 +60,8 @@ func (s *Server) identify(ctx context.Context, text string) (auth.Identity, erro
 // identifyAttempt: the token of an attempt is good while its lease is, and
 // acts as the job's user.
 func (s *Server) identifyAttempt(ctx context.Context, id scheduler.JobID, n int, secret string) (auth.Identity, error) {
-	job, err := s.scheduler.Job(ctx, id)
+	known, isKnown := s.opts.Tokens.KnownAttempt(secret)
+	job, err := s.attemptJob(ctx, id, isKnown)
 	if errors.Is(err, scheduler.ErrNotFound) {
 		return auth.Identity{}, auth.ErrUnauthorized
 	}
@@ -72,9 +73,30 @@ func (s *Server) identifyAttempt(ctx context.Context, id scheduler.JobID, n int,
 	if !job.State.Active() || a == nil || a.N != n || subtle.ConstantTimeCompare(hash[:], a.TokenSHA256) != 1 {
 		return auth.Identity{}, auth.ErrUnauthorized
 	}
-	return auth.Identity{
+	if isKnown {
+		return known, nil
+	}
+	who := auth.Identity{
 		User: job.User, Unix: job.Unix, Role: auth.RoleAttempt, Token: "attempt", Job: int64(id), Attempt: n,
-	}, nil
+	}
+	if s.opts.Ring == nil {
+		return who, nil
+	}
+	return who, s.opts.Tokens.CheckAttempt(ctx, secret, a.Host, a.ClaimID, who)
+}
+
+// attemptJob reads the job of a token. Whose it is, is believed of a signed spec only,
+// once for as long as the token is remembered.
+func (s *Server) attemptJob(ctx context.Context, id scheduler.JobID, known bool) (scheduler.Job, error) {
+	if known || s.opts.Ring == nil {
+		return s.scheduler.Job(ctx, id)
+	}
+	job, _, err := s.scheduler.SignedJob(ctx, id)
+	if errors.Is(err, scheduler.ErrUnsigned) {
+		s.log.Error().Err(err).Int64("job", int64(id)).Msg("refused the token of a job that no server has signed: somebody else wrote to the store, or another server has another key")
+		return job, auth.ErrUnauthorized
+	}
+	return job, err
 }
 
 // owner: in dev, whoever started the server needs no token; any other user of

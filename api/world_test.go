@@ -1,18 +1,14 @@
 package api_test
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,11 +18,8 @@ import (
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/api/secrets"
-	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/blob"
-	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/internal/highwater"
-	"github.com/mlq-dev/mlq/internal/token"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
 	"github.com/mlq-dev/mlq/scheduler/store/localstore"
@@ -68,16 +61,17 @@ func worldOn(t testing.TB, st store.Store, blobs *blob.Folder, change ...func(*a
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	st = api.MeasureStore(st, reg)
-	w := &world{TB: t, st: st, blobs: blobs, tokens: auth.New(st), client: http.DefaultClient}
-	var err error
-	w.sched, err = scheduler.New(st, scheduler.Options{HighWater: highwater.New(filepath.Join(t.TempDir(), "id"))})
-	must(t, err)
 	opts := api.Options{
-		Scheduler: w.sched, Store: st, Tokens: w.tokens, Blobs: blobs, Secrets: secrets.New(st, filepath.Join(t.TempDir(), "secret.key")), Log: zerolog.Nop(), Version: "test", Metrics: reg,
+		Store: st, Blobs: blobs, Secrets: secrets.New(st, filepath.Join(t.TempDir(), "secret.key")), Log: zerolog.Nop(), Version: "test", Metrics: reg,
 	}
 	for _, c := range change {
 		c(&opts)
 	}
+	w := &world{TB: t, st: st, blobs: blobs, tokens: auth.New(st, auth.Options{Ring: opts.Ring, Log: opts.Log}), client: http.DefaultClient}
+	var err error
+	w.sched, err = scheduler.New(st, scheduler.Options{HighWater: highwater.New(filepath.Join(t.TempDir(), "id")), Ring: opts.Ring})
+	must(t, err)
+	opts.Scheduler, opts.Tokens = cmp.Or(opts.Scheduler, w.sched), w.tokens
 	w.api, err = api.New(opts)
 	must(t, err)
 	w.background("scheduler", w.sched.Run)
@@ -145,130 +139,6 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// answer is an answer that was read.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
-func (a answer) problem(t testing.TB) api.Problem {
-	t.Helper()
-	var p api.Problem
-	if a.header.Get("Content-Type") != "application/problem+json" {
-		t.Fatalf("status %d is no problem: %s %q", a.status, a.header.Get("Content-Type"), a.body)
-	}
-	must(t, json.Unmarshal(a.body, &p))
-	return p
-}
-
-// header sets a header of a request.
-type header struct{ name, value string }
-
-func (w *world) do(token, method, path string, body any, headers ...header) answer {
-	w.Helper()
-	request, err := http.NewRequestWithContext(w.Context(), method, w.url+path, reader(body))
-	must(w, err)
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-		if method == "PUT" || path == "/blobs" {
-			request.Header.Set("Content-Type", "application/octet-stream")
-		}
-	}
-	for _, h := range headers {
-		if h.name == "Host" {
-			request.Host = h.value
-		}
-		request.Header.Set(h.name, h.value)
-		if h.value == "" {
-			request.Header.Del(h.name)
-		}
-	}
-	return w.send(request)
-}
-
-func reader(body any) io.Reader {
-	switch b := body.(type) {
-	case string:
-		return strings.NewReader(b)
-	case []byte:
-		return bytes.NewReader(b)
-	case io.Reader:
-		return b
-	}
-	return nil
-}
-
-// send sends a request and holds its answer to the contract.
-func (w *world) send(request *http.Request) answer {
-	w.Helper()
-	sent := &sentBody{ReadCloser: request.Body}
-	if request.Body != nil {
-		request.Body = sent
-	}
-	response, err := w.client.Do(request)
-	must(w, err)
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	must(w, err)
-	a := answer{response.StatusCode, response.Header, text}
-	w.conform(request, sent.soFar(), a)
-	return a
-}
-
-// sentBody is a body that notes what is read of it, which may go on after an
-// early answer.
-type sentBody struct {
-	io.ReadCloser
-	mu   sync.Mutex
-	sent []byte
-}
-
-// Read reads and notes.
-func (b *sentBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.sent = append(b.sent, p[:n]...)
-	return n, err
-}
-
-func (b *sentBody) soFar() []byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return bytes.Clone(b.sent)
-}
-
-// refused asserts status and code of an answer.
-func (w *world) refused(a answer, status int, code api.Code) api.Problem {
-	w.Helper()
-	p := a.problem(w)
-	if a.status != status || p.Code != code || p.Status != status || p.RequestID == "" || p.Title == "" {
-		w.Errorf("got %d %s (%s), want %d %s", a.status, p.Code, p.Detail, status, code)
-	}
-	if ourSteps.MatchString(p.Detail) {
-		w.Errorf("%s names a step of ours: %q", p.Code, p.Detail)
-	}
-	return p
-}
-
-// ourSteps is how errors begin on their way up; it is nothing to a caller.
-var ourSteps = regexp.MustCompile(`^(submit|jobs|read|list|count|cancel|requeue|purge|revoke|drain|why|spec of|result of)\b[^:]*: `)
-
-// ok asserts a status and reads the JSON of an answer.
-func (w *world) ok(a answer, status int, into any) {
-	w.Helper()
-	if a.status != status {
-		w.Fatalf("got %d %s, want %d", a.status, a.body, status)
-	}
-	if into != nil {
-		must(w, json.Unmarshal(a.body, into))
-	}
-}
-
 func (w *world) submit(token, body string, headers ...header) scheduler.JobID {
 	w.Helper()
 	var id scheduler.JobID
@@ -284,78 +154,6 @@ func (w *world) job(token string, id scheduler.JobID) api.Job {
 }
 
 func path(id scheduler.JobID, more string) string { return fmt.Sprintf("/jobs/%d%s", id, more) }
-
-// join makes the test an agent with two CPU slots that meet every request.
-func (w *world) join() {
-	w.Helper()
-	w.inv = scheduler.Inventory{Host: "node1", BootID: "b1", Version: "test", Environments: []scheduler.Environment{
-		{Name: "default", Path: "/usr/bin/python3", Version: "3.11.7", Cloudpickle: "3.0.0"},
-	}}
-	for i := range 2 {
-		w.inv.Devices = append(w.inv.Devices, scheduler.DeviceReport{State: gpu.Free, Device: gpu.Device{
-			UUID: fmt.Sprintf("CPU-%d", i), Index: i, Kind: gpu.KindCPU, Model: "CPU slot", StandIn: true,
-		}})
-	}
-	joined, err := w.sched.Join(w.Context(), w.inv, nil, nil)
-	must(w, err)
-	w.epoch = joined.Epoch
-}
-
-// lease is a claimed attempt in the hands of the test.
-type lease struct {
-	*world
-	ref   scheduler.LeaseRef
-	n     int
-	token string // of the attempt
-}
-
-// claim takes a job as an agent does.
-func (w *world) claim(id scheduler.JobID, device int) lease {
-	w.Helper()
-	if w.epoch == 0 {
-		w.join()
-	}
-	w.claims++
-	secret := token.NewSecret()
-	hash := token.Hash(secret)
-	won, err := w.sched.Claim(w.Context(), scheduler.ClaimRequest{
-		Host: "node1", Epoch: w.epoch, Job: id, Devices: []string{fmt.Sprintf("CPU-%d", device)},
-		ClaimID: fmt.Sprintf("claim-%d", w.claims), TokenSHA256: hash[:],
-	})
-	must(w, err)
-	n := won.Job.Attempt().N
-	return lease{w, scheduler.LeaseRef{Job: id, Fence: won.Fence}, n, token.Attempt(int64(id), n, secret)}
-}
-
-func (w *world) start(id scheduler.JobID, device int) lease {
-	w.Helper()
-	l := w.claim(id, device)
-	must(w, w.sched.Start(w.Context(), l.ref))
-	return l
-}
-
-// succeed finishes with a result envelope, inline or as a blob by its size.
-func (l lease) succeed(h envelope.Header, parts ...envelope.Part) {
-	l.Helper()
-	h.Kind = envelope.KindResult
-	l.finish(scheduler.Finish{Outcome: scheduler.OutcomeSucceeded}, h, parts...)
-}
-
-func (l lease) finish(f scheduler.Finish, h envelope.Header, parts ...envelope.Part) {
-	l.Helper()
-	data, err := envelope.Encode(h, parts...)
-	must(l, err)
-	f.Result.SHA256, f.Result.Size, f.Result.Short = blob.Sum(data), int64(len(data)), h.Short
-	if len(data) <= scheduler.InlineLimit {
-		f.Result.Inline, f.Inline = true, data
-	} else {
-		l.ok(l.do(l.agent, "PUT", "/blobs/"+f.Result.SHA256, data), http.StatusCreated, nil)
-	}
-	_, err = l.sched.Finish(l.Context(), l.ref, f)
-	must(l, err)
-}
-
-func view(data string) envelope.Part { return envelope.Part{Name: "view", Data: []byte(data)} }
 
 // eventually polls until a condition holds, within a deadline.
 func eventually(t testing.TB, what string, holds func() bool) {

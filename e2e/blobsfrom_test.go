@@ -45,7 +45,7 @@ func (l *lab) refusesOthers(t *testing.T) {
 		"both":                {[]string{"--blobs-from", owner.url, "--blobs", filepath.Join(l.dir, "b")}, []string{"exclude each other"}},
 		"in the clear":        {[]string{"--blobs-from", "http://10.1.2.3:5001"}, []string{"can be read on the way", "--blobs-from-insecure"}},
 	} {
-		args := append([]string{"serve", "--store", l.redis, "--listen", "127.0.0.1:0", "--data", filepath.Join(l.dir, "third")}, c.flags...)
+		args := append([]string{"serve", "--signing-key-file", filepath.Join(l.dir, "signing.key"), "--store", l.redis, "--listen", "127.0.0.1:0", "--data", filepath.Join(l.dir, "third")}, c.flags...)
 		d, err := startDaemon(l.dir, l.env(), args...)
 		if err == nil {
 			d.kill()
@@ -149,7 +149,7 @@ func (l *lab) ownerComesBack(t *testing.T) {
 		t.Errorf("without the owner a submit is answered %s, Retry-After %q: %s", response.Status, response.Header.Get("Retry-After"), body)
 	}
 	address := strings.TrimPrefix(owner.url, "http://")
-	back, err := startDaemon(l.dir, l.env(), "serve", "--data", filepath.Join(l.dir, "owner"), "--store", l.redis, "--listen", address)
+	back, err := startDaemon(l.dir, l.env(), "serve", "--data", filepath.Join(l.dir, "owner"), "--signing-key-file", filepath.Join(l.dir, "signing.key"), "--store", l.redis, "--listen", address)
 	if err != nil {
 		t.Fatal(err)
 	}

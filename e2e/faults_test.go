@@ -45,7 +45,7 @@ func (l *lab) touch(file string) {
 // TestAgentKilled: the job runs on in its slot, and the next agent adopts it.
 func TestAgentKilled(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, 1)
+	l := newPatientLab(t)
 	script, file := l.waiting()
 	id := l.submit(script)
 	l.eventually("^begun$", "logs", id)
@@ -102,7 +102,7 @@ func TestServerRestarted(t *testing.T) {
 	address := strings.TrimPrefix(l.servers[0].url, "http://")
 	l.servers[0].kill()
 	l.touch(file)
-	d, err := startDaemon(l.dir, l.env(), "serve", "--data", filepath.Join(l.dir, "server0"),
+	d, err := startDaemon(l.dir, l.env(), "serve", "--data", filepath.Join(l.dir, "server0"), "--signing-key-file", filepath.Join(l.dir, "signing.key"),
 		"--blobs", filepath.Join(l.dir, "blobs"), "--listen", address, "--store", l.redis)
 	if err != nil {
 		t.Fatal(err)

@@ -2,11 +2,29 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
+	"testing"
 	"time"
 )
+
+// labDir is a folder for a test whose agents have slots: these outlive them for a while,
+// and start an interpreter for the next job, which may write beside what is removed.
+func labDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "mlq-lab-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := eventually(stopPatience, func() error { return os.RemoveAll(dir) }); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
 
 // mlq runs a command of an admin against the first server and returns its output.
 func (l *lab) mlq(args ...string) string {
@@ -33,7 +51,13 @@ func (l *lab) command(name string, args ...string) string {
 }
 
 func (l *lab) run(name string, args ...string) (string, error) {
+	return l.fed("", name, args...)
+}
+
+// fed runs a program with text on its standard input.
+func (l *lab) fed(input, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
+	cmd.Stdin = strings.NewReader(input)
 	cmd.Dir = l.dir
 	cmd.Env = append(l.env(), "MLQ_URL="+l.servers[0].url, "MLQ_TOKEN="+l.admin)
 	out, err := cmd.Output()

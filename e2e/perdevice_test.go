@@ -20,7 +20,7 @@ type perDevice struct {
 
 func newPerDevice(t *testing.T) *perDevice {
 	t.Helper()
-	p := &perDevice{lab: newLab(t, 1)}
+	p := &perDevice{lab: newPatientLab(t)}
 	if err := p.agent.stop(); err != nil { // the lab's own, of all devices
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -28,6 +29,7 @@ type lab struct {
 	servers []*daemon
 	agent   *daemon
 	admin   string   // token
+	scale   string   // MLQ_TIME_SCALE; "" is 10
 	more    []string // of the servers' environment
 }
 
@@ -38,13 +40,24 @@ func newLab(t *testing.T, n int) *lab {
 	return newLabOn(t, n, redistest.Shared(t).URL(redistest.Namespace(t)), "cpu:2")
 }
 
+// newPatientLab is newLab with leases of 15 s: what runs outlives the start of
+// another agent, which takes seconds on a busy machine.
+func newPatientLab(t *testing.T) *lab {
+	t.Helper()
+	l := &lab{t: t, dir: labDir(t), redis: redistest.Shared(t).URL(redistest.Namespace(t)), gpus: "cpu:2", scale: "4"}
+	return l.open(1)
+}
+
 // newLabOn is newLab with a Redis and devices of its own.
 func newLabOn(t *testing.T, n int, redis, gpus string) *lab {
 	t.Helper()
-	dir := t.TempDir()
-	l := &lab{t: t, dir: dir, redis: redis, gpus: gpus}
+	return (&lab{t: t, dir: labDir(t), redis: redis, gpus: gpus}).open(n)
+}
+
+func (l *lab) open(n int) *lab {
+	l.t.Helper()
 	for i := range n {
-		l.servers = append(l.servers, l.start("serve", "--data", filepath.Join(dir, fmt.Sprint("server", i)), "--blobs", filepath.Join(dir, "blobs")))
+		l.servers = append(l.servers, l.start("serve", "--data", filepath.Join(l.dir, fmt.Sprint("server", i)), "--blobs", filepath.Join(l.dir, "blobs")))
 	}
 	l.admin = strings.TrimSpace(l.read("server0/admin.token"))
 	l.startAgent()
@@ -67,9 +80,22 @@ func (l *lab) startAgent() {
 func (l *lab) start(args ...string) *daemon {
 	l.t.Helper()
 	if args[0] == "serve" {
-		args = append(args, "--listen", "127.0.0.1:0")
+		args = append(args, "--listen", "127.0.0.1:0", "--signing-key-file", filepath.Join(l.dir, "signing.key"))
+	} else if l.redis == "memory:" { // the server's own
+		return l.begin(args...)
 	}
-	d, err := startDaemon(l.dir, l.env(), append(args, "--store", l.redis)...)
+	return l.beginIn(append(l.env(), "MLQ_STORE="+l.redis), args...) // it may hold a password
+}
+
+// begin starts mlq with these arguments alone, and stops it at the end of the test.
+func (l *lab) begin(args ...string) *daemon {
+	l.t.Helper()
+	return l.beginIn(l.env(), args...)
+}
+
+func (l *lab) beginIn(env []string, args ...string) *daemon {
+	l.t.Helper()
+	d, err := startDaemon(l.dir, env, args...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -87,7 +113,7 @@ func (l *lab) start(args ...string) *daemon {
 }
 
 func (l *lab) env() []string {
-	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "MLQ_TIME_SCALE=10"}, l.more...)
+	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "MLQ_TIME_SCALE=" + cmp.Or(l.scale, "10")}, l.more...)
 }
 
 func (l *lab) read(name string) string {

@@ -33,7 +33,7 @@ func TestStores(t *testing.T) {
 }
 
 func carriesAJob(t *testing.T, store, worth, cert string) {
-	l := &lab{t: t, dir: t.TempDir(), redis: store, more: []string{"SSL_CERT_FILE=" + cert}}
+	l := &lab{t: t, dir: labDir(t), redis: store, more: []string{"SSL_CERT_FILE=" + cert}}
 	d := l.start("serve", "--with-agent", "--gpus", "cpu:1", "--python", python, "--data", filepath.Join(l.dir, "server0"))
 	l.servers, l.admin = []*daemon{d}, strings.TrimSpace(l.read("server0/admin.token"))
 	err := eventually(startPatience, func() error {

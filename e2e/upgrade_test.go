@@ -123,7 +123,8 @@ func (s *site) await(build, want string, args ...string) {
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	old, next := binary, buildNext(t, "mlq_next_schema")
-	s := &site{t: t, dir: t.TempDir(), address: "127.0.0.1:0"}
+	// The job has to outlive the start of an agent on a busy machine.
+	s := &site{t: t, dir: t.TempDir(), address: "127.0.0.1:0", scale: "5"}
 	s.serve(old, "server")
 	token := s.mlq(old, "token", "create", "--user", "gpu1", "--role", "agent")
 	if err := os.WriteFile(filepath.Join(s.dir, "agent.token"), []byte(token), 0o600); err != nil {

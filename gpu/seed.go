@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/mlq-dev/mlq/internal/sealed"
 )
 
 // Seed reads the random id of the agent whose data folder dir is, and makes it
@@ -18,7 +20,7 @@ func Seed(dir string) (string, error) {
 	path := filepath.Join(dir, "device-seed")
 	b, err := os.ReadFile(path)
 	if err == nil {
-		return checkSeed(path, strings.TrimSpace(string(b)))
+		return checkSeed(path, b)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read device seed: %w", err)
@@ -26,8 +28,11 @@ func Seed(dir string) (string, error) {
 	return makeSeed(path)
 }
 
-func checkSeed(path, seed string) (string, error) {
-	if b, err := hex.DecodeString(seed); err != nil || len(b) != 16 {
+// checkSeed takes the text of the file.
+func checkSeed(path string, text []byte) (string, error) {
+	text, _, err := sealed.Unseal(text)
+	seed := strings.TrimSpace(string(text))
+	if b, no := hex.DecodeString(seed); err != nil || no != nil || len(b) != 16 {
 		return "", fmt.Errorf("device seed %s is damaged: remove it, and the devices get new ids", path)
 	}
 	return seed, nil
@@ -39,7 +44,7 @@ func makeSeed(path string) (string, error) {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	beside := fmt.Sprintf("%s.new-%x", path, b[:4])
-	if err := os.WriteFile(beside, []byte(hex.EncodeToString(b[:])+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(beside, sealed.Seal([]byte(hex.EncodeToString(b[:])+"\n")), 0o600); err != nil {
 		return "", fmt.Errorf("write device seed: %w", err)
 	}
 	err := os.Link(beside, path)
@@ -53,5 +58,5 @@ func makeSeed(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read device seed: %w", err)
 	}
-	return checkSeed(path, strings.TrimSpace(string(text)))
+	return checkSeed(path, text)
 }

@@ -2,15 +2,13 @@ package scheduler
 
 import (
 	"context"
+	"hash/fnv"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 // idJump is how many ids may have been lost with a store.
 const idJump = 1_000_000
-
-// maxGaps is how many unissued ranges of ids the epoch record remembers.
-const maxGaps = 32
 
 // adoptOnce adopts the store before this process takes its first id, so that
 // an empty store is known as one.
@@ -37,7 +35,7 @@ func (s *Scheduler) adopt(ctx context.Context) error {
 			return err
 		}
 	}
-	t := transition[struct{}]{name: "adopt", freeing: true, query: store.Query{Keys: []string{keyEpoch, keySchema}, Counters: []string{keyIDs}}}
+	t := transition[struct{}]{name: "adopt", freeing: true, query: store.Query{Keys: []string{keyEpoch, keyGaps, keySchema}, Counters: []string{keyIDs}}}
 	t.decide = func(f *facts) (plan[struct{}], error) {
 		if _, _, err := schemaOf(f, s.opts.Version); err != nil {
 			return plan[struct{}]{}, err
@@ -56,19 +54,26 @@ func decideAdopt(f *facts, high JobID, t Timing) (p plan[struct{}], err error) {
 	}
 	e := epochRecord{
 		Identity: f.Identity, Epoch: max(old.Epoch+1, uint64(f.Now.UnixMilli())),
-		Adopted: stamp(f.Now), Gaps: old.Gaps,
+		Adopted: stamp(f.Now), First: old.First,
 	}
 	last := JobID(f.counter(keyIDs))
 	if used := version != 0 || high != 0; used {
-		e.HoldUntil = stamp(f.Now.Add(t.HoldOff))
-		jump := max(last, high) + idJump - last
-		e.Gaps = append(e.Gaps, [2]JobID{last + 1, last + jump + 1})
-		p.effect(store.Add(keyIDs, int64(jump)))
-	}
-	if n := len(e.Gaps); n > maxGaps {
-		e.Gaps = e.Gaps[n-maxGaps:]
+		e.Held, e.HoldUntil = true, stamp(f.Now.Add(t.HoldOff))
+		e.First = max(last, high) + idJump + apart(f.Identity) + 1
+		if err := p.leaveOut(f, e.First); err != nil {
+			return p, err
+		}
 	}
 	p.guard(store.At(keyEpoch, version))
 	p.effect(store.Put(keyEpoch, encode(e)))
 	return p, nil
+}
+
+// apart is how much further than idJump the ids of a store go on. Two servers may adopt
+// two stores that continue the same one, as an old master that has just come back and the
+// new one: up to there both have the same ids to give.
+func apart(identity string) JobID {
+	h := fnv.New64a()
+	h.Write([]byte(identity)) // never fails
+	return JobID(h.Sum64() % idJump)
 }

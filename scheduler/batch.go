@@ -25,7 +25,7 @@ type item struct {
 	job   Job
 	need  Need // of who takes it
 	asked Need // of a host, by its request
-	spec  []byte
+	spec  Spec // not signed yet
 	runAt time.Time
 }
 
@@ -117,7 +117,7 @@ func newItem(who Who, sub *Submission) item {
 		j.Grace = *r.Grace
 	}
 	spec := Spec{User: who.User, Unix: who.Unix, Media: sub.Media, Body: sub.Body}
-	return item{job: j, need: need, asked: need, spec: encodeSpec(spec), runAt: r.RunAt}
+	return item{job: j, need: need, asked: need, spec: spec, runAt: r.RunAt}
 }
 
 func contentHash(subs []Submission) []byte {
@@ -153,6 +153,7 @@ func unique(ids []JobID) []JobID {
 type chunk struct {
 	parts    []part
 	items    []*item        // of all parts, in order
+	specs    [][]byte       // of the items, as they are kept, signed for their ids
 	first    JobID          // of the items, which are numbered without gaps
 	identity string         // that the ids are good under
 	crowded  bool           // many hosts were idle a moment ago: wake different ones each time
@@ -176,8 +177,8 @@ func (p *part) later() int { return len(p.items) - len(p.given) - (p.to - p.from
 func (b *batch) chunk(given []JobID) *chunk {
 	from, bytes := len(given), 0
 	to := from
-	for to < len(b.items) && to-from < chunkJobs && (to == from || bytes+len(b.items[to].spec) <= chunkBytes) {
-		bytes += len(b.items[to].spec)
+	for to < len(b.items) && to-from < chunkJobs && (to == from || bytes+len(b.items[to].spec.Body) <= chunkBytes) {
+		bytes += len(b.items[to].spec.Body)
 		to++
 	}
 	c := &chunk{}

@@ -73,7 +73,7 @@ func (c *chunk) jobs(parts []*part, f *facts, epoch uint64) ([]Job, error) {
 }
 
 // spec is what one of the chunk's jobs runs, as it is kept.
-func (c *chunk) spec(id JobID) []byte { return c.items[id-c.first].spec }
+func (c *chunk) spec(id JobID) []byte { return c.specs[id-c.first] }
 
 // settleAfter finds out which of the jobs that this one follows have not
 // succeeded yet. One that failed makes this one fail.

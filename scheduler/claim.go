@@ -97,7 +97,7 @@ func mayClaim(f *facts, job *Job, c ClaimRequest, t Timing) error {
 		return err
 	}
 	if until, held := epoch.holds(job.Epoch, f.Now); held {
-		return fmt.Errorf("%w: job %d is older than the store's last change and may still run elsewhere until %s", ErrHold, job.ID, until.Format(time.TimeOnly))
+		return fmt.Errorf("%w: job %d is older than the store's last change and may still run elsewhere until %s", ErrHold, job.ID, until)
 	}
 	switch {
 	case job.State.Final():

@@ -167,7 +167,7 @@ type eventRecord struct {
 // tell appends an event of the job and hints to those who follow it.
 func (d *draft) tell(j *Job, kind, text string, now time.Time) {
 	e := eventRecord{Job: j.ID, User: j.User, Kind: kind, Text: text, At: stamp(now), Attempt: len(j.Attempts)}
-	d.effect(store.Append(keyEvents, encode(e), keepEvents), store.Notify(topicChanges, changeValue(j)))
+	d.effect(store.Append(keyEvents, encode(e), KeptEvents), store.Notify(topicChanges, changeValue(j)))
 }
 
 func decodeEvent(e store.Entry) (Event, error) {

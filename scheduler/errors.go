@@ -32,6 +32,7 @@ var (
 	ErrBlobMissing    = errors.New("blob was not uploaded")      // upload it, then say the same again
 	ErrDeadlock       = errors.New("it would wait for ever")     // for a job that can never run while it waits
 	ErrConflictRepeat = errors.New("too many conflicts")         // the store kept changing under this transition
+	ErrLogCut         = errors.New("the store lost the end of the log")
 )
 
 // ErrVersionMismatch is the ErrUnsatisfiable of a call that could run somewhere

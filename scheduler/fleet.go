@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -16,83 +15,7 @@ const (
 	hostMemory = 7 * 24 * time.Hour
 	// maxHosts bounds the hosts of a namespace.
 	maxHosts = 10_000
-	// fleetFresh is how long a picture of the fleet is good enough to say yes.
-	// To refuse a job, it is always taken anew.
-	fleetFresh = 10 * time.Second
 )
-
-// fleet remembers which needs some host can meet: for submits, which must not
-// read every inventory. It decides nothing but a refusal, and that on fresh data.
-type fleet struct {
-	mu    sync.Mutex
-	taken time.Time       // when the oldest of the answers was given, by this process's clock
-	can   map[string]bool // needs that some host can meet
-	seen  picture         // as it was last looked at
-}
-
-// canRun refuses a need that no host seen in the last days can ever meet, and
-// names the closest; class is its text. With no host ever seen nothing is refused.
-func (s *Scheduler) canRun(ctx context.Context, n Need, class, unix string) error {
-	key := class + "\x00" + unix
-	if n.Consumer != "" || s.fleet.knows(key) { // a consumer may begin at any time
-		return nil
-	}
-	hosts, err := s.Hosts(ctx)
-	if err != nil {
-		return err
-	}
-	now, err := s.Now(ctx)
-	if err != nil {
-		return err
-	}
-	if why := cannotRun(n, unix, hosts, now); why != "" {
-		return fmt.Errorf("%w: %s", unfit(n, unix, hosts, now), why)
-	}
-	if len(remembered(hosts, now)) > 0 { // before the first host all are taken, and none is to be after it
-		s.fleet.learn(key, pictureOf(hosts))
-	}
-	return nil
-}
-
-// unfit tells a job that only its pickle's Python keeps from running apart
-// from all others that can never run.
-func unfit(n Need, unix string, hosts []Host, now time.Time) error {
-	call := n.Call
-	n.Call = ""
-	if call != "" && cannotRun(n, unix, hosts, now) == "" {
-		return ErrVersionMismatch
-	}
-	return ErrUnsatisfiable
-}
-
-func (f *fleet) knows(key string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return time.Since(f.taken) < fleetFresh && f.can[key]
-}
-
-// forget has the next submit look at the fleet.
-func (f *fleet) forget() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.taken = time.Time{}
-}
-
-func (f *fleet) picture() picture {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.seen
-}
-
-func (f *fleet) learn(key string, seen picture) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.seen = seen
-	if time.Since(f.taken) >= fleetFresh || len(f.can) > 4*maxClasses {
-		f.taken, f.can = time.Now(), make(map[string]bool)
-	}
-	f.can[key] = true
-}
 
 // everFits checks a host as if all its devices were free and healthy. realElsewhere
 // forbids stand-ins.

@@ -44,7 +44,7 @@ func (p *front) line(class string, members [][]byte, limit int) {
 // be refused.
 func (p *front) parse(class string, members [][]byte) (entries []Entry, of [][]byte) {
 	entries, of = make([]Entry, 0, len(members)), make([][]byte, 0, len(members))
-	held := p.view.Now.Before(unstamp(p.epoch.HoldUntil))
+	held := p.epoch.held(p.view.Now)
 	for _, m := range members {
 		e, err := parseEntry(class, m)
 		if err != nil {

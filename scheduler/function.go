@@ -29,6 +29,8 @@ type Function struct {
 	Class   string  `json:"class,omitempty"`
 	Unix    string  `json:"unix,omitempty"` // the account of who registered it
 	Process Process `json:"process,omitzero"`
+	// Signature of the server that registered it (signed.go).
+	Signature []byte `json:"sig,omitempty"`
 }
 
 // Form is what is kept of a function.

@@ -49,6 +49,9 @@ type Inventory struct {
 	// Unlisted says in words why the agent does not know yet which devices there
 	// are; "" where it does.
 	Unlisted string `json:",omitempty"`
+	// Unsigned is how many leases this agent has given back since it started because
+	// no server had signed the job.
+	Unsigned uint64 `json:",omitempty"`
 	Reported time.Time
 }
 

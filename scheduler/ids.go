@@ -13,13 +13,15 @@ import (
 // once cost few allocations. A block is good under the identity that it was
 // allocated under only.
 type ids struct {
-	high HighWater
+	high      HighWater
+	goOnAbove func(ctx context.Context, id JobID) error // has the counter go on above an id
 
 	mu       sync.Mutex
 	identity string
 	next     JobID
 	end      JobID // the first that is not ours
 	size     int64 // of the last block
+	last     JobID // of the last block, also of an earlier process: whoever gives less has forgotten it
 	raised   JobID // what high was last raised to; 0: not loaded
 }
 
@@ -57,41 +59,55 @@ func (b *ids) drop(identity string) {
 func (b *ids) refill(ctx context.Context, st store.Store, n int64) error {
 	b.size = min(max(2*b.size, 1), maxBlock)
 	n = max(n, b.size)
-	first, identity, err := st.Allocate(ctx, keyIDs, n)
-	if err != nil {
+	if err := b.loadHigh(); err != nil {
 		return err
 	}
-	if first, err = b.aboveHigh(ctx, st, first, n); err != nil {
+	first, identity, err := b.allocate(ctx, st, n)
+	if err != nil {
 		return err
 	}
 	if JobID(first) == b.end && identity == b.identity {
 		first = int64(b.next) // the new block goes on where the old one ends
 		n += int64(b.end - b.next)
 	}
+	// First of all the mark: of a block that it does not cover, no id may ever be given, also not by
+	// who asks again.
+	if err := b.raise(JobID(first + n - 1)); err != nil {
+		return err
+	}
 	b.identity, b.next, b.end = identity, JobID(first), JobID(first+n)
-	return b.raise(b.end - 1)
+	b.last = b.end - 1
+	return nil
 }
 
-// aboveHigh skips what this server may have issued before the store lost it,
-// in case that another server adopted the store and did not know.
-func (b *ids) aboveHigh(ctx context.Context, st store.Store, first, n int64) (int64, error) {
-	if b.high == nil {
-		return first, nil
-	}
-	if b.raised == 0 {
-		high, err := b.high.Load()
-		if err != nil {
-			return 0, err
+// allocate gives a block above all ids that this server knows it issued: where the store has lost
+// some, and another server, which did not know of them, adopted it, they are left out. Of an
+// earlier process's last highAhead it does not know.
+func (b *ids) allocate(ctx context.Context, st store.Store, n int64) (first int64, identity string, err error) {
+	for range maxConflicts {
+		first, identity, err = st.Allocate(ctx, keyIDs, n)
+		switch {
+		case err != nil:
+			return 0, "", err
+		case first < 1: // nothing of ours lowers this counter
+			return 0, "", fmt.Errorf("%w: the store's counter of ids gives %d", store.ErrUnavailable, first)
+		case b.high == nil || JobID(first) > b.last:
+			return first, identity, nil
 		}
-		b.raised = high
+		if err := b.goOnAbove(ctx, max(b.last, b.raised)); err != nil {
+			return 0, "", err
+		}
 	}
-	behind := int64(b.raised) - highAhead - (first + n - 1)
-	if behind <= 0 {
-		return first, nil
+	return 0, "", ErrConflictRepeat // it was lost again each time
+}
+
+// loadHigh reads once what an earlier process may have issued: it was this far at least.
+func (b *ids) loadHigh() (err error) {
+	if b.high != nil && b.raised == 0 {
+		b.raised, err = b.high.Load()
+		b.last = b.raised - highAhead
 	}
-	skip := behind + highAhead + n
-	top, _, err := st.Allocate(ctx, keyIDs, skip)
-	return top + skip - n, err
+	return err
 }
 
 func (b *ids) raise(last JobID) error {

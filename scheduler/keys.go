@@ -20,6 +20,10 @@ import (
 // adopted under (epochRecord). For ever.
 const keyEpoch = "spec:epoch"
 
+// keyGaps is the record of the ids that were never issued (gaps): written with the
+// counter of ids where it jumps, read by lists alone. For ever.
+const keyGaps = "spec:gaps"
+
 // keyIDs is the counter of job ids. For ever.
 const keyIDs = "spec:ids"
 
@@ -122,7 +126,7 @@ const keyScheduledJobs = "live:scheduledjobs"
 // keyRepairs is the counter of what Check repaired. For ever.
 const keyRepairs = "live:repairs"
 
-// keyEvents is the log of all events, capped at keepEvents.
+// keyEvents is the log of all events, capped at KeptEvents.
 const keyEvents = "live:events"
 
 // keyDurations is the log of the durations of successful attempts, of all the
@@ -183,7 +187,8 @@ func topicWake(host string) string { return "agent:wake:" + host }
 
 // Lengths of the capped logs.
 const (
-	keepEvents    = 10_000
+	// KeptEvents is how many events the log of all jobs keeps.
+	KeptEvents    = 10_000
 	keepDurations = 256
 	// keepUsage bounds one hour's log while no server folds it: 290 ends per second.
 	keepUsage = 1 << 20

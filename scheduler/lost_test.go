@@ -24,7 +24,7 @@ func TestLostAnswersOfEach(t *testing.T) {
 	faulty := &storetest.Faulty{Store: st, Inject: func(_ context.Context, c storetest.Call) storetest.Fault {
 		if lose && c.Op == "commit" {
 			lose = false
-			proxy.Drop(1)
+			proxy.Lose(1)
 		}
 		return storetest.Healthy
 	}}
@@ -32,14 +32,14 @@ func TestLostAnswersOfEach(t *testing.T) {
 	h := w.host("a", 1)
 	lost := func() {
 		t.Helper()
-		if lose = true; len(proxy.Dropped()) > 0 {
+		if lose = true; len(proxy.Lost()) > 0 {
 			t.Fatal("an answer was lost that nobody noticed")
 		}
 	}
 	dropped := func(what string) {
 		t.Helper()
 		select {
-		case <-proxy.Dropped():
+		case <-proxy.Lost():
 		default:
 			t.Fatalf("the answer of the %s was not lost", what)
 		}

@@ -16,7 +16,9 @@ func New(st store.Store, o Options) (*Scheduler, error) {
 	if err := o.Timing.Validate(); err != nil {
 		return nil, fmt.Errorf("scheduler: %w", err)
 	}
-	return &Scheduler{store: st, opts: o, ids: ids{high: o.HighWater}}, nil
+	s := &Scheduler{store: st, opts: o, ids: ids{high: o.HighWater}}
+	s.ids.goOnAbove = s.goOnAbove
+	return s, nil
 }
 
 // Timing gives the times that this scheduler works by.

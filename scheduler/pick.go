@@ -3,7 +3,6 @@ package scheduler
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -78,6 +77,7 @@ func newPicker(v View, o Offer, now time.Time) *picker {
 	}
 	p.offer.Devices = undrained(o.Devices, v.DrainedDevices)
 	fit := newFitter(&p.offer)
+	p.cands = make([]candidate, 0, len(v.Entries))
 	for _, e := range v.Entries {
 		need, devices, m := fit.entry(&e)
 		if m != nil && !m.later {
@@ -131,68 +131,7 @@ func (p *picker) order(hold *held) []Choice {
 			ready = append(ready, c)
 		}
 	}
-	holds := make(map[string]int64, len(p.view.Held))
-	maps.Copy(holds, p.view.Held)
-	return takeTurns(ready, holds)
-}
-
-// takeTurns merges the users' own lines: each time the first of the user who
-// holds fewest, counting what the earlier ones of the order would hold.
-//
-// Each choice says how many devices its user may hold when it is claimed: as
-// many as they would at their turn, so that two agents at the same moment do
-// not both favour the same user; any number where nobody else waits.
-func takeTurns(ready []*candidate, holds map[string]int64) []Choice {
-	slices.SortStableFunc(ready, func(a, b *candidate) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.turn, b.turn),
-			a.Since.Compare(b.Since), cmp.Compare(a.Job, b.Job))
-	})
-	lines := make(map[string][]*candidate)
-	for _, c := range ready {
-		lines[c.User] = append(lines[c.User], c)
-	}
-	users := sortedKeys(lines)
-	runs := make([]Choice, 0, len(ready))
-	for range ready {
-		var best *candidate
-		for _, user := range users {
-			lines[user] = dropAbove(lines[user], holds)
-			if line := lines[user]; len(line) > 0 && (best == nil || before(line[0], best, holds)) {
-				best = line[0]
-			}
-		}
-		if best == nil {
-			break
-		}
-		lines[best.User] = lines[best.User][1:]
-		limit := holds[best.User]
-		if len(users) == 1 {
-			limit = anyNumber
-		}
-		holds[best.User] += int64(best.Devices)
-		runs = append(runs, Choice{
-			Kind: ChoiceRun, Job: best.Job, Devices: best.devices, Priority: best.Priority, User: best.User, Held: limit,
-		})
-	}
-	return runs
-}
-
-// dropAbove drops what stands in front of a user's line and would pass their
-// limit at its turn: its claim would be refused.
-func dropAbove(line []*candidate, holds map[string]int64) []*candidate {
-	for len(line) > 0 && !line[0].allowed(holds[line[0].User]) {
-		line = line[1:]
-	}
-	return line
-}
-
-// anyNumber is more devices than anybody holds.
-const anyNumber = 1 << 40
-
-// before is the order between users.
-func before(a, b *candidate, holds map[string]int64) bool {
-	return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(holds[a.User], holds[b.User]),
-		cmp.Compare(a.turn, b.turn), a.Since.Compare(b.Since), cmp.Compare(a.Job, b.Job)) < 0
+	return takeTurns(ready, p.view.Held)
 }
 
 // start is where in the order this host begins: as many candidates as there

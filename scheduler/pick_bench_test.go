@@ -25,6 +25,26 @@ func BenchmarkPick(b *testing.B) {
 	}
 }
 
+// BenchmarkPickOfUsers chooses among 16 jobs of one user, and of as many.
+func BenchmarkPickOfUsers(b *testing.B) {
+	for _, n := range []int{1, 16} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			o, v := fullOffer(1), scheduler.View{Now: time.Unix(1e9, 0)}
+			for i := range 16 {
+				v.Entries = append(v.Entries, scheduler.Entry{
+					Job: scheduler.JobID(i + 1), User: fmt.Sprintf("user%d", i%n), Devices: 1, Rank: uint64(i), Since: v.Now, Class: "gpus=1",
+				})
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if scheduler.Pick(v, o, v.Now, 0).Kind != scheduler.ChoiceRun {
+					b.Fatal("nothing to run")
+				}
+			}
+		})
+	}
+}
+
 // fullOffer has n free devices, joined in pairs, the pairs of four more closely than others.
 func fullOffer(n int) scheduler.Offer {
 	o := scheduler.Offer{Host: "a", Environments: []scheduler.Environment{{Name: "default", Version: "3.11.7"}}}

@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -134,32 +133,8 @@ func (f *Filter) matches(j *Job) bool {
 		(len(f.Reasons) == 0 || slices.Contains(f.Reasons, j.Reason))
 }
 
-// highestID is the highest id that can have been issued, and what lies below it unissued.
-func (s *Scheduler) highestID(ctx context.Context) (JobID, [][2]JobID, error) {
-	q := store.Query{Keys: []string{keyEpoch}, Counters: []string{keyIDs}}
-	a, err := s.store.Read(ctx, q)
-	if err != nil {
-		return 0, nil, err
-	}
-	var e epochRecord
-	_, err = newFacts(q, a).load(keyEpoch, &e)
-	return JobID(a.Counters[0]), e.Gaps, err
-}
-
-// idsDown gives up to n ids from the given one down, without those of the gaps.
-func idsDown(from JobID, n int, gaps [][2]JobID) []JobID {
-	ids := make([]JobID, 0, n)
-	for id := from; id > 0 && len(ids) < n; id-- {
-		if g := slices.IndexFunc(gaps, func(g [2]JobID) bool { return id >= g[0] && id < g[1] }); g >= 0 {
-			id = gaps[g][0] // the loop goes on below it
-			continue
-		}
-		ids = append(ids, id)
-	}
-	return ids
-}
-
-// JobCount counts the jobs in each state. The counts are of one moment each.
+// JobCount counts the jobs in each state, all at one moment, but for whether an active
+// one runs already.
 func (s *Scheduler) JobCount(ctx context.Context) (map[State]int64, error) {
 	classes, err := s.listedClasses(ctx)
 	if err != nil {
@@ -189,7 +164,8 @@ func (s *Scheduler) JobCount(ctx context.Context) (map[State]int64, error) {
 	return n, s.countActive(ctx, a.Ranges, n)
 }
 
-// countActive tells leased from running, for which it reads the active jobs.
+// countActive tells leased from running, for which it reads the active jobs. One that is
+// not active any more ran when the others were counted: it is in no other count.
 func (s *Scheduler) countActive(ctx context.Context, ranges [][][]byte, n map[State]int64) error {
 	var ids []JobID
 	for _, members := range ranges {
@@ -200,9 +176,11 @@ func (s *Scheduler) countActive(ctx context.Context, ranges [][][]byte, n map[St
 	n[Leased], n[Running] = 0, 0
 	jobs, err := s.readJobs(ctx, ids)
 	for i := range jobs {
-		if jobs[i].State.Active() {
-			n[jobs[i].State]++
+		state := jobs[i].State
+		if !state.Active() {
+			state = Running
 		}
+		n[state]++
 	}
 	return err
 }
@@ -220,85 +198,15 @@ func (s *Scheduler) listedClasses(ctx context.Context) ([]string, error) {
 	return append(out, classShared), nil
 }
 
-// Leases lists all active jobs with what they hold, by host.
-func (s *Scheduler) Leases(ctx context.Context) ([]Lease, error) {
-	hosts, err := s.holders(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var out []Lease
-	for _, host := range hosts {
-		leases, err := s.leasesOn(ctx, host)
-		if err != nil {
-			return nil, fmt.Errorf("list leases: %w", err)
-		}
-		out = append(out, leases...)
-	}
-	return out, nil
-}
-
-// Runs reports whether a user has a lease on one of the hosts.
-func (s *Scheduler) Runs(ctx context.Context, user string, onHost func(host string) bool) (bool, error) {
-	hosts, err := s.holders(ctx)
-	if err != nil {
-		return false, err
-	}
-	for _, host := range hosts {
-		if !onHost(host) {
-			continue
-		}
-		leases, err := s.leasesOn(ctx, host)
-		if err != nil {
-			return false, fmt.Errorf("list leases: %w", err)
-		}
-		if slices.ContainsFunc(leases, func(l Lease) bool { return l.User == user }) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-func (s *Scheduler) leasesOn(ctx context.Context, host string) ([]Lease, error) {
-	ids, err := s.activeOn(ctx, host)
-	if err != nil || len(ids) == 0 {
-		return nil, err
-	}
-	jobs, err := s.readJobs(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	var beat beatRecord
-	b, err := s.readRecord(ctx, keyBeat(host))
-	if err := errors.Join(ignoreMissing(err), decode(keyBeat(host), b, &beat)); err != nil {
-		return nil, err
-	}
-	var out []Lease
-	for i := range jobs {
-		if j := &jobs[i]; j.State.Active() && j.Attempt().Host == host {
-			out = append(out, leaseOf(j, beat, s.opts.Timing))
-		}
-	}
-	return out, nil
-}
-
-func leaseOf(j *Job, beat beatRecord, t Timing) Lease {
-	a := j.Attempt()
-	l := Lease{
-		Job: j.ID, Name: j.Name, User: j.User, Host: a.Host, Devices: a.Devices, Since: a.Claimed,
-		Renewed: unstamp(beat.At), State: j.State, Attempt: a.N, Hold: j.Hold, BlockedOn: a.BlockedOn,
-	}
-	if beat.At != 0 {
-		l.LeaseUntil = l.Renewed.Add(t.Expire)
-	}
-	l.EndsBy = a.EndsBy(j.Timeout)
-	return l
-}
-
 // Events reads up to limit events after the given one, of all jobs, oldest first.
+// ErrLogCut: the store has lost that event.
 func (s *Scheduler) Events(ctx context.Context, after store.EntryID, limit int) ([]Event, error) {
 	a, err := s.store.Read(ctx, store.Query{Logs: []store.LogRange{{Log: keyEvents, After: after, Limit: limit}}})
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
+	}
+	if a.Revision < after.Revision {
+		return nil, fmt.Errorf("read events: %w", ErrLogCut)
 	}
 	events := make([]Event, len(a.Logs[0]))
 	for i, entry := range a.Logs[0] {

@@ -11,9 +11,10 @@ import (
 )
 
 // Reaper is what one process has itself seen of the signs of life. A lease is
-// ended only if the store's clock and this process's own agree that its agent
-// was silent for Timing.Expire: a store's clock that jumps ends nothing. The
-// zero value is ready. One goroutine owns it.
+// ended only if its agent was silent for Timing.Expire by this process's own
+// clock, or by the store's where both ran alike all the while: a store's clock
+// that jumps ends nothing, and keeps nothing. The zero value is ready. One
+// goroutine owns it.
 type Reaper struct {
 	store  string // its identity: versions of another one say nothing
 	seen   map[string]sighting
@@ -62,12 +63,8 @@ func (r *Reaper) silent(e evidence, now time.Time, mono time.Duration, t Timing)
 		s = sighting{e.version, mono}
 		r.seen[e.key] = s
 	}
-	age := now.Sub(e.at)
-	if age < t.Expire {
-		return false
-	}
 	watched := mono-s.first >= t.Expire
-	alike := !e.at.Before(r.agreed) && age >= t.Expire+clockSlack(t)
+	alike := !e.at.Before(r.agreed) && now.Sub(e.at) >= t.Expire+clockSlack(t)
 	return watched || alike
 }
 
@@ -75,8 +72,9 @@ func (r *Reaper) silent(e evidence, now time.Time, mono time.Duration, t Timing)
 func clockSlack(t Timing) time.Duration { return t.ReapEvery }
 
 // Reap ends the leases whose agents are silent, with what r has seen until
-// now. mono is a clock of this process that nobody sets. It returns how many it ended.
-func (s *Scheduler) Reap(ctx context.Context, r *Reaper, mono time.Duration) (int, error) {
+// now. mono gives a clock of this process that nobody sets; it is asked after the
+// store has answered, so that what is seen then had happened. It returns how many it ended.
+func (s *Scheduler) Reap(ctx context.Context, r *Reaper, mono func() time.Duration) (int, error) {
 	hosts, err := s.holders(ctx)
 	if err != nil || len(hosts) == 0 {
 		return 0, err
@@ -89,11 +87,11 @@ func (s *Scheduler) Reap(ctx context.Context, r *Reaper, mono time.Duration) (in
 	if err != nil {
 		return 0, fmt.Errorf("reap: %w", err)
 	}
-	f := newFacts(q, a)
-	r.observe(f.Identity, f.Now, mono, clockSlack(s.opts.Timing))
+	f, own := newFacts(q, a), mono()
+	r.observe(f.Identity, f.Now, own, clockSlack(s.opts.Timing))
 	ended := 0
 	for _, host := range hosts {
-		n, err := s.reapHost(ctx, r, f, host, mono)
+		n, err := s.reapHost(ctx, r, f, host, own)
 		if err != nil {
 			return ended, err
 		}

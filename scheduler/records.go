@@ -15,16 +15,30 @@ type epochRecord struct {
 	Identity string `json:"i"`
 	Epoch    uint64 `json:"e"`
 	Adopted  int64  `json:"t"`
-	// HoldUntil: jobs of an older epoch are not granted before. 0: no hold-off.
+	// Held: jobs of an older epoch are not granted, until a server has counted the
+	// hold-off on its own clock and takes this away.
+	Held bool `json:"o,omitempty"`
+	// HoldUntil is when that will be, as far as the store's clock can tell; 0: no
+	// hold-off. In a record of a build without Held it is what counts.
 	HoldUntil int64 `json:"h,omitempty"`
-	// Gaps are ranges of ids [from, to) that were never issued; lists skip them.
-	Gaps [][2]JobID `json:"g,omitempty"`
+	// First is the lowest id that may be issued since this store was adopted. What was
+	// allocated before may have been issued by the store that was lost.
+	First JobID `json:"f,omitempty"`
 }
 
-// holds reports whether a job queued under the given epoch has to wait, and until when.
-func (e epochRecord) holds(jobEpoch uint64, now time.Time) (time.Time, bool) {
-	until := unstamp(e.HoldUntil)
-	return until, jobEpoch < e.Epoch && now.Before(until)
+// held reports whether a hold-off runs.
+func (e *epochRecord) held(now time.Time) bool { return e.Held || now.Before(unstamp(e.HoldUntil)) }
+
+// holds reports whether a job queued under the given epoch has to wait, and until
+// when, in words.
+func (e *epochRecord) holds(jobEpoch uint64, now time.Time) (until string, held bool) {
+	if jobEpoch >= e.Epoch || !e.held(now) {
+		return "", false
+	}
+	if at := unstamp(e.HoldUntil); now.Before(at) {
+		return at.Format(time.TimeOnly), true
+	}
+	return "a server has counted the hold-off to its end", true
 }
 
 // deviceRecord says who holds a device. It stays for ever, so that the fence

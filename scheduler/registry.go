@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,9 +69,11 @@ func (s *Scheduler) ChangeFunctions(ctx context.Context, user string, change fun
 		if err != nil {
 			return p, err
 		}
+		before := slices.Clone(list)
 		if p.value, err = change(list, f.Now, unsure); err != nil {
 			return p, err
 		}
+		s.signNew(user, before, p.value)
 		p.guard(store.At(keyFunctions(user), f.record(keyFunctions(user)).Version))
 		p.effect(store.Put(keyFunctions(user), encode(p.value)),
 			store.Index(keyFunctionUsers, []byte(user)), store.Index(keyRegistered, []byte(user)),

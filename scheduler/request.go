@@ -66,5 +66,5 @@ type Spec struct {
 	Unix      string // the user's account on hosts, "" if none
 	Media     string
 	Body      []byte
-	Signature []byte // room for the submitter's signature over Body; not checked yet
+	Signature []byte // of the server that took it (signed.go)
 }

@@ -46,7 +46,7 @@ func (s *Scheduler) tryRequeue(ctx context.Context, who Who, id JobID) (JobID, e
 		if f.Identity != identity {
 			return plan[JobID]{}, errIDs
 		}
-		return decideRequeue(f, who, id, newID)
+		return s.decideRequeue(f, who, id, newID)
 	}
 	got, err := run(ctx, s, t)
 	if errors.Is(err, errIDs) {
@@ -55,7 +55,7 @@ func (s *Scheduler) tryRequeue(ctx context.Context, who Who, id JobID) (JobID, e
 	return got, err
 }
 
-func decideRequeue(f *facts, who Who, id, newID JobID) (p plan[JobID], err error) {
+func (s *Scheduler) decideRequeue(f *facts, who Who, id, newID JobID) (p plan[JobID], err error) {
 	old, err := f.job(id)
 	switch {
 	case err != nil:
@@ -74,19 +74,40 @@ func decideRequeue(f *facts, who Who, id, newID JobID) (p plan[JobID], err error
 	if err != nil {
 		return p, err
 	}
+	if newID < epoch.First {
+		return p, errIDs
+	}
 	again := old.again(newID, epoch.Epoch)
 	again.Submitted, again.ResultTTL = f.Now, who.keepAgain(again.ResultTTL)
 	if again.enqueue(f.Now); again.Message { // a server looks first what is registered now
 		again.State, again.NotBefore = Scheduled, f.Now
 	}
+	spec, err := s.signAgain(f, &old, &again)
+	if err != nil {
+		return p, err
+	}
 	marked := old.next()
 	marked.RequeuedAs = newID
 	p.change(&old, &marked)
 	p.create(&again, f.Now)
-	p.effect(store.Put(keySpec(newID), f.record(keySpec(id)).Value))
+	p.effect(store.Put(keySpec(newID), spec))
 	p.wake(&again, f.members(keyIdle))
 	p.value = newID
 	return p, nil
+}
+
+// signAgain is the spec of the new job. The old one's must be signed: whoever requeues
+// a job sees its name and state, and not who has written it.
+func (s *Scheduler) signAgain(f *facts, old, again *Job) ([]byte, error) {
+	spec, err := decodeSpec(old.ID, f.record(keySpec(old.ID)).Value)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Verify(old, &spec); err != nil {
+		return nil, err
+	}
+	s.sign(&spec, again.ID, again)
+	return encodeSpec(spec), nil
 }
 
 // again is a job as it was submitted: nothing of what became of it. It does

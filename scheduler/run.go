@@ -19,7 +19,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	if err := s.adopt(ctx); err != nil && ctx.Err() == nil {
 		s.opts.Log.Warn().Err(err).Msg("store not adopted yet")
 	}
-	start, reaper := time.Now(), new(Reaper)
+	start, reaper, hold, watched := time.Now(), new(Reaper), new(HoldWatch), new(inspector)
+	own := func() time.Duration { return time.Since(start) }
 	t := s.opts.Timing
 	var wg sync.WaitGroup
 	for _, l := range []loop{
@@ -28,11 +29,18 @@ func (s *Scheduler) Run(ctx context.Context) error {
 			if errors.Is(err, ErrNewerSchema) {
 				end(err)
 			}
+			if err != nil {
+				return err
+			}
+			ended, err := s.EndHoldOff(ctx, hold, own)
+			if ended {
+				s.opts.Log.Info().Msg("the hold-off is over: jobs of before the store changed may start")
+			}
 			return err
 		}},
 		{"promote", t.PromoteEvery, roundPatience, s.Promote},
 		{"reap", t.ReapEvery, roundPatience, func(ctx context.Context) error {
-			n, err := s.Reap(ctx, reaper, time.Since(start))
+			n, err := s.Reap(ctx, reaper, own)
 			if n > 0 {
 				s.opts.Log.Warn().Int("leases", n).Msg("leases of silent agents ended")
 			}
@@ -47,6 +55,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		}},
 		{"check", t.CheckEvery, 0, s.checkAndLog},
 		{"usage", t.CheckEvery, 0, s.FoldUsage},
+		{"inspect", t.CheckEvery, 0, func(ctx context.Context) error { return watched.round(ctx, s) }},
 	} {
 		wg.Go(func() { s.repeat(ctx, l) })
 	}

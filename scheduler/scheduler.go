@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/internal/pulse"
+	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
@@ -19,6 +20,10 @@ type Options struct {
 	// HighWater persists the highest job id that this process may have issued
 	// (a file in the data folder of serve); nil where no jobs are submitted.
 	HighWater HighWater
+	// Ring signs what is submitted and registered, and checks it where this process
+	// acts on it; nil: nothing is signed, as in tests of other things. Agents have none:
+	// they check with their own set.
+	Ring *signing.Ring
 }
 
 // HighWater keeps a number that only grows, across restarts and store losses.

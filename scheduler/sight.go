@@ -24,8 +24,7 @@ type sight struct {
 
 // seen is immutable.
 type seen struct {
-	classes []string
-	limit   int // entries of each class
+	glances []glance
 	users   []string
 }
 
@@ -35,22 +34,22 @@ func (s *sight) guess() seen {
 	return s.last
 }
 
-func (s *sight) note(classes []string, limit int, entries []Entry, queues map[string][][]byte) {
-	users := usersOf(entries, ahead(classes, limit, queues))
+func (s *sight) note(glances []glance, entries []Entry, queues map[string][][]byte) {
+	users := usersOf(entries, ahead(glances, queues))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(users) == 0 { // an empty queue: who comes next was probably here before
 		users = s.last.users
 	}
-	s.last = seen{slices.Clone(classes), limit, users}
+	s.last = seen{glances, users}
 }
 
 // ahead parses what stands behind a view's entries.
-func ahead(classes []string, limit int, queues map[string][][]byte) (entries []Entry) {
-	for _, class := range classes {
-		members := queues[class]
-		for _, m := range members[min(limit, len(members)):] {
-			if e, err := parseEntry(class, m); err == nil {
+func ahead(glances []glance, queues map[string][][]byte) (entries []Entry) {
+	for _, g := range glances {
+		members := queues[g.class]
+		for _, m := range members[min(g.depth, len(members)):] {
+			if e, err := parseEntry(g.class, m); err == nil {
 				entries = append(entries, e)
 			}
 		}
@@ -73,33 +72,33 @@ func usersOf(lists ...[]Entry) (users []string) {
 }
 
 // ask adds the guess to the end of a query.
-func (g *seen) ask(q *store.Query) {
-	for _, class := range g.classes {
-		q.Ranges = append(q.Ranges, store.Range{Index: keyQueue(class), Limit: g.limit + sightAhead})
+func (s *seen) ask(q *store.Query) {
+	for i := range s.glances {
+		q.Ranges = append(q.Ranges, s.glances[i].front())
 	}
-	for _, user := range g.users {
+	for _, user := range s.users {
 		askStanding(q, user)
 	}
 }
 
 // queues gives the members of the classes that were asked for, from the end of
-// the answer; none where another number of entries is wanted by now.
-func (g *seen) queues(a *store.Answer, limit int) map[string][][]byte {
-	known := make(map[string][][]byte, len(g.classes))
-	if limit != g.limit {
-		return known
-	}
-	first := len(a.Ranges) - len(g.classes)
-	for i, class := range g.classes {
-		known[class] = a.Ranges[first+i]
+// the answer, without those of which more entries are wanted by now.
+func (s *seen) queues(a *store.Answer, wanted []glance) map[string][][]byte {
+	known := make(map[string][][]byte, len(s.glances))
+	first := len(a.Ranges) - len(s.glances)
+	for i, had := range s.glances {
+		deeper := func(w glance) bool { return w.class == had.class && w.depth > had.depth }
+		if !slices.ContainsFunc(wanted, deeper) {
+			known[had.class] = a.Ranges[first+i]
+		}
 	}
 	return known
 }
 
 // standings gives those of the users that were asked for.
-func (g *seen) standings(f *facts) (standings, error) {
-	known := make(standings, len(g.users))
-	for i, user := range g.users {
+func (s *seen) standings(f *facts) (standings, error) {
+	known := make(standings, len(s.users))
+	for i, user := range s.users {
 		var err error
 		if known[user], err = readStanding(f, user, f.Counters[i]); err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 )
 
@@ -57,5 +58,37 @@ func TestAViewFindsWhatIsNew(t *testing.T) {
 	w.must(err)
 	if len(v.Entries) != 2 || v.Held["ana"] != 1 || v.Held["bob"] != 0 {
 		t.Errorf("entries %+v, held %v; want both users, ana with one device", v.Entries, v.Held)
+	}
+}
+
+// Where many hosts are idle, each looks deep into what it can run now, and no deeper
+// than the first few into what needs more devices than are free.
+func TestHowDeepAViewLooks(t *testing.T) {
+	w, _ := countedWorld(t)
+	for i := range 40 {
+		w.must(w.s.Idle(w.ctx, fmt.Sprintf("idle%d", i), true))
+	}
+	h := w.host("lab1", 2)
+	for _, n := range []int{1, 2} {
+		_, err := w.submitN("ana", 60, gpus(n))
+		w.must(err)
+	}
+	for _, c := range []struct {
+		busy map[string]bool
+		want map[int]int // entries by how many devices they need
+	}{
+		{map[string]bool{h.inv.Devices[0].UUID: true}, map[int]int{1: 40, 2: 16}},
+		{nil, map[int]int{1: 40, 2: 40}}, // though the view before saw fewer
+		{map[string]bool{h.inv.Devices[1].UUID: true}, map[int]int{1: 40, 2: 16}},
+	} {
+		v, err := w.s.View(w.ctx, h.offer(c.busy), 0)
+		w.must(err)
+		got := make(map[int]int)
+		for _, e := range v.Entries {
+			got[e.Devices]++
+		}
+		if !maps.Equal(got, c.want) {
+			t.Errorf("with %d busy: entries by devices %v, want %v", len(c.busy), got, c.want)
+		}
 	}
 }

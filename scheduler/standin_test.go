@@ -57,12 +57,12 @@ func TestStandInsStandBack(t *testing.T) {
 	w.must(err)
 
 	var reaper scheduler.Reaper
-	_, err = w.s.Reap(w.ctx, &reaper, 0)
+	_, err = w.s.Reap(w.ctx, &reaper, func() time.Duration { return 0 })
 	w.must(err)
 	w.wantErr(w.s.ForgetHost(w.ctx, "gpu1"), scheduler.ErrHostAlive)
 	now = now.Add(time.Hour)
 	w.wantErr(w.s.ForgetHost(w.ctx, "gpu1"), scheduler.ErrHostBusy)
-	_, err = w.s.Reap(w.ctx, &reaper, time.Hour)
+	_, err = w.s.Reap(w.ctx, &reaper, func() time.Duration { return time.Hour })
 	w.must(err)
 	if _, err := w.s.Renew(w.ctx, "box", box.epoch, nil); err != nil {
 		t.Fatal(err)
@@ -146,6 +146,7 @@ func TestAccountKnownByNameOnly(t *testing.T) {
 	if text := fmt.Sprint(why.Reasons); !strings.Contains(text, `gpu1 has no unix account "bob"`) {
 		t.Errorf("why: %s", text)
 	}
+	w = worldOn(t, w.st, scheduler.DefaultTiming()) // one that has not looked at the fleet in the last seconds
 	_, err = submit("carl")
 	w.wantErr(err, scheduler.ErrUnsatisfiable)
 }

@@ -94,7 +94,7 @@ func (q *boarding) take() []*rider {
 	keys, bytes := make(map[[2]string]bool), 0
 	for _, r := range q.waiting {
 		key := [2]string{r.batch.who.User, r.batch.scope + r.batch.key}
-		size := len(r.batch.items[0].spec)
+		size := len(r.batch.items[0].spec.Body)
 		full := len(group) == chunkJobs || len(group) > 0 && bytes+size > tripBytes
 		if full || r.batch.key != "" && keys[key] {
 			rest = append(rest, r)

@@ -13,7 +13,7 @@ import (
 const (
 	viewClasses  = 32  // classes that are looked into
 	viewEntries  = 512 // entries in all
-	viewPerClass = 16  // of each class, more where few classes or many idle hosts are
+	viewPerClass = 16  // of each class, more where many hosts are idle (deepen)
 	viewShared   = 256 // of the index that several classes share
 	// maxListed is how many classes are listed. More than maxClasses only
 	// where several servers named some at the same moment.
@@ -55,10 +55,10 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 	if err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
 	}
-	classes := fittingClasses(a.Ranges[0], &o, back, seed)
-	limit := v.perClass(len(classes), epoch)
-	queues := guess.queues(&a, limit)
-	if err := s.viewQueues(ctx, classes, limit, queues); err != nil {
+	glances := fittingClasses(a.Ranges[0], &o, back, seed)
+	v.deepen(glances, &epoch)
+	queues := guess.queues(&a, glances)
+	if err := s.viewQueues(ctx, glances, queues); err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
 	}
 	known, err := guess.standings(f)
@@ -67,13 +67,13 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 	}
 	p := front{view: &v, epoch: epoch, back: back, of: known, told: make(map[string]bool)}
 	p.line(classShared, a.Ranges[1], viewShared)
-	for _, class := range classes {
-		p.line(class, queues[class], limit)
+	for _, g := range glances {
+		p.line(g.class, queues[g.class], g.depth)
 	}
 	if err := s.fill(ctx, &p); err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
 	}
-	s.sight.note(classes, limit, p.entries(), queues)
+	s.sight.note(glances, p.entries(), queues)
 	return v, nil
 }
 
@@ -86,13 +86,24 @@ func (v *View) setDrain(f *facts, host string) error {
 	return nil
 }
 
+// glance is a class that an offer could run.
+type glance struct {
+	class string
+	now   bool // with the devices that are free
+	depth int  // how many of its first entries the view has
+}
+
 // fittingClasses are those that the offer could run with all its devices free,
 // and that are not left to the GPUs of others.
-func fittingClasses(members [][]byte, o *Offer, back *backer, seed uint64) []string {
-	var out []string
+func fittingClasses(members [][]byte, o *Offer, back *backer, seed uint64) []glance {
+	var out []glance
 	for _, m := range members {
-		if n, err := ParseNeed(string(m)); err == nil && couldRun(n, o) && !back.takes(string(m), "") {
-			out = append(out, string(m))
+		n, err := ParseNeed(string(m))
+		if err != nil || back.takes(string(m), "") {
+			continue
+		}
+		if ever, now := couldRun(n, o); ever {
+			out = append(out, glance{class: string(m), now: now})
 		}
 	}
 	if len(out) > viewClasses {
@@ -102,28 +113,29 @@ func fittingClasses(members [][]byte, o *Offer, back *backer, seed uint64) []str
 	return out
 }
 
-// couldRun checks all but the user's account, which only the entry tells.
-func couldRun(n Need, o *Offer) bool {
+// couldRun checks all but the user's account, which only the entry tells: with all
+// devices free, and with those that are.
+func couldRun(n Need, o *Offer) (ever, now bool) {
 	whole := *o
 	whole.Accounts, whole.WorkDirOK = nil, nil
 	if o.Accounts != nil && n.Python != "" {
 		whole.Environments = append([]Environment{{Name: n.Python, Version: n.Call}}, whole.Environments...)
 	}
 	if fitHost(n, "", &whole) != nil {
-		return false
+		return false, false
 	}
-	_, all := countFitting(n, &whole)
-	return len(all) >= n.Slots()
+	free, all := countFitting(n, &whole)
+	return len(all) >= n.Slots(), len(free) >= n.Slots()
 }
 
 // viewQueues reads the first members of the classes that are not known yet.
-func (s *Scheduler) viewQueues(ctx context.Context, classes []string, limit int, known map[string][][]byte) error {
+func (s *Scheduler) viewQueues(ctx context.Context, glances []glance, known map[string][][]byte) error {
 	var q store.Query
 	var missing []string
-	for _, class := range classes {
-		if _, ok := known[class]; !ok {
-			missing = append(missing, class)
-			q.Ranges = append(q.Ranges, store.Range{Index: keyQueue(class), Limit: limit + sightAhead})
+	for _, g := range glances {
+		if _, ok := known[g.class]; !ok {
+			missing = append(missing, g.class)
+			q.Ranges = append(q.Ranges, g.front())
 		}
 	}
 	if len(missing) == 0 {
@@ -139,14 +151,26 @@ func (s *Scheduler) viewQueues(ctx context.Context, classes []string, limit int,
 	return nil
 }
 
-// perClass is how deep to look: deeper where many idle hosts have to find
-// different jobs, or where the first ones are held after a change of store.
-func (v *View) perClass(classes int, epoch epochRecord) int {
-	want := max(viewPerClass, int(v.Idle))
-	if v.Now.Before(unstamp(epoch.HoldUntil)) {
-		want = viewEntries
+// front is what is read of the class.
+func (g *glance) front() store.Range {
+	return store.Range{Index: keyQueue(g.class), Limit: g.depth + sightAhead}
+}
+
+// deepen says how deep to look into each class: deeper where many idle hosts have to
+// find different jobs, or where the first ones are held after a change of store.
+// Of what needs more devices than are free, the first are enough to keep some for.
+func (v *View) deepen(glances []glance, epoch *epochRecord) {
+	most := max(viewPerClass, viewEntries/max(len(glances), 1))
+	for i := range glances {
+		switch g := &glances[i]; {
+		case epoch.held(v.Now):
+			g.depth = most
+		case g.now:
+			g.depth = min(most, max(viewPerClass, int(v.Idle)))
+		default:
+			g.depth = viewPerClass
+		}
 	}
-	return max(viewPerClass, min(want, viewEntries/max(classes, 1)))
 }
 
 // Revision is the store's revision: one that has not changed since the last

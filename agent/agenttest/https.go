@@ -50,7 +50,7 @@ type HTTPS struct {
 // Serve starts both. Of the options, Scheduler, Store and Blobs must be given.
 func Serve(t testing.TB, o api.Options) *HTTPS {
 	t.Helper()
-	o.Tokens, o.Log, o.TLS = auth.New(o.Store), zerolog.Nop(), certificate()
+	o.Tokens, o.Log, o.TLS = auth.New(o.Store, auth.Options{}), zerolog.Nop(), certificate()
 	o.Secrets = secrets.New(o.Store, filepath.Join(t.TempDir(), "secret.key"))
 	h := &HTTPS{t: t, opts: o, timing: o.Scheduler.Timing()}
 	h.Start()

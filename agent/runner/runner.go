@@ -4,6 +4,7 @@
 package runner
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 //go:generate go run ./copy
@@ -21,22 +23,47 @@ var files embed.FS
 
 // Install puts the files into a folder below dir that is named after their
 // content, and returns its path, which is to stand first on Python's path. A
-// folder that is there already is used as it is: it was put there in one step.
+// folder that is there already is used if all files in it are as they were put there; else it is
+// moved away, and aside says where to.
 // Whoever jobs run as must be able to read it, so it is open to all; the
 // folders above are the caller's business.
-func Install(dir string) (string, error) {
+func Install(dir string) (path, aside string, err error) {
 	version, err := digest()
 	if err != nil {
-		return "", fmt.Errorf("embedded runner: %w", err)
+		return "", "", fmt.Errorf("embedded runner: %w", err)
 	}
 	final := filepath.Join(dir, version)
-	if _, err := os.Stat(final); err == nil {
-		return final, nil
+	if intact(final) {
+		return final, "", nil
+	}
+	if aside, err = putAside(final); err != nil {
+		return "", "", fmt.Errorf("put the damaged runner aside: %w", err)
 	}
 	if err := place(dir, final); err != nil {
-		return "", fmt.Errorf("install the runner: %w", err)
+		return "", "", fmt.Errorf("install the runner: %w", err)
 	}
-	return final, nil
+	return final, aside, nil
+}
+
+// intact reports whether the folder has all files as they are in this program.
+func intact(final string) bool {
+	return each(func(name string, data []byte) error {
+		got, err := os.ReadFile(filepath.Join(final, name))
+		if err == nil && !bytes.Equal(got, data) {
+			err = errors.New("it is another")
+		}
+		return err
+	}) == nil
+}
+
+// putAside moves a folder that is not intact away, as jobs may run from it; "": there is none.
+func putAside(final string) (string, error) {
+	to := fmt.Sprintf("%s.damaged-%d", final, time.Now().UnixNano())
+	err := os.Rename(final, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return to, err
 }
 
 // place writes the files beside their place and moves the folder there.

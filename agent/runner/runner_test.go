@@ -39,12 +39,12 @@ func TestFilesAreTheClients(t *testing.T) {
 
 func TestInstall(t *testing.T) {
 	dir := t.TempDir()
-	first, err := Install(dir)
+	first, _, err := Install(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := Install(dir)
-	if err != nil || again != first {
+	again, aside, err := Install(dir)
+	if err != nil || again != first || aside != "" {
 		t.Fatalf("second install: %q, %v; want %q", again, err, first)
 	}
 	info, err := os.Stat(filepath.Join(first, "mlq", "runner.py"))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlq-dev/mlq/agent/slot"
 	"github.com/mlq-dev/mlq/internal/boottime"
+	"github.com/mlq-dev/mlq/internal/sealed"
 	"github.com/mlq-dev/mlq/scheduler"
 	"golang.org/x/sys/unix"
 )
@@ -113,7 +114,15 @@ func inAnotherBoot(t *testing.T, journal string) {
 	if bytes.Count(text, []byte(boot)) != 1 {
 		t.Fatalf("the journal does not name the boot once: %s", text)
 	}
-	if err := os.WriteFile(journal, bytes.Replace(text, []byte(boot), []byte("another"), 1), 0o600); err != nil {
+	var other []byte
+	for line := range bytes.Lines(text) {
+		kept, err := sealed.UnsealLine(bytes.TrimSuffix(line, []byte{'\n'}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other = append(append(other, sealed.Line(bytes.Replace(kept, []byte(boot), []byte("another"), 1))...), '\n')
+	}
+	if err := os.WriteFile(journal, other, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

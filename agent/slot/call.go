@@ -54,7 +54,7 @@ func CallFile(h CallHeader, parts ...[]byte) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sealed(append([][]byte{prefix}, parts...))
+	return memoryFile(append([][]byte{prefix}, parts...))
 }
 
 // CallFiles is a call whose parts are files, to be handed to Go: its header in a file
@@ -78,7 +78,7 @@ func CallFiles(h CallHeader, parts ...*os.File) ([]*os.File, error) {
 }
 
 // CallPart makes a part for CallFiles of what is in memory.
-func CallPart(data []byte) (*os.File, error) { return sealed([][]byte{data}) }
+func CallPart(data []byte) (*os.File, error) { return memoryFile([][]byte{data}) }
 
 // callPrefix is what stands before the parts in a call's file: the header in
 // one line, padded with spaces.
@@ -92,9 +92,9 @@ func callPrefix(h CallHeader) ([]byte, error) {
 	return append(line, '\n'), nil
 }
 
-// sealed puts the pieces into a memory file that nobody can change any more,
+// memoryFile puts the pieces into a memory file that nobody can change any more,
 // the job included.
-func sealed(pieces [][]byte) (*os.File, error) {
+func memoryFile(pieces [][]byte) (*os.File, error) {
 	fd, err := unix.MemfdCreate("mlq-call", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, fmt.Errorf("memory file for a call: %w", err)

@@ -62,7 +62,9 @@ type Ended struct {
 	// were regular files when the tree was dead: open them with OpenOut.
 	Files []OutFile `json:"files,omitempty"`
 	// Left says in words what of out/ was not taken, "" if nothing.
-	Left    string `json:"left,omitempty"`
+	Left string `json:"left,omitempty"`
+	// LogLost says in words why the log file has not all of the output, "" if it has: it ends where it was cut.
+	LogLost string `json:"log_lost,omitempty"`
 	Log     string `json:"log"` // path of the log file
 	LogSize int64  `json:"log_size"`
 }

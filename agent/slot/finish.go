@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/mlq-dev/mlq/internal/plain"
 	"github.com/mlq-dev/mlq/scheduler"
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,12 @@ func (a *attempt) end(ctx context.Context) *Ended {
 		a.log.Error().Err(lost).Msg("part of the job's output is lost")
 	}
 	ended := a.judge()
+	if lost != nil {
+		ended.LogLost = plain.Line(lost.Error())
+		if takesNothing(lost) {
+			ended.LogLost = spoolFull
+		}
+	}
 	ended.Log, ended.LogSize = a.logFile.Name(), size
 	var err error
 	if ended.Files, ended.Left, err = collectOut(a.grant.JobDir); err != nil {
@@ -71,12 +78,17 @@ func (a *attempt) keep(f facts, ended *Ended) {
 		a.log.Error().Err(err).Msg("result cannot be spooled")
 		ended.Outcome, ended.Reason = scheduler.OutcomeFailed, scheduler.ReasonRejected
 		ended.Detail = "the result could not be kept: " + err.Error()
-		if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		if takesNothing(err) {
 			ended.Detail = spoolFull
 		}
 		return
 	}
 	ended.Result = result
+}
+
+// takesNothing: the disk has no room.
+func takesNothing(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }
 
 const spoolFull = "the host's spool is full"

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mlq-dev/mlq/internal/sealed"
 )
 
 const journalFile = "attempt.jsonl"
@@ -53,7 +55,7 @@ func (j *journal) write(v any) error {
 	if err != nil {
 		return fmt.Errorf("encode for %s: %w", journalFile, err)
 	}
-	_, err = j.file.Write(append(line, '\n'))
+	_, err = j.file.Write(append(sealed.Line(line), '\n'))
 	return err
 }
 
@@ -68,18 +70,29 @@ func (j *journal) load() (*record, *Ended, error) {
 		return nil, nil, nil
 	}
 	r := new(record)
-	if err := readRecord(first, r); err != nil {
-		return nil, nil, fmt.Errorf("decode %s: %w", journalFile, err)
+	if first, err = sealed.UnsealLine(first); err == nil {
+		err = readRecord(first, r)
+	}
+	if err != nil {
+		return nil, nil, j.unreadable(err)
 	}
 	second, _, whole := bytes.Cut(rest, []byte{'\n'})
 	if !whole {
 		return r, nil, nil
 	}
 	e := new(Ended)
-	if err := json.Unmarshal(second, e); err != nil {
-		return nil, nil, fmt.Errorf("decode %s: %w", journalFile, err)
+	if second, err = sealed.UnsealLine(second); err == nil {
+		err = json.Unmarshal(second, e)
+	}
+	if err != nil {
+		return nil, nil, j.unreadable(err)
 	}
 	return r, e, nil
+}
+
+// unreadable: nobody knows what may still run on the device.
+func (j *journal) unreadable(err error) error {
+	return fmt.Errorf("%s cannot be read: %w. If nothing of a job runs on the device any more, remove the file", j.file.Name(), err)
 }
 
 // readRecord refuses what a later build wrote: it may mean something else.

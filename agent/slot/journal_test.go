@@ -1,6 +1,8 @@
 package slot
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -101,4 +103,33 @@ func journalSize(t *testing.T, dir string) int64 {
 		t.Fatal(err)
 	}
 	return info.Size()
+}
+
+// A byte that is another is never believed: the journal says which processes are killed, and how a job ended.
+func TestJournalWithAFlippedByte(t *testing.T) {
+	dir := t.TempDir()
+	j := openTestJournal(t, dir)
+	if err := errors.Join(j.begin(record{Grant: Grant{Job: 17}, Boot: "b"}), j.end(&Ended{Outcome: scheduler.OutcomeSucceeded})); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, journalFile)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range whole {
+		b := bytes.Clone(whole)
+		b[at] ^= 1
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, e, err := openTestJournal(t, dir).load()
+		switch {
+		case err != nil && strings.Contains(err.Error(), path):
+		case err == nil && r == nil && e == nil: // the end of the first line is gone
+		case err == nil && r.Grant.Job == 17 && r.Boot == "b" && (e == nil || e.Outcome == scheduler.OutcomeSucceeded):
+		default:
+			t.Errorf("byte %d: %+v, %+v, %v", at, r, e, err)
+		}
+	}
 }

@@ -53,7 +53,7 @@ func testMain(m *testing.M) int {
 		err = os.Chmod(dir, 0o755)
 	}
 	if err == nil {
-		runnerDir, err = runner.Install(filepath.Join(dir, "runner"))
+		runnerDir, _, err = runner.Install(filepath.Join(dir, "runner"))
 	}
 	if err == nil {
 		python, err = testEnvironment()

@@ -18,17 +18,21 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/internal/token"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
-// CacheFor is how long a server believes what it read about a token.
-const CacheFor = 5 * time.Second
+// CacheFor is how long a server believes what it read about a token: less than the 5 s
+// within which it is to stop everywhere, by as much as a request may take.
+const CacheFor = 4 * time.Second
 
 // Role says what a token may do.
 type Role string
@@ -79,6 +83,8 @@ type Token struct {
 	SHA256  []byte    `json:"sha256"`
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"` // zero: never
+	// Public is the key that signs the tokens of jobs which this one's agent runs (attempt.go).
+	Public *signing.PublicKey `json:"public,omitempty"`
 }
 
 // User is what is kept of a user.
@@ -94,11 +100,21 @@ type User struct {
 // Tokens checks and keeps tokens. Safe for concurrent use.
 type Tokens struct {
 	store store.Store
+	opts  Options
 	cache cache
+	told  atomic.Int64 // when the log was told of a forged record, in Unix nanoseconds
+}
+
+// Options of Tokens.
+type Options struct {
+	// Ring signs the records and checks them; nil: they are not signed, as in tests of
+	// other things.
+	Ring *signing.Ring
+	Log  zerolog.Logger
 }
 
 // New returns the tokens of a store.
-func New(st store.Store) *Tokens { return &Tokens{store: st} }
+func New(st store.Store, o Options) *Tokens { return &Tokens{store: st, opts: o} }
 
 // Check says who a token belongs to. Errors: ErrUnauthorized, those of the store.
 func (t *Tokens) Check(ctx context.Context, text string) (Identity, error) {
@@ -110,20 +126,40 @@ func (t *Tokens) Check(ctx context.Context, text string) (Identity, error) {
 	if who, ok := t.cache.get(hash); ok {
 		return who, nil
 	}
-	who, expires, err := t.look(ctx, id, hash)
+	return t.read(ctx, id, text, hash)
+}
+
+func (t *Tokens) read(ctx context.Context, id, text string, hash [sha256.Size]byte) (Identity, error) {
+	before := t.cache.before()
+	who, left, err := t.look(ctx, id, text, hash)
 	if err != nil {
 		return Identity{}, err
 	}
-	t.cache.put(hash, who, expires)
+	t.cache.put(before, hash, who, left)
 	return who, nil
+}
+
+// Recheck asks again for a token of a request that goes on: nothing that was read longer
+// than age ago is believed, so that of many such requests one reads. Errors: as Check.
+func (t *Tokens) Recheck(ctx context.Context, text string, age time.Duration) error {
+	id, ok := token.Parse(text)
+	if !ok {
+		return ErrUnauthorized
+	}
+	hash := token.Hash(text)
+	if t.cache.fresh(hash, age) {
+		return nil
+	}
+	_, err := t.read(ctx, id, text, hash)
+	return err
 }
 
 // look reads a token's record and its user's. The hash is compared in
 // constant time; the id alone, which lists show, proves nothing.
-func (t *Tokens) look(ctx context.Context, id string, hash [sha256.Size]byte) (Identity, time.Duration, error) {
+func (t *Tokens) look(ctx context.Context, id, text string, hash [sha256.Size]byte) (Identity, time.Duration, error) {
 	var kept Token
 	answer, err := t.get(ctx, tokenKey(id), &kept)
-	if errors.Is(err, ErrNotFound) {
+	if absent(err) {
 		return Identity{}, 0, ErrUnauthorized
 	}
 	if err != nil {
@@ -133,6 +169,7 @@ func (t *Tokens) look(ctx context.Context, id string, hash [sha256.Size]byte) (I
 	if subtle.ConstantTimeCompare(hash[:], kept.SHA256) != 1 || expired {
 		return Identity{}, 0, ErrUnauthorized
 	}
+	t.learnKey(ctx, kept, text, answer.Records[0].Version, answer.Identity)
 	who := Identity{User: kept.User, Role: kept.Role, Token: id}
 	left := CacheFor
 	if !kept.Expires.IsZero() {
@@ -144,26 +181,22 @@ func (t *Tokens) look(ctx context.Context, id string, hash [sha256.Size]byte) (I
 // complete adds what the user's record says.
 func (t *Tokens) complete(ctx context.Context, who Identity, left time.Duration) (Identity, time.Duration, error) {
 	var user User
-	if _, err := t.get(ctx, userKey(who.User), &user); err != nil && !errors.Is(err, ErrNotFound) {
+	if _, err := t.get(ctx, userKey(who.User), &user); errors.Is(err, errForged) {
+		return Identity{}, 0, ErrUnauthorized // nobody knows their account and limits
+	} else if err != nil && !errors.Is(err, ErrNotFound) {
 		return Identity{}, 0, err
 	}
 	who.Unix, who.MaxQueued, who.MaxDevices, who.MaxTimeout = user.Unix, user.MaxQueued, user.MaxDevices, user.MaxTimeout
 	return who, left, nil
 }
 
-// get reads one record as JSON.
+// get reads one record. Errors: ErrNotFound, errForged.
 func (t *Tokens) get(ctx context.Context, key string, into any) (store.Answer, error) {
 	answer, err := t.store.Read(ctx, store.Query{Keys: []string{key}})
 	if err != nil {
 		return answer, fmt.Errorf("read %s: %w", key, err)
 	}
-	if answer.Records[0].Version == 0 {
-		return answer, ErrNotFound
-	}
-	if err := json.Unmarshal(answer.Records[0].Value, into); err != nil {
-		return answer, fmt.Errorf("read %s: %w", key, err)
-	}
-	return answer, nil
+	return answer, t.unseal(key, answer.Records[0], into)
 }
 
 func tokenKey(id string) string  { return "auth:token:" + id }

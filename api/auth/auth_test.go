@@ -43,10 +43,10 @@ func onEveryStore(t *testing.T, test func(*testing.T, store.Store)) {
 
 func TestLife(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, st store.Store) {
-		tokens := auth.New(st)
+		tokens := auth.New(st, auth.Options{})
 		text, kept, err := tokens.Create(t.Context(), auth.Wanted{User: "ana", Role: auth.RoleUser, Unix: "ana1", Expires: time.Hour})
 		must(t, err)
-		other := auth.New(st) // another server
+		other := auth.New(st, auth.Options{}) // another server
 		for _, server := range []*auth.Tokens{tokens, other} {
 			who, err := server.Check(t.Context(), text)
 			if err != nil || who.User != "ana" || who.Unix != "ana1" || who.Role != auth.RoleUser || who.Token != kept.ID {
@@ -65,7 +65,7 @@ func TestLife(t *testing.T) {
 		if _, err := tokens.Check(t.Context(), text); !errors.Is(err, auth.ErrUnauthorized) {
 			t.Errorf("revoked here: %v", err)
 		}
-		if _, err := auth.New(st).Check(t.Context(), text); !errors.Is(err, auth.ErrUnauthorized) {
+		if _, err := auth.New(st, auth.Options{}).Check(t.Context(), text); !errors.Is(err, auth.ErrUnauthorized) {
 			t.Errorf("revoked, asked on a fresh server: %v", err)
 		}
 		if err := tokens.Revoke(t.Context(), kept.ID); !errors.Is(err, auth.ErrNotFound) {
@@ -77,7 +77,7 @@ func TestLife(t *testing.T) {
 // TestSecretsStayOut: no record holds a token's text.
 func TestSecretsStayOut(t *testing.T) {
 	st := memory(t)
-	tokens := auth.New(st)
+	tokens := auth.New(st, auth.Options{})
 	text, kept, err := tokens.Create(t.Context(), auth.Wanted{User: "ana", Role: auth.RoleUser})
 	must(t, err)
 	answer, err := st.Read(t.Context(), store.Query{Keys: []string{"auth:token:" + kept.ID, "auth:user:ana"}})
@@ -91,7 +91,7 @@ func TestSecretsStayOut(t *testing.T) {
 }
 
 func TestExpiry(t *testing.T) {
-	tokens := auth.New(memory(t))
+	tokens := auth.New(memory(t), auth.Options{})
 	text, _, err := tokens.Create(t.Context(), auth.Wanted{User: "ana", Role: auth.RoleUser, Expires: time.Microsecond})
 	must(t, err)
 	if _, err := tokens.Check(t.Context(), text); !errors.Is(err, auth.ErrUnauthorized) {
@@ -102,7 +102,7 @@ func TestExpiry(t *testing.T) {
 // TestIDAloneProvesNothing: an id that lists show, with another secret.
 func TestIDAloneProvesNothing(t *testing.T) {
 	st := memory(t)
-	tokens := auth.New(st)
+	tokens := auth.New(st, auth.Options{})
 	_, kept, err := tokens.Create(t.Context(), auth.Wanted{User: "ana", Role: auth.RoleAdmin})
 	must(t, err)
 	for range 200 {
@@ -114,7 +114,7 @@ func TestIDAloneProvesNothing(t *testing.T) {
 }
 
 func TestRefusedWishes(t *testing.T) {
-	tokens := auth.New(memory(t))
+	tokens := auth.New(memory(t), auth.Options{})
 	for _, w := range []auth.Wanted{
 		{Role: auth.RoleUser},
 		{User: "ana"},
@@ -136,7 +136,7 @@ func TestRefusedWishes(t *testing.T) {
 func TestBootstrap(t *testing.T) {
 	st := memory(t)
 	data := t.TempDir()
-	path, written, err := auth.New(st).Bootstrap(t.Context(), data)
+	path, written, err := auth.New(st, auth.Options{}).Bootstrap(t.Context(), data)
 	if err != nil || !written || path != filepath.Join(data, "admin.token") {
 		t.Fatalf("first start: %s, %v, %v", path, written, err)
 	}
@@ -147,12 +147,12 @@ func TestBootstrap(t *testing.T) {
 	}
 	text, err := os.ReadFile(path)
 	must(t, err)
-	who, err := auth.New(st).Check(t.Context(), strings.TrimSpace(string(text)))
+	who, err := auth.New(st, auth.Options{}).Check(t.Context(), strings.TrimSpace(string(text)))
 	if err != nil || who.Role != auth.RoleAdmin {
 		t.Errorf("the file's token: %+v, %v", who, err)
 	}
 	for _, folder := range []string{data, t.TempDir()} { // again, and a second server on the same store
-		if _, written, err := auth.New(st).Bootstrap(t.Context(), folder); written || err != nil {
+		if _, written, err := auth.New(st, auth.Options{}).Bootstrap(t.Context(), folder); written || err != nil {
 			t.Errorf("a later start: %v, %v", written, err)
 		}
 	}
@@ -162,10 +162,10 @@ func TestBootstrap(t *testing.T) {
 func TestBootstrapAfterACrash(t *testing.T) {
 	st := memory(t)
 	data := t.TempDir()
-	path, _, err := auth.New(st).Bootstrap(t.Context(), data)
+	path, _, err := auth.New(st, auth.Options{}).Bootstrap(t.Context(), data)
 	must(t, err)
 	must(t, os.Rename(path, path+".new"))
-	if _, written, err := auth.New(st).Bootstrap(t.Context(), data); !written || err != nil {
+	if _, written, err := auth.New(st, auth.Options{}).Bootstrap(t.Context(), data); !written || err != nil {
 		t.Errorf("the next start: %v, %v", written, err)
 	}
 	if _, err := os.Stat(path); err != nil {

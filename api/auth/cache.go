@@ -11,10 +11,12 @@ import (
 type cache struct {
 	mu      sync.RWMutex
 	entries map[[sha256.Size]byte]cached
+	forgot  uint64 // how often something was
 }
 
 type cached struct {
 	who   Identity
+	read  time.Time
 	until time.Time
 }
 
@@ -27,19 +29,42 @@ func (c *cache) get(hash [sha256.Size]byte) (Identity, bool) {
 	return e.who, ok && time.Now().Before(e.until)
 }
 
-func (c *cache) put(hash [sha256.Size]byte, who Identity, left time.Duration) {
+// fresh is get for what was read less than age ago.
+func (c *cache) fresh(hash [sha256.Size]byte, age time.Duration) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	e, ok := c.entries[hash]
+	return ok && time.Now().Before(e.until) && time.Since(e.read) < age
+}
+
+// before is to be taken before the store is read: it tells put whether something was
+// forgotten since.
+func (c *cache) before() uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.forgot
+}
+
+// put remembers what was read. Where something was forgotten meanwhile, that may have
+// been this, read just before it was revoked: it is not remembered.
+func (c *cache) put(before uint64, hash [sha256.Size]byte, who Identity, left time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if before != c.forgot {
+		return
+	}
 	if c.entries == nil || len(c.entries) >= maxCached {
 		c.entries = make(map[[sha256.Size]byte]cached)
 	}
-	c.entries[hash] = cached{who, time.Now().Add(left)}
+	now := time.Now()
+	c.entries[hash] = cached{who, now, now.Add(left)}
 }
 
 // forget drops what is remembered of a token or of a user.
 func (c *cache) forget(match func(Identity) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.forgot++
 	for hash, e := range c.entries {
 		if match(e.who) {
 			delete(c.entries, hash)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -105,7 +104,7 @@ func (t *Tokens) join(ctx context.Context, name, code, id, text string, admit fu
 	}
 	var a admission
 	var there Token
-	if err := errors.Join(decode(answer.Records[0], &a), decode(answer.Records[1], &there)); err != nil {
+	if err := errors.Join(t.decode(hostKey(name), answer.Records[0], &a), t.decode(tokenKey(id), answer.Records[1], &there)); err != nil {
 		return Token{}, false, err
 	}
 	hash := token.Hash(text)
@@ -116,7 +115,7 @@ func (t *Tokens) join(ctx context.Context, name, code, id, text string, admit fu
 		return Token{}, false, err
 	}
 	a.Token = id
-	kept := Token{ID: id, User: name, Role: RoleAgent, SHA256: hash[:], Created: answer.Now}
+	kept := Token{ID: id, User: name, Role: RoleAgent, SHA256: hash[:], Created: answer.Now}.withKey(text)
 	done, err := t.commit(ctx, answer, []store.Guard{
 		store.At(hostKey(name), answer.Records[0].Version), store.At(tokenKey(id), 0),
 	}, record{hostKey(name), a}, record{tokenKey(id), kept})
@@ -187,9 +186,9 @@ type record struct {
 func (t *Tokens) commit(ctx context.Context, answer store.Answer, guards []store.Guard, records ...record) (done bool, err error) {
 	c := store.Commit{Identity: answer.Identity, Guards: guards}
 	for _, r := range records {
-		text, err := json.Marshal(r.value)
+		text, err := t.seal(r.key, r.value)
 		if err != nil {
-			return false, fmt.Errorf("encode %s: %w", r.key, err)
+			return false, err
 		}
 		c.Effects = append(c.Effects, store.Put(r.key, text))
 		if kept, ok := r.value.(Token); ok {
@@ -203,13 +202,15 @@ func (t *Tokens) commit(ctx context.Context, answer store.Answer, guards []store
 	return result.OK(), nil
 }
 
-// decode reads a record as JSON; one that is not there leaves into as it is.
-func decode(r store.Record, into any) error {
-	if r.Version == 0 {
+// decode reads a record; one that is not there leaves into as it is, and so one that no
+// server has written, which is worth no code: ErrCode.
+func (t *Tokens) decode(key string, r store.Record, into any) error {
+	err := t.unseal(key, r, into)
+	switch {
+	case errors.Is(err, ErrNotFound):
 		return nil
+	case errors.Is(err, errForged):
+		return ErrCode
 	}
-	if err := json.Unmarshal(r.Value, into); err != nil {
-		return fmt.Errorf("read a record of auth: %w", err)
-	}
-	return nil
+	return err
 }

@@ -23,7 +23,7 @@ func made() string {
 
 func TestJoin(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, st store.Store) {
-		tokens, own := auth.New(st), made()
+		tokens, own := auth.New(st, auth.Options{}), made()
 		code, expires, err := tokens.AddHost(t.Context(), "gpu1")
 		must(t, err)
 		if left := time.Until(expires); left < 14*time.Minute || left > 16*time.Minute {
@@ -69,14 +69,14 @@ func TestJoin(t *testing.T) {
 // TestOneCodeOneJoiner: of many machines with one code, one joins.
 func TestOneCodeOneJoiner(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, st store.Store) {
-		code, _, err := auth.New(st).AddHost(t.Context(), "gpu1")
+		code, _, err := auth.New(st, auth.Options{}).AddHost(t.Context(), "gpu1")
 		must(t, err)
 		var all sync.WaitGroup
 		joined := make(chan string, 16)
 		for range 16 {
 			all.Go(func() {
 				own := made()
-				switch _, err := auth.New(st).Join(t.Context(), code, own, anyHost); {
+				switch _, err := auth.New(st, auth.Options{}).Join(t.Context(), code, own, anyHost); {
 				case err == nil:
 					joined <- own
 				case !errors.Is(err, auth.ErrCodeUsed):
@@ -88,14 +88,14 @@ func TestOneCodeOneJoiner(t *testing.T) {
 		if len(joined) != 1 {
 			t.Fatalf("%d machines joined with one code", len(joined))
 		}
-		if _, err := auth.New(st).Check(t.Context(), <-joined); err != nil {
+		if _, err := auth.New(st, auth.Options{}).Check(t.Context(), <-joined); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
 func TestRefusedCodes(t *testing.T) {
-	tokens := auth.New(memory(t))
+	tokens := auth.New(memory(t), auth.Options{})
 	old, _, err := tokens.AddHost(t.Context(), "gpu1")
 	must(t, err)
 	code, _, err := tokens.AddHost(t.Context(), "gpu1")
@@ -127,7 +127,7 @@ func TestRefusedCodes(t *testing.T) {
 
 // TestAnotherTokensID: a machine cannot put its token in the place of another one.
 func TestAnotherTokensID(t *testing.T) {
-	tokens := auth.New(memory(t))
+	tokens := auth.New(memory(t), auth.Options{})
 	first, _, err := tokens.Create(t.Context(), auth.Wanted{User: "gpu1", Role: auth.RoleAgent})
 	must(t, err)
 	code, _, err := tokens.AddHost(t.Context(), "gpu2")
@@ -142,7 +142,7 @@ func TestAnotherTokensID(t *testing.T) {
 
 func TestCodeExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tokens, own := auth.New(memory(t)), made()
+		tokens, own := auth.New(memory(t), auth.Options{}), made()
 		late, _, err := tokens.AddHost(t.Context(), "late")
 		must(t, err)
 		lost, _, err := tokens.AddHost(t.Context(), "lost")
@@ -162,7 +162,7 @@ func TestCodeExpires(t *testing.T) {
 // TestRemoveHostWithDevices: tokens that were made by hand for agents of some of a
 // host's devices end with the host, and no others.
 func TestRemoveHostWithDevices(t *testing.T) {
-	tokens := auth.New(memory(t))
+	tokens := auth.New(memory(t), auth.Options{})
 	for _, name := range []string{"gpu1@0", "gpu10", "gpu10@0"} {
 		_, _, err := tokens.Create(t.Context(), auth.Wanted{User: name, Role: auth.RoleAgent})
 		must(t, err)

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -91,7 +90,7 @@ func (t *Tokens) CheckLink(ctx context.Context, l Link, signature string, owner 
 	if err != nil {
 		return Identity{}, 0, fmt.Errorf("read the key of links: %w", err)
 	}
-	who, err := maker(answer, l, owner)
+	who, err := t.maker(answer, l, owner)
 	if err != nil {
 		return Identity{}, 0, err
 	}
@@ -110,16 +109,17 @@ func (t *Tokens) CheckLink(ctx context.Context, l Link, signature string, owner 
 }
 
 // maker is who made a link, as the token's record says now.
-func maker(answer store.Answer, l Link, owner *Identity) (Identity, error) {
+func (t *Tokens) maker(answer store.Answer, l Link, owner *Identity) (Identity, error) {
 	if l.Token == OwnerToken && owner != nil {
 		return *owner, nil
 	}
-	if answer.Records[1].Version == 0 {
+	var kept Token
+	err := t.unseal(tokenKey(l.Token), answer.Records[1], &kept)
+	if absent(err) {
 		return Identity{}, ErrBadLink
 	}
-	var kept Token
-	if err := json.Unmarshal(answer.Records[1].Value, &kept); err != nil {
-		return Identity{}, fmt.Errorf("read a token: %w", err)
+	if err != nil {
+		return Identity{}, err
 	}
 	if !kept.Expires.IsZero() && !answer.Now.Before(kept.Expires) {
 		return Identity{}, ErrBadLink
@@ -130,7 +130,7 @@ func maker(answer store.Answer, l Link, owner *Identity) (Identity, error) {
 // knows refuses a user who was removed.
 func (t *Tokens) knows(ctx context.Context, user string) error {
 	_, err := t.get(ctx, userKey(user), &User{})
-	if errors.Is(err, ErrNotFound) {
+	if absent(err) {
 		return ErrBadLink
 	}
 	return err

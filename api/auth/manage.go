@@ -2,8 +2,6 @@ package auth
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -38,7 +36,7 @@ func (t *Tokens) Create(ctx context.Context, w Wanted) (string, Token, error) {
 func (t *Tokens) keep(ctx context.Context, w Wanted, text, id string) (Token, error) {
 	hash := token.Hash(text)
 	for {
-		kept, done, err := t.create(ctx, w, Token{ID: id, User: w.User, Role: w.Role, SHA256: hash[:]})
+		kept, done, err := t.create(ctx, w, Token{ID: id, User: w.User, Role: w.Role, SHA256: hash[:]}.withKey(text))
 		if err != nil || done {
 			return kept, err
 		}
@@ -55,11 +53,11 @@ func (t *Tokens) create(ctx context.Context, w Wanted, kept Token) (Token, bool,
 	if w.Expires > 0 {
 		kept.Expires = answer.Now.Add(w.Expires)
 	}
-	user, err := w.user(answer)
+	user, err := t.userOf(w, answer)
 	if err != nil {
 		return kept, false, err
 	}
-	commit, err := tokenCommit(answer, kept, user)
+	commit, err := t.tokenCommit(answer, kept, user)
 	if err != nil {
 		return kept, false, err
 	}
@@ -71,13 +69,13 @@ func (t *Tokens) create(ctx context.Context, w Wanted, kept Token) (Token, bool,
 	return kept, result.OK(), nil
 }
 
-// user is the record that the token's user has afterwards.
-func (w Wanted) user(answer store.Answer) (User, error) {
+// userOf is the record that the token's user has afterwards. One that no server has
+// written counts for nothing.
+func (t *Tokens) userOf(w Wanted, answer store.Answer) (User, error) {
 	user := User{Name: w.User, Created: answer.Now}
-	if answer.Records[0].Version != 0 {
-		if err := json.Unmarshal(answer.Records[0].Value, &user); err != nil {
-			return user, fmt.Errorf("read a user: %w", err)
-		}
+	err := t.unseal(userKey(w.User), answer.Records[0], &user)
+	if err != nil && !absent(err) {
+		return user, err
 	}
 	if w.Unix != "" {
 		user.Unix = w.Unix
@@ -85,14 +83,14 @@ func (w Wanted) user(answer store.Answer) (User, error) {
 	return user, nil
 }
 
-func tokenCommit(answer store.Answer, kept Token, user User) (store.Commit, error) {
-	tokenText, err := json.Marshal(kept)
+func (t *Tokens) tokenCommit(answer store.Answer, kept Token, user User) (store.Commit, error) {
+	tokenText, err := t.seal(tokenKey(kept.ID), kept)
 	if err != nil {
-		return store.Commit{}, fmt.Errorf("encode a token: %w", err)
+		return store.Commit{}, err
 	}
-	userText, err := json.Marshal(user)
+	userText, err := t.seal(userKey(user.Name), user)
 	if err != nil {
-		return store.Commit{}, fmt.Errorf("encode a user: %w", err)
+		return store.Commit{}, err
 	}
 	c := store.Commit{
 		Identity: answer.Identity,
@@ -166,45 +164,4 @@ func (t *Tokens) Revoke(ctx context.Context, id string) error {
 		return fmt.Errorf("revoke a token: %w", store.ErrUnavailable) // the store was replaced meanwhile
 	}
 	return nil
-}
-
-// List returns all tokens, in the order of their ids, without their secrets.
-func (t *Tokens) List(ctx context.Context) ([]Token, error) {
-	return list[Token](ctx, t.store, tokensIndex, tokenKey)
-}
-
-// Users returns all users, by name.
-func (t *Tokens) Users(ctx context.Context) ([]User, error) {
-	return list[User](ctx, t.store, usersIndex, userKey)
-}
-
-const maxListed = 10_000
-
-// list reads the records that an index names. One that was deleted between
-// the two reads is left out.
-func list[T any](ctx context.Context, st store.Store, index string, key func(string) string) ([]T, error) {
-	members, err := st.Read(ctx, store.Query{Ranges: []store.Range{{Index: index, Limit: maxListed}}})
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", index, err)
-	}
-	keys := make([]string, len(members.Ranges[0]))
-	for i, member := range members.Ranges[0] {
-		keys[i] = key(string(member))
-	}
-	records, err := st.Read(ctx, store.Query{Keys: keys})
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", index, err)
-	}
-	all := make([]T, 0, len(keys))
-	for _, r := range records.Records {
-		var one T
-		if r.Version == 0 {
-			continue
-		}
-		if err := json.Unmarshal(r.Value, &one); err != nil {
-			return nil, errors.Join(fmt.Errorf("list %s", index), err)
-		}
-		all = append(all, one)
-	}
-	return all, nil
 }

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -96,17 +95,17 @@ func (t *Tokens) setUser(ctx context.Context, name string, c Change, create bool
 	user := User{Name: name}
 	answer, err := t.get(ctx, userKey(name), &user)
 	switch {
-	case errors.Is(err, ErrNotFound) && create:
-		user.Created = answer.Now
-	case errors.Is(err, ErrNotFound):
-		return user, false, ErrNoUser
+	case absent(err) && create:
+		user = User{Name: name, Created: answer.Now}
+	case absent(err):
+		return User{}, false, ErrNoUser
 	case err != nil:
 		return user, false, err
 	}
 	c.apply(&user)
-	text, err := json.Marshal(user)
+	text, err := t.seal(userKey(name), user)
 	if err != nil {
-		return user, false, fmt.Errorf("encode a user: %w", err)
+		return user, false, err
 	}
 	result, err := t.store.Commit(ctx, store.Commit{
 		Identity: answer.Identity,
@@ -127,7 +126,7 @@ func (t *Tokens) setUser(ctx context.Context, name string, c Change, create bool
 func (t *Tokens) User(ctx context.Context, name string) (User, error) {
 	var user User
 	_, err := t.get(ctx, userKey(name), &user)
-	if errors.Is(err, ErrNotFound) {
+	if absent(err) {
 		err = ErrNoUser
 	}
 	return user, err
@@ -153,7 +152,7 @@ func (t *Tokens) removeUser(ctx context.Context, name string) (revoked int, done
 	if errors.Is(err, ErrNotFound) {
 		return 0, false, ErrNoUser
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errForged) { // which goes like any other
 		return 0, false, err
 	}
 	tokens, err := t.List(ctx)
@@ -190,10 +189,11 @@ func (t *Tokens) Complete(ctx context.Context, who Identity) (Identity, error) {
 	kept, ok := t.cache.get(key)
 	if !ok {
 		var err error
+		before := t.cache.before()
 		if kept, _, err = t.complete(ctx, Identity{User: who.User}, 0); err != nil {
 			return who, err
 		}
-		t.cache.put(key, kept, CacheFor)
+		t.cache.put(before, key, kept, CacheFor)
 	}
 	who.MaxQueued, who.MaxDevices, who.MaxTimeout = kept.MaxQueued, kept.MaxDevices, kept.MaxTimeout
 	return who, nil

@@ -9,10 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
+	"syscall"
+
+	"github.com/mlq-dev/mlq/internal/keyfile"
 )
 
 const keyBytes = 32 // AES-256
@@ -67,24 +68,17 @@ func (f *keyFile) all() ([]*key, error) {
 }
 
 func readKeys(path string) (keys []*key, err error) {
-	text, err := os.ReadFile(path)
+	lines, order, err := keyfile.Lines(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
-	}
-	if err == nil {
-		err = private(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	for n, line := range strings.Split(string(text), "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		raw, err := hex.DecodeString(line)
+	for _, n := range order {
+		raw, err := hex.DecodeString(lines[n])
 		if err != nil || len(raw) != keyBytes { // err would repeat what may be a key
-			return nil, fmt.Errorf("%w: %s, line %d: want 64 hexadecimal digits", ErrKey, path, n+1)
+			return nil, fmt.Errorf("%w: %s, line %d: want 64 hexadecimal digits", ErrKey, path, n)
 		}
 		k, err := newKey(raw)
 		if err != nil {
@@ -96,15 +90,6 @@ func readKeys(path string) (keys []*key, err error) {
 		return nil, fmt.Errorf("%w: %s has none", ErrKey, path)
 	}
 	return keys, nil
-}
-
-// private: a key that others can read is none.
-func private(path string) error {
-	info, err := os.Stat(path)
-	if err == nil && info.Mode().Perm()&0o077 != 0 {
-		err = fmt.Errorf("%s can be read by others: chmod 600 %s", path, path)
-	}
-	return err
 }
 
 // sealing is the key with this id, which the store names; "" is the first secret of
@@ -144,35 +129,21 @@ func (f *keyFile) make() (*key, error) {
 	rand.Read(raw) //nolint:errcheck // never fails
 	k, err := newKey(raw)
 	if err == nil {
-		err = writeNew(f.path, k.text+"\n")
+		err = keyfile.WriteNew(f.path, k.text+"\n")
 	}
-	if err != nil {
+	switch {
+	case takesNothing(err): // the key is not to blame, and the same again may succeed
+		return nil, fmt.Errorf("make the key of the secrets: %w", err)
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrKey, err)
 	}
 	f.keys = []*key{k}
 	return k, nil
 }
 
-// writeNew writes a file that nobody else can read. It appears whole, and never in
-// place of one that is there: servers may share it.
-func writeNew(path, text string) error {
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name()) //nolint:errcheck // a name too many for the same file
-	_, err = file.WriteString(text)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	if err := os.Link(file.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+// takesNothing: a disk without room, or mounted read-only.
+func takesNothing(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS)
 }
 
 // open opens a record as that secret of that user.

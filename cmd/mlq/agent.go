@@ -37,7 +37,7 @@ func newAgent(io streams) *cobra.Command {
 		Short: "Offer this host's devices and run jobs on them",
 		Long:  agentLong,
 		Example: `  mlq agent --server https://mlq.lab:5001 --token-file /etc/mlq/agent.token
-  mlq agent --store redis://mlq-agent:password@redis.lab:6379/0 --server https://mlq.lab:5001 --token-file /etc/mlq/agent.token`,
+  mlq agent --env-file /etc/mlq/agent.env     # with MLQ_STORE, MLQ_URL, MLQ_TOKEN_FILE`,
 		Args: none(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := refuseUnknownVariables(cmd); err != nil {

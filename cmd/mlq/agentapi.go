@@ -14,6 +14,8 @@ import (
 	"github.com/mlq-dev/mlq/agent"
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/api/agentclient"
+	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -98,6 +100,26 @@ func (a agentAPI) Secrets(ctx context.Context, ref scheduler.LeaseRef, attempt i
 		return nil, fmt.Errorf("%w: %w", agent.ErrNoSecret, err)
 	}
 	return answer.Variables, final(err)
+}
+
+// signers asks for the keys by which servers sign jobs.
+func (a agentAPI) signers(host string) func(context.Context) (signing.Set, error) {
+	return func(ctx context.Context) (set signing.Set, err error) {
+		err = a.get(ctx, "/agents/"+url.PathEscape(host)+"/signers", nil, &set)
+		if has(err, api.CodeNotFound) {
+			err = fmt.Errorf("the server is older than this agent and signs nothing; upgrade the servers first: %w", err)
+		}
+		return set, err
+	}
+}
+
+// attemptSecret makes the secrets of the tokens of jobs, as the agent with this remote's token; in dev,
+// where it has none, as the server.
+func (p *hostParts) attemptSecret() func(scheduler.JobID, string) string {
+	if p.server.token == "" && p.ring != nil {
+		return func(job scheduler.JobID, claim string) string { return auth.SignOwnAttempt(p.ring, job, claim) }
+	}
+	return func(job scheduler.JobID, claim string) string { return auth.SignAttempt(p.server.token, job, claim) }
 }
 
 // Ready implements agent.API.

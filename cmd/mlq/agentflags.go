@@ -15,6 +15,7 @@ import (
 	"github.com/mlq-dev/mlq/agent/pyenv"
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/gpu/sim"
+	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -69,6 +70,7 @@ type hostParts struct {
 	scheduler agent.Scheduler // nil: the server is asked
 	server    *remote
 	timing    scheduler.Timing // where the server is asked
+	ring      *signing.Ring    // of the server in the same process; nil: it is in another
 	standIn   bool             // CPU slots that auto finds also meet requests for a GPU
 	joined    func()           // called each time that the agent has joined; nil: nobody is
 	watch     *supervision     // nil: nobody is told how the agent is
@@ -110,7 +112,7 @@ func (a *agentFlags) build(ctx context.Context, p hostParts, joined func(uint64)
 	}
 	made, err := agent.New(ctx, agent.Options{
 		Name: name, DataDir: a.folder(p.data), LockDir: locks, Provider: provider, ProviderKind: kind, Devices: a.devices, Tolerate: a.tolerate << 20, Pythons: pythons,
-		Scheduler: p.schedulerOf(name), API: agentAPI{p.server}, URL: p.server.base, TLSFingerprint: p.server.fingerprint, RunAs: a.runAs,
+		Scheduler: p.schedulerOf(name), API: agentAPI{p.server}, Signers: agentAPI{p.server}.signers(name), AttemptSecret: p.attemptSecret(), URL: p.server.base, TLSFingerprint: p.server.fingerprint, RunAs: a.runAs,
 		Isolation: isolation.Level(a.isolation), JobLimits: a.limits(), KeepWork: *a.keepWork,
 		Labels: labels, Preload: a.preload, Version: version, Log: p.log, Joined: joined,
 	})

@@ -66,7 +66,7 @@ func (b *blobsFrom) open(ctx context.Context, s *server, c serverConfig) (api.Bl
 		return nil, failed("--blobs-from %s: no server with a folder of blobs has started on this store yet", b.url).
 			with("start that one first, with the same --store")
 	}
-	token, err := ownToken(ctx, s.tokens, c.data.join("server.token"), auth.Wanted{User: "server", Role: auth.RoleServer})
+	token, err := ownToken(ctx, c.log, s.tokens, c.data.join("server.token"), auth.Wanted{User: "server", Role: auth.RoleServer})
 	if err != nil {
 		return nil, failed("this server's token: %w", err)
 	}

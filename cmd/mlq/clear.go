@@ -102,7 +102,7 @@ func (c *clearFlags) adminToken(ctx context.Context, st store.Store) string {
 	if err != nil {
 		return ""
 	}
-	if _, err := auth.New(st).Check(ctx, text); err != nil {
+	if _, err := auth.New(st, auth.Options{}).Check(ctx, text); err != nil {
 		return ""
 	}
 	return path
@@ -170,7 +170,7 @@ func lookInto(ctx context.Context, st store.Store, sched *scheduler.Scheduler) (
 	for _, n := range counts {
 		jobs += n
 	}
-	users, err := auth.New(st).Users(ctx)
+	users, err := auth.New(st, auth.Options{}).Users(ctx)
 	if err != nil {
 		return "", err
 	}

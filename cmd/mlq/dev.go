@@ -5,12 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/user"
-	"path/filepath"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -25,9 +21,6 @@ listens on loopback only and needs no token from the user who started it.
 
 With a COMMAND, that is run once all is ready, with MLQ_URL set; --once ends
 everything after it, with its exit code.`
-
-// commandPatience is how long COMMAND has to end after it was told to.
-const commandPatience = 10 * time.Second
 
 // devFlags are the settings of mlq dev.
 type devFlags struct {
@@ -180,7 +173,7 @@ func (d *devFlags) startAgent(ctx context.Context, g *group, srv *server, c serv
 	}
 	joined := make(chan struct{})
 	host := hostParts{
-		data: c.data, scheduler: srv.scheduler, server: self, standIn: true, log: c.log,
+		data: c.data, scheduler: srv.scheduler, server: self, ring: srv.ring, standIn: true, log: c.log,
 		joined: sync.OnceFunc(func() { close(joined) }),
 	}
 	if err := d.agent.start(ctx, g, host); err != nil {
@@ -205,40 +198,6 @@ func (d *devFlags) work(ctx context.Context, io streams, g *group, url string, c
 	}
 	fmt.Fprint(io.out, whatNext(url))
 	return g.wait(ctx)
-}
-
-// runBeside runs a command with MLQ_URL set and passes its exit code on.
-func runBeside(ctx context.Context, io streams, url string, command []string) error {
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = io.in, io.out, io.err
-	cmd.Env = append(os.Environ(), "MLQ_URL="+url)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = commandPatience
-	err := cmd.Run()
-	var ended *exec.ExitError
-	if errors.As(err, &ended) && ended.Exited() {
-		return &exit{code: ended.ExitCode(), err: fmt.Errorf("%s ended with exit code %d", command[0], ended.ExitCode())}
-	}
-	if err != nil {
-		return failed("%s: %w", command[0], err)
-	}
-	return nil
-}
-
-func whatNext(url string) string {
-	self, where, server := os.Args[0], "", ""
-	if strings.Contains(self, "/") && !filepath.IsAbs(self) {
-		where = ", in this folder"
-	}
-	if url != "http://"+defaultListen {
-		server = " --server " + url
-	}
-	return fmt.Sprintf(`
-MLQ stays at %[1]s until Ctrl-C. Try next, in another terminal%[4]s:
-  %[2]s jobs%[3]s
-  %[2]s run%[3]s -- python3 -c 'print(6 * 7)'
-  curl -s %[1]s/gpus
-`, url, self, server, where)
 }
 
 // thisUser is who needs no token.

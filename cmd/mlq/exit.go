@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store/localstore"
 	"github.com/mlq-dev/mlq/scheduler/store/redisstore"
 )
 
@@ -87,6 +88,8 @@ func classify(err error) *exit {
 		return signalCode(s)
 	case errors.Is(err, redisstore.ErrConfig):
 		return &exit{code: exitConfig, err: err}
+	case errors.Is(err, localstore.ErrDamaged):
+		return misconfigured("%w", err).with("move the folder away and restore a backup (mlq restore): docs/recovery.md, Damaged files")
 	case errors.Is(err, scheduler.ErrNewerSchema):
 		return misconfigured("%w", err).with("use that version or a newer one; to go back, restore a backup from before the upgrade (mlq restore)")
 	case errors.Is(err, scheduler.ErrOlderSchema):

@@ -34,11 +34,7 @@ With --to they are all written below that folder, each of them whole or not at a
 	server, output := bindServer(cmd), outputFlag(cmd)
 	cmd.Flags().StringVar(&to, "to", "", "folder to write them to, made where it does not exist (default: only list them)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		id, err := readID(args[0])
-		if err != nil {
-			return err
-		}
-		r, err := server.remote()
+		r, id, err := server.ofJob(args[0])
 		if err != nil {
 			return err
 		}

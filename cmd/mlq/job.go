@@ -20,11 +20,7 @@ func newJob(io streams) *cobra.Command {
 	}
 	server, output := bindServer(cmd), outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		id, err := readID(args[0])
-		if err != nil {
-			return err
-		}
-		r, err := server.remote()
+		r, id, err := server.ofJob(args[0])
 		if err != nil {
 			return err
 		}

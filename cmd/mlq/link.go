@@ -31,11 +31,7 @@ not be there yet.`,
 	server, output := bindServer(cmd), outputFlag(cmd)
 	ttl := durationFlag(cmd.Flags(), "ttl", time.Hour, "how long it is good, at most 24h")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		id, err := readID(args[0])
-		if err != nil {
-			return err
-		}
-		r, err := server.remote()
+		r, id, err := server.ofJob(args[0])
 		if err != nil {
 			return err
 		}

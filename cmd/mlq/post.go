@@ -35,11 +35,7 @@ func newPost(io streams) *cobra.Command {
 		if err := addPost(fields, args, functions, callback); err != nil {
 			return err
 		}
-		r, err := server.remote()
-		if err != nil {
-			return err
-		}
-		id, err := submitJob(cmd.Context(), r, fields)
+		_, id, err := server.submit(cmd.Context(), fields)
 		if err != nil {
 			return err
 		}

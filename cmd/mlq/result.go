@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,11 +31,7 @@ standard error and the exit code is 1.`,
 	cmd.Flags().StringVar(&to, "to", "", "write to this file instead of standard output")
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the job has ended")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		id, err := readID(args[0])
-		if err != nil {
-			return err
-		}
-		r, err := server.remote()
+		r, id, err := server.ofJob(args[0])
 		if err != nil {
 			return err
 		}
@@ -47,29 +41,33 @@ standard error and the exit code is 1.`,
 }
 
 // printResult writes the result to out or, where a file is named, to that.
-func printResult(ctx context.Context, out io.Writer, r *remote, id scheduler.JobID, to string, wait bool) (err error) {
+func printResult(ctx context.Context, out io.Writer, r *remote, id scheduler.JobID, to string, wait bool) error {
 	response, err := openResult(ctx, r, id, wait)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
+	copied := func(out io.Writer) error {
+		if _, err := io.Copy(out, response.Body); err != nil {
+			return fmt.Errorf("result of job %d: %w", id, err)
+		}
+		return nil
+	}
 	if to != "" {
-		file, err := os.Create(to)
-		if err != nil {
+		if err := intoFile(to, copied); err != nil {
 			return failed("--to: %w", err)
 		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		out = file
+		return nil
 	}
-	if _, err := io.Copy(out, response.Body); err != nil {
-		return fmt.Errorf("result of job %d: %w", id, err)
+	if err := copied(out); err != nil {
+		return err
 	}
-	return endLine(out, response, to)
+	return endLine(out, response)
 }
 
 // endLine ends a text or JSON on a terminal's line; bytes stay as they are.
-func endLine(out io.Writer, response *http.Response, to string) error {
-	if to != "" || response.Header.Get("Content-Type") == "application/octet-stream" {
+func endLine(out io.Writer, response *http.Response) error {
+	if response.Header.Get("Content-Type") == "application/octet-stream" {
 		return nil
 	}
 	_, err := fmt.Fprintln(out)

@@ -36,6 +36,9 @@ Which server and with which token is said by flags, variables or the file
 			if err := readEnvFile(cmd); err != nil {
 				return err
 			}
+			if err := refuseShownPassword(cmd); err != nil {
+				return err
+			}
 			return readVariables(cmd)
 		},
 	}
@@ -50,8 +53,8 @@ Which server and with which token is said by flags, variables or the file
 	)
 	add(root, io, groupRun, newDev, newServe, newAgent)
 	add(root, io, groupJobs, newSubmit, newPost, newRun, newHold, newConsumer, newJobs, newJob, newResult, newLink, newFiles, newLogs, newCancel, newRequeue, newPurge, newWhy, newSecret)
-	add(root, io, groupAdmin, newQueue, newGPUs, newGPU, newHosts, newHost, newLease, newDrain, newToken)
-	add(root, io, groupAdmin, newBackup, newRestore, newClear)
+	add(root, io, groupAdmin, newQueue, newGPUs, newGPU, newHosts, newHost, newLease, newDrain, newToken, newAudit)
+	add(root, io, groupAdmin, newBackup, newRestore, newClear, newSigner)
 	add(root, io, groupAdmin, newUser, newUsers, newUsage)
 	add(root, io, "", newLogin, newLogout, newWhoami, newVersion, newSlot, newNVMLProbe)
 	root.SetHelpCommand(newHelp(root))

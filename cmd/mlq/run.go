@@ -49,11 +49,7 @@ func newRun(io streams) *cobra.Command {
 		if err := addCommand(fields, args); err != nil {
 			return err
 		}
-		r, err := server.remote()
-		if err != nil {
-			return err
-		}
-		id, err := submitJob(cmd.Context(), r, fields)
+		r, id, err := server.submit(cmd.Context(), fields)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+
+	"github.com/mlq-dev/mlq/api"
 )
 
 const serveLong = `Serve the HTTP interface on a store. Several servers on one Redis are equal:
@@ -27,8 +29,9 @@ type serveFlags struct {
 	data, listen                       *string
 	timeScale                          *int
 	maxBlob                            *int64
+	maxConnections                     *int
 	keepOrphans                        *time.Duration
-	secretKey                          *string
+	secretKey, signingKey              *string
 	origins                            *[]string
 	callbacks                          *[]string
 	withAgent, private                 bool
@@ -46,7 +49,7 @@ func newServe(io streams) *cobra.Command {
 		Use:   "serve",
 		Short: "Serve the HTTP interface on a store",
 		Long:  serveLong,
-		Example: `  mlq serve --store redis://:password@redis.lab:6379/0 --listen 0.0.0.0:5001 --tls-self-signed
+		Example: `  MLQ_STORE=redis://mlq:password@redis.lab:6379/0 mlq serve --listen 0.0.0.0:5001 --tls-self-signed
   mlq serve --with-agent                      # one box, several users, no Redis`,
 		Args: none(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -67,7 +70,8 @@ func newServe(io streams) *cobra.Command {
 	variable(f, "blobs", "MLQ_BLOBS")
 	variable(f, "public-url", "MLQ_PUBLIC_URL")
 	s.data, s.listen, s.timeScale, s.maxBlob = dataFlag(cmd), listenFlag(cmd), timeScaleFlag(cmd), maxBlobFlag(cmd)
-	s.keepOrphans, s.secretKey = keepOrphansFlag(cmd), secretKeyFlag(f)
+	s.maxConnections = connectionsFlag(cmd)
+	s.keepOrphans, s.secretKey, s.signingKey = keepOrphansFlag(cmd), secretKeyFlag(f), signingKeyFlag(f)
 	s.origins = originsFlag(cmd)
 	s.callbacks = callbacksFlag(cmd)
 	s.limits, s.keeping = bindTimeLimits(cmd, 24*time.Hour, 7*24*time.Hour), bindKeeping(cmd)
@@ -111,8 +115,11 @@ func (s *serveFlags) run(ctx context.Context, io streams) (err error) {
 
 // config reads what needs no file.
 func (s *serveFlags) config(log zerolog.Logger) (c serverConfig, err error) {
-	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, keepOrphans: *s.keepOrphans, secretKey: *s.secretKey, limits: *s.limits, keeping: *s.keeping, private: s.private, noDCGMNames: s.gpuMetrics == gpuMetricsNone, origins: *s.origins, tls: s.tls, log: log}
+	c = serverConfig{listen: *s.listen, maxBlob: *s.maxBlob, maxConnections: *s.maxConnections, keepOrphans: *s.keepOrphans, secretKey: *s.secretKey, signingKey: *s.signingKey, limits: *s.limits, keeping: *s.keeping, private: s.private, noDCGMNames: s.gpuMetrics == gpuMetricsNone, origins: *s.origins, tls: s.tls, log: log}
 	if err := checkListen(c.listen); err != nil {
+		return c, err
+	}
+	if err := checkConnections(c.maxConnections, api.OpenFiles()); err != nil {
 		return c, err
 	}
 	if err := checkOrigins(c.origins); err != nil {

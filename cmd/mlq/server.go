@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,18 +18,23 @@ import (
 	"github.com/mlq-dev/mlq/api/secrets"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/highwater"
+	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 // serverConfig is what a process needs to answer HTTP.
 type serverConfig struct {
-	store     storePlace
-	data      *dataFolder
-	maxBlob   int64     // bytes; 0: the API's default
-	secretKey string    // file of the keys of secrets
-	blobs     string    // folder, "" where they are another server's
-	blobsFrom blobsFrom // that server
+	store   storePlace
+	data    *dataFolder
+	maxBlob int64 // bytes; 0: the API's default
+	// maxConnections is how many are held at once; 0: the API's default.
+	maxConnections int
+	secretKey      string // file of the keys of secrets
+	// signingKey is the file of the keys that jobs are signed with.
+	signingKey string
+	blobs      string    // folder, "" where they are another server's
+	blobsFrom  blobsFrom // that server
 	// keepOrphans is how long stays what no job names; 0: for ever.
 	keepOrphans time.Duration
 	limits      timeLimits
@@ -55,6 +59,7 @@ type server struct {
 	scheduler   *scheduler.Scheduler
 	tokens      *auth.Tokens
 	secrets     *secrets.Vault
+	ring        *signing.Ring
 	blobs       api.Blobs
 	folder      *blob.Folder // nil: the blobs are another server's
 	callbacks   *callback.Sender
@@ -111,6 +116,9 @@ func (s *server) openStore(ctx context.Context, c serverConfig) (err error) {
 	if s.store, err = c.store.open(ctx); err != nil {
 		return err
 	}
+	if mended, ok := s.store.(interface{ Mended() string }); ok && mended.Mended() != "" {
+		c.log.Warn().Msg(mended.Mended())
+	}
 	if s.worth, err = s.store.Describe(ctx); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
@@ -120,9 +128,16 @@ func (s *server) openStore(ctx context.Context, c serverConfig) (err error) {
 	s.metrics = prometheus.NewRegistry()
 	s.snapshots, _ = s.store.(store.Snapshots)
 	s.store = api.MeasureStore(s.store, s.metrics)
-	s.tokens = auth.New(s.store)
+	if err = s.openRing(ctx, c); err != nil {
+		return err
+	}
+	s.tokens = auth.New(s.store, auth.Options{Ring: s.ring, Log: c.log})
+	high := highwater.New(c.data.join("highest_job_id"))
+	if _, err := high.Load(); err != nil {
+		return misconfigured("highest job id: %w", err)
+	}
 	s.scheduler, err = scheduler.New(s.store, scheduler.Options{
-		Timing: c.timing, Log: c.log, Version: version, HighWater: highwater.New(c.data.join("highest_job_id")),
+		Timing: c.timing, Log: c.log, Version: version, HighWater: high, Ring: s.ring,
 	})
 	if err != nil {
 		return err
@@ -130,7 +145,10 @@ func (s *server) openStore(ctx context.Context, c serverConfig) (err error) {
 	s.callbacks = callback.New(callback.Options{
 		Scheduler: s.scheduler, Policy: c.callbacks, Log: c.log, Metrics: s.metrics, Version: version,
 	})
-	return s.scheduler.OpenSchema(ctx, true)
+	if err = s.scheduler.OpenSchema(ctx, true); err != nil {
+		return err
+	}
+	return s.bindRing(ctx, c)
 }
 
 // holdOff is the hold-off on this store: agents may have renewed their leases with
@@ -161,22 +179,14 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 		return err
 	}
 	s.http, err = api.New(api.Options{
-		Scheduler: s.scheduler, Store: s.store, Tokens: s.tokens, Secrets: s.secrets, Blobs: s.blobs,
+		Scheduler: s.scheduler, Store: s.store, Tokens: s.tokens, Secrets: s.secrets, Ring: s.ring, Blobs: s.blobs,
 		Snapshots: s.snapshots,
-		Log:       c.log, Version: version, Client: client, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Origins: c.origins, BehindTLS: c.tls != nil && c.tls.behindProxy, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob,
+		Log:       c.log, Version: version, Client: client, Dev: c.dev, Owner: c.owner, PublicURL: c.publicURL, Origins: c.origins, BehindTLS: c.tls != nil && c.tls.behindProxy, Metrics: s.metrics, TLS: secure, MaxBlob: c.maxBlob, MaxConnections: c.maxConnections,
 		DefaultTimeout: time.Duration(c.limits.byDefault), MaxTimeout: time.Duration(c.limits.most),
 		DefaultResultTTL: time.Duration(c.keeping.byDefault), MaxResultTTL: time.Duration(c.keeping.most),
 		Private: c.private, Callbacks: c.callbacks, NoDCGMNames: c.noDCGMNames,
 	})
 	return err
-}
-
-// public is the address that users open.
-func (s *server) public(c serverConfig) string {
-	if c.publicURL != nil {
-		return strings.TrimRight(c.publicURL.String(), "/")
-	}
-	return s.url
 }
 
 // start runs the loops of the scheduler, then the HTTP server.
@@ -213,25 +223,4 @@ func (s *server) close() error {
 		errs = append(errs, s.store.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// reachable is a listening address as a client on this machine uses it.
-func reachable(addr net.Addr) string {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok || !tcp.IP.IsUnspecified() {
-		return addr.String()
-	}
-	return net.JoinHostPort("127.0.0.1", fmt.Sprint(tcp.Port))
-}
-
-// readPublicURL checks --public-url.
-func readPublicURL(text string) (*url.URL, error) {
-	if text == "" {
-		return nil, nil
-	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, misconfigured("--public-url %s: want the address that users open, for example https://mlq.example.org", text)
-	}
-	return u, nil
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mlq-dev/mlq/scheduler"
 )
 
 const defaultServer = "http://" + defaultListen
@@ -31,6 +33,16 @@ func bindServer(cmd *cobra.Command) *serverFlags {
 	variable(f, "token-file", "MLQ_TOKEN_FILE")
 	variable(f, "tls-fingerprint", "MLQ_TLS_FINGERPRINT")
 	return &s
+}
+
+// ofJob is the job that a command names, and the server to ask about it.
+func (s *serverFlags) ofJob(text string) (*remote, scheduler.JobID, error) {
+	id, err := readID(text)
+	if err != nil {
+		return nil, 0, err
+	}
+	r, err := s.remote()
+	return r, id, err
 }
 
 // remote is the server of a user's command: what flags and variables do not

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -13,7 +14,7 @@ import (
 )
 
 // storeHelp is what --store takes, for help pages and refusals.
-const storeHelp = "redis://, rediss://, unix://, redis+sentinel://, local:DIR or memory:"
+const storeHelp = "redis://, rediss://, unix://, redis+sentinel://, rediss+sentinel://, local:DIR or memory:"
 
 // storeKind is where a store lives.
 type storeKind int
@@ -28,26 +29,38 @@ const (
 type storePlace struct {
 	kind storeKind
 	at   string // the URL, or the folder
+	// scope is the namespace, which signatures are good in.
+	scope string
 }
 
 // readStoreURL reads --store together with --namespace. Its refusals never
 // repeat the URL, which may hold a password.
 func readStoreURL(raw, namespace string) (storePlace, error) {
 	switch scheme, rest, _ := strings.Cut(raw, ":"); scheme {
-	case "redis", "rediss", "unix", "redis+sentinel":
+	case "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel":
 		at, err := withNamespace(raw, namespace)
-		return storePlace{onRedis, at}, err
+		return storePlace{kind: onRedis, at: at, scope: scopeOf(at, "")}, err
 	case "local":
 		if rest == "" {
 			return storePlace{}, misconfigured("--store local: names no folder").with("local:DIR, for example local:/var/lib/mlq/store")
 		}
 		at, err := folderOf(rest, namespace)
-		return storePlace{inFolder, at}, err
+		return storePlace{kind: inFolder, at: at, scope: scopeOf("", namespace)}, err
 	case "memory":
-		return storePlace{kind: inMemory}, nil
+		return storePlace{kind: inMemory, scope: scopeOf("", namespace)}, nil
 	default:
 		return storePlace{}, misconfigured("--store: want %s", storeHelp)
 	}
+}
+
+// scopeOf is the namespace: of a Redis URL, or as it was given; "" is the default one.
+func scopeOf(at, namespace string) string {
+	if _, query, found := strings.Cut(at, "?"); found {
+		if values, err := url.ParseQuery(query); err == nil { // one that cannot be read is refused when it is opened
+			namespace = values.Get("namespace")
+		}
+	}
+	return cmp.Or(namespace, redisstore.DefaultNamespace)
 }
 
 // folderOf is where an embedded store is: a namespace has a folder within, but for the

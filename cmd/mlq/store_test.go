@@ -11,14 +11,14 @@ func TestReadStoreURL(t *testing.T) {
 		raw, namespace string
 		want           storePlace
 	}{
-		{"redis://h:1/2?namespace=lab", "", storePlace{onRedis, "redis://h:1/2?namespace=lab"}},
-		{"redis://h", "lab", storePlace{onRedis, "redis://h?namespace=lab"}},
-		{"redis://h?namespace=lab", "lab", storePlace{onRedis, "redis://h?namespace=lab"}},
-		{"unix:///run/r.sock?db=1", "lab", storePlace{onRedis, "unix:///run/r.sock?db=1&namespace=lab"}},
-		{"local:/data/store", "", storePlace{inFolder, "/data/store"}},
-		{"local:/data/store", "lab", storePlace{inFolder, "/data/store/lab"}},
-		{"local:/data/store", "mlq", storePlace{inFolder, "/data/store"}}, // the default one, by its name
-		{"memory:", "lab", storePlace{inMemory, ""}},
+		{"redis://h:1/2?namespace=lab", "", storePlace{onRedis, "redis://h:1/2?namespace=lab", "lab"}},
+		{"redis://h", "lab", storePlace{onRedis, "redis://h?namespace=lab", "lab"}},
+		{"redis://h?namespace=lab", "lab", storePlace{onRedis, "redis://h?namespace=lab", "lab"}},
+		{"unix:///run/r.sock?db=1", "lab", storePlace{onRedis, "unix:///run/r.sock?db=1&namespace=lab", "lab"}},
+		{"local:/data/store", "", storePlace{inFolder, "/data/store", "mlq"}},
+		{"local:/data/store", "lab", storePlace{inFolder, "/data/store/lab", "lab"}},
+		{"local:/data/store", "mlq", storePlace{inFolder, "/data/store", "mlq"}}, // the default one, by its name
+		{"memory:", "lab", storePlace{inMemory, "", "lab"}},
 	} {
 		if got, err := readStoreURL(c.raw, c.namespace); err != nil || got != c.want {
 			t.Errorf("readStoreURL(%q, %q) = %v, %v; want %v", c.raw, c.namespace, got, err, c.want)

@@ -42,11 +42,7 @@ func newSubmit(io streams) *cobra.Command {
 		if err := addSource(fields, args); err != nil {
 			return err
 		}
-		r, err := server.remote()
-		if err != nil {
-			return err
-		}
-		id, err := submitJob(cmd.Context(), r, fields)
+		r, id, err := server.submit(cmd.Context(), fields)
 		if err != nil {
 			return err
 		}
@@ -81,6 +77,16 @@ func addSource(fields map[string]any, args []string) error {
 		fields["msg"], err = readMessage(args[1])
 	}
 	return err
+}
+
+// submit submits a job, and gives its id with the server that has it.
+func (s *serverFlags) submit(ctx context.Context, fields map[string]any) (*remote, scheduler.JobID, error) {
+	r, err := s.remote()
+	if err != nil {
+		return nil, 0, err
+	}
+	id, err := submitJob(ctx, r, fields)
+	return r, id, err
 }
 
 // submitJob submits once, whatever happens to the answer: the key makes a

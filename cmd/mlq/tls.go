@@ -88,9 +88,19 @@ func (t *tlsFlags) load(data *dataFolder, names certificateNames) (tls.Certifica
 	}
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
-		return tls.Certificate{}, misconfigured("certificate: %w", err)
+		return tls.Certificate{}, misconfigured("certificate %s with key %s: %w", cert, key, err)
+	}
+	if t.selfSigned && !signsItself(pair) {
+		return tls.Certificate{}, misconfigured("the certificate %s is damaged", cert).
+			with("bring %s back from a backup, so that pins stay valid; or remove it, and a new one is made, whose fingerprint everybody needs", data.join("tls"))
 	}
 	return pair, nil
+}
+
+// signsItself: a byte that is another leaves a certificate that can be read, with another fingerprint.
+func signsItself(pair tls.Certificate) bool {
+	c, err := x509.ParseCertificate(pair.Certificate[0])
+	return err == nil && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
 // fingerprint is what a person compares: the certificate's SHA-256, in pairs.
@@ -129,5 +139,5 @@ func selfSign(dir, cert, key string, names certificateNames) error {
 }
 
 func writePEM(path, kind string, bytes []byte) error {
-	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600)
+	return writeSecret(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}))
 }

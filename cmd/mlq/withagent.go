@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"github.com/mlq-dev/mlq/api/auth"
 )
 
@@ -19,7 +21,7 @@ func (s *serveFlags) startAgent(ctx context.Context, g *group, srv *server, c se
 	if err != nil {
 		return err
 	}
-	token, err := ownToken(ctx, srv.tokens, c.data.join("agent.token"), auth.Wanted{User: host, Role: auth.RoleAgent})
+	token, err := ownToken(ctx, c.log, srv.tokens, c.data.join("agent.token"), auth.Wanted{User: host, Role: auth.RoleAgent})
 	if err != nil {
 		return fmt.Errorf("agent's token: %w", err)
 	}
@@ -35,7 +37,7 @@ func (s *serveFlags) startAgent(ctx context.Context, g *group, srv *server, c se
 // first start, when the store does not know the one in the file, and when that is
 // another one's. Nobody else has that one, so it ends once the new one is kept: a host
 // that has a token keeps its name.
-func ownToken(ctx context.Context, tokens *auth.Tokens, path string, wanted auth.Wanted) (string, error) {
+func ownToken(ctx context.Context, log zerolog.Logger, tokens *auth.Tokens, path string, wanted auth.Wanted) (string, error) {
 	kept, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
@@ -47,6 +49,9 @@ func ownToken(ctx context.Context, tokens *auth.Tokens, path string, wanted auth
 	}
 	if err != nil && !errors.Is(err, auth.ErrUnauthorized) {
 		return "", err
+	}
+	if len(kept) > 0 {
+		log.Warn().Str("file", path).Msg("what is in the file is no token of ours that the store knows: it is replaced by a new one")
 	}
 	text, _, err = tokens.Create(ctx, wanted)
 	if err != nil {

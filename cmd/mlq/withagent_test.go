@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/scheduler/store/localstore"
 )
@@ -19,13 +21,13 @@ func TestOwnToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	tokens, path := auth.New(st), filepath.Join(t.TempDir(), "agent.token")
+	tokens, path := auth.New(st, auth.Options{}), filepath.Join(t.TempDir(), "agent.token")
 	var before string
 	for _, c := range []struct {
 		host string
 		anew bool
 	}{{"agent", true}, {"agent", false}, {"gpu1", true}, {"gpu1", false}} {
-		text, err := ownToken(t.Context(), tokens, path, auth.Wanted{User: c.host, Role: auth.RoleAgent})
+		text, err := ownToken(t.Context(), zerolog.Nop(), tokens, path, auth.Wanted{User: c.host, Role: auth.RoleAgent})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -69,22 +70,31 @@ func (c *calls) take(m message) error {
 }
 
 // turn waits until a question may be asked: until the same one, asked by
-// somebody else, has its answer.
+// somebody else, has its answer, or is late.
 func (c *calls) turn(ctx context.Context, l lane, within time.Duration, ended <-chan struct{}) (*call, error) {
-	deadline := time.NewTimer(within)
-	defer deadline.Stop()
+	deadline := time.Now().Add(within)
 	for {
 		mine, other := c.enter(l)
 		if mine != nil {
 			return mine, nil
 		}
-		if time.Since(other.sent) >= within { // words that stay the same: each change is news
+		othersDeadline := other.sent.Add(within)
+		switch now := time.Now(); {
+		case !now.Before(othersDeadline): // words that stay the same: each change is news
 			return nil, &lateError{"still waiting for an answer, since " + other.sent.UTC().Format("15:04:05 MST")}
+		case !now.Before(deadline):
+			return nil, noAnswer(within)
 		}
-		if err := await(ctx, other.done, deadline.C, ended, within); err != nil {
+		soonest := time.After(min(time.Until(deadline), time.Until(othersDeadline)))
+		err := await(ctx, other.done, soonest, ended, within)
+		if late := (*lateError)(nil); err != nil && !errors.As(err, &late) {
 			return nil, err
 		}
 	}
+}
+
+func noAnswer(within time.Duration) error {
+	return &lateError{"no answer within " + inSeconds(within)}
 }
 
 // await waits for an answer, at most until the deadline.
@@ -93,7 +103,7 @@ func await(ctx context.Context, done <-chan struct{}, deadline <-chan time.Time,
 	case <-done:
 		return nil
 	case <-deadline:
-		return &lateError{"no answer within " + inSeconds(within)}
+		return noAnswer(within)
 	case <-ended:
 		return errEnded
 	case <-ctx.Done():

@@ -22,6 +22,9 @@ func (m *message) clean() {
 			words = append(words, &i.Warnings[k])
 		}
 	}
+	if m.Event != nil {
+		words = append(words, &m.Event.UUID)
+	}
 	for _, text := range words {
 		*text = gpu.Printable(*text)
 	}

@@ -41,6 +41,19 @@ func TestOneDeviceHangs(t *testing.T) {
 	}
 }
 
+// TestLateForOthers: who comes when a question is as good as late is told so when
+// it is, and does not wait for as long again.
+func TestLateForOthers(t *testing.T) {
+	c, l, within := newCalls(), lane{callSample, "GPU-1"}, 10*time.Second
+	other, _ := c.enter(l)
+	other.sent = other.sent.Add(20*time.Millisecond - within)
+	before := time.Now()
+	_, err := c.turn(t.Context(), l, within, nil)
+	if err == nil || !strings.Contains(err.Error(), "still waiting") || time.Since(before) > within/2 {
+		t.Errorf("after %v: %v", time.Since(before), err)
+	}
+}
+
 // TestTakesTurns: who asks about a device while somebody else does gets a look
 // that began later than his question.
 func TestTakesTurns(t *testing.T) {

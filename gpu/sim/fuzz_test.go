@@ -5,19 +5,22 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/mlq-dev/mlq/internal/fuzzseed"
+
 	"pgregory.net/rapid"
 )
 
 // FuzzParse: no text makes the parser fail otherwise than in words, and whatever it
 // accepts is sound.
 func FuzzParse(f *testing.F) {
+	seeds := fuzzseed.For(f)
 	for _, text := range []string{
 		everything, two, "", "devices: [", "devices: []\n---\n", "{\"devices\": [{\"name\": \"a\", \"model\": \"T4\"}]}",
 		"devices: &a [*a]", "a: &a [*a]", "devices: [{name: a, <<: {model: L4}}]", "devices:\n- name: \"\\x00\"\n",
 		"devices: [{name: a, model: L4, cc: 99.9, power: 1e999, memory: 1e9}]", "? {a: b}\n: c\n", "%YAML 1.1\n---\ndevices: !!binary aGk=\n",
 		"devices: [{name: a, model: L4, slices: [{name: b, memory: 1GiB, error: x}], fault: lost}]",
 	} {
-		f.Add([]byte(text))
+		seeds.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		l, err := parse(text, testSeed)

@@ -3,6 +3,7 @@ package blob
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+
+	"golang.org/x/sys/unix"
 )
 
 func open(t *testing.T) *Folder {
@@ -220,5 +223,49 @@ func TestSpace(t *testing.T) {
 	s, err := f.Space(t.Context())
 	if err != nil || s.Total <= 0 || s.FreePercent() < 0 || s.FreePercent() > 100 {
 		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
+// TestNothingLeftOnAFullDisk: a disk that has room for the bytes of a blob and none for its folder, or not
+// for its bytes, keeps nothing of it: who tries again must not fill the rest.
+func TestNothingLeftOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("needs root and mounts: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	f, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // only a folder
+	if _, _, err := f.Add(t.Context(), bytes.NewReader(make([]byte, 100_000)), -1); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("more bytes than there is room for: %v", err)
+	}
+	nothingLeft(t, f)
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	inodes := func(free uint64) {
+		t.Helper()
+		if err := unix.Mount("", dir, "", unix.MS_REMOUNT, fmt.Sprint("nr_inodes=", st.Files-st.Ffree+free)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inodes(1)
+	for range 3 {
+		if _, _, err := f.Add(t.Context(), strings.NewReader("x"), -1); !errors.Is(err, unix.ENOSPC) {
+			t.Errorf("a blob without room for its folder: %v", err)
+		}
+		nothingLeft(t, f)
+	}
+	inodes(2)
+	if _, _, err := f.Add(t.Context(), strings.NewReader("x"), -1); err != nil {
+		t.Error(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 // Space is the room on a disk, in bytes, as ordinary users see it.
 type Space struct {
 	Free, Total int64
+	ReadOnly    bool // it is mounted so: nothing can be kept, however much is free
 }
 
 // FreePercent is how much of the disk is free, 0 to 100.
@@ -34,5 +35,5 @@ func statfs(path string) (Space, error) {
 	// Bfree−Bavail is kept back for root: neither free nor part of the whole.
 	used := int64(st.Blocks - st.Bfree)
 	free := int64(st.Bavail) * st.Bsize
-	return Space{Free: free, Total: used*st.Bsize + free}, nil
+	return Space{Free: free, Total: used*st.Bsize + free, ReadOnly: st.Flags&unix.ST_RDONLY != 0}, nil
 }

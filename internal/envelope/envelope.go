@@ -123,6 +123,9 @@ func decodeHeader(text []byte) (*Header, error) {
 		*Header
 		Frames []wireFrame `json:"frames"`
 	}{Header: &Header{}}
+	if err := checkHeader(text); err != nil {
+		return nil, fmt.Errorf("%w: header: %.200v", ErrInvalid, err) //nolint:errorlint // it quotes foreign text, of any length
+	}
 	if err := json.Unmarshal(text, &wire); err != nil {
 		return nil, fmt.Errorf("%w: header: %w", ErrInvalid, err)
 	}
@@ -146,9 +149,12 @@ func (f *wireFrame) UnmarshalJSON(text []byte) error {
 	if f.plain(string(text)) {
 		return nil
 	}
-	pair := [2]json.RawMessage{}
+	var pair []json.RawMessage
 	if err := json.Unmarshal(text, &pair); err != nil {
 		return fmt.Errorf("frame: %w", err)
+	}
+	if len(pair) != 2 || string(pair[0]) == "null" || string(pair[1]) == "null" {
+		return errors.New("a frame is a name and a size")
 	}
 	if err := json.Unmarshal(pair[0], &f.Name); err != nil {
 		return fmt.Errorf("frame's name: %w", err)

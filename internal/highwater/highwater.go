@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/mlq-dev/mlq/internal/sealed"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -43,9 +44,10 @@ func (f *File) load() (scheduler.JobID, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%s does not hold a job id", f.path)
+	number, _, err := sealed.Unseal(text)
+	n, no := strconv.ParseInt(strings.TrimSpace(string(number)), 10, 64)
+	if err != nil || no != nil || n < 0 || !strings.HasSuffix(string(number), "\n") {
+		return 0, fmt.Errorf("%s is damaged: it does not hold a job id. Write a number into it that is above every id that was ever issued: echo 1000000 > %s", f.path, f.path)
 	}
 	return scheduler.JobID(n), nil
 }
@@ -58,18 +60,18 @@ func (f *File) Raise(to scheduler.JobID) error {
 	if err != nil || to <= now {
 		return err
 	}
-	return replace(f.path, strconv.FormatInt(int64(to), 10)+"\n")
+	return replace(f.path, sealed.Seal(fmt.Appendln(nil, int64(to))))
 }
 
 // replace writes beside, syncs, renames, and syncs the folder: after a power
 // cut the old number or the new one is there, never half of one.
-func replace(path, text string) error {
+func replace(path string, text []byte) error {
 	beside := path + ".new"
 	file, err := os.OpenFile(beside, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteString(text)
+	_, err = file.Write(text)
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func TestOnlyGrows(t *testing.T) {
 
 func TestRefusesToGuess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "highest")
-	for _, text := range []string{"", "12x", "-5"} {
+	for _, text := range []string{"", "12x\n", "-5\n", "12", "7\ncrc32c 00000000\n"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

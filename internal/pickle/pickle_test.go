@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/mlq-dev/mlq/internal/fuzzseed"
 )
 
 type sample struct {
@@ -100,9 +102,10 @@ func TestDeepIsCheap(t *testing.T) {
 
 // FuzzFunctionName: any bytes have an answer, and what is a name is found again in them.
 func FuzzFunctionName(f *testing.F) {
+	seeds := fuzzseed.For(f)
 	for _, s := range samples(f) {
 		if len(s.pickle) < 4096 {
-			f.Add(s.pickle)
+			seeds.Add(s.pickle)
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

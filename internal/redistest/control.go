@@ -67,3 +67,6 @@ func (s *Server) do(t testing.TB, command, want string) {
 		t.Fatal(err)
 	}
 }
+
+// RestartInVain starts it again, and returns when it says that it does not.
+func (s *Server) RestartInVain(t testing.TB, words string) { s.do(t, "start", words) }

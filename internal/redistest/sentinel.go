@@ -35,3 +35,9 @@ sentinel down-after-milliseconds %[3]s 500
 sentinel failover-timeout %[3]s 2000
 `, port, master, name)
 }
+
+// SentinelConf starts a sentinel with a configuration of its own, but for its port.
+func SentinelConf(t testing.TB, text string) *Server {
+	t.Helper()
+	return conf(t, "+monitor master", func(int) string { return text }, "--sentinel")
+}

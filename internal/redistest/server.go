@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -111,4 +112,22 @@ func freePort() (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// Conf starts a server with a configuration file of this text, and ends it with
+// the test. Further arguments are those of redis-server, after the file's.
+func Conf(t testing.TB, text string, args ...string) *Server {
+	t.Helper()
+	return conf(t, "Ready to accept connections", func(int) string { return text }, args...)
+}
+
+func conf(t testing.TB, ready string, text func(port int) string, args ...string) *Server {
+	t.Helper()
+	return started(t, func() (*Server, error) {
+		return launch(ready, func(port int, dir string) ([]string, error) {
+			path := filepath.Join(dir, "redis.conf")
+			line := append([]string{path, "--port", fmt.Sprint(port), "--bind", "127.0.0.1"}, args...)
+			return line, os.WriteFile(path, []byte(text(port)), 0o600)
+		})
+	})
 }

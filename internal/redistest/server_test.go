@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/mlq-dev/mlq/internal/faultproxy"
 )
 
 func wantAnswer(t *testing.T, addr, line, want string) {
@@ -56,17 +58,17 @@ func TestProxy(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
 	p := NewProxy(t, s.Addr())
-	through := p.listener.Addr().String()
+	through := p.Addr()
 	wantAnswer(t, through, "INCR n", ":1")
-	p.Drop(1)
+	p.Lose(1)
 	if got, err := say(through, "INCR n"); err == nil {
 		t.Fatalf("the dropped reply %q came", got)
 	}
-	<-p.Dropped()
+	<-p.Lost()
 	wantAnswer(t, s.Addr(), "GET n", "$1")
 	wantAnswer(t, s.Addr(), "INCR n", ":3")
 
-	arrived, release := p.Hold()
+	arrived, release := p.Hold(faultproxy.Answers)
 	answered := make(chan string)
 	go func() { got, _ := say(through, "INCR n"); answered <- got }()
 	<-arrived

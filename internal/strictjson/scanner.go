@@ -1,10 +1,7 @@
 package strictjson
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
-	"unicode/utf8"
 )
 
 // scanner walks a document once. It keeps the path only for error messages.
@@ -163,138 +160,6 @@ func (s *scanner) array(each func(raw []byte)) error {
 	s.pos++
 	s.depth--
 	return nil
-}
-
-// text checks a string and returns it as written, with its quotes.
-func (s *scanner) text() ([]byte, error) {
-	start := s.pos
-	for s.pos++; s.pos < len(s.doc); s.pos++ {
-		switch c := s.doc[s.pos]; {
-		case c == '"':
-			s.pos++
-			if quoted := s.doc[start:s.pos]; utf8.Valid(quoted) {
-				return quoted, nil
-			}
-			return nil, s.fail("a string is not valid UTF-8")
-		case c == '\\':
-			if !s.escape() {
-				return nil, s.fail("a string has an invalid escape")
-			}
-		case c < ' ':
-			return nil, s.fail("a control character in a string must be escaped")
-		}
-	}
-	return nil, s.fail("the document ends within a string")
-}
-
-// escape steps onto the last byte of the escape that starts here.
-func (s *scanner) escape() bool {
-	s.pos++
-	switch s.peek() {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return true
-	case 'u':
-		for range 4 {
-			s.pos++
-			if !isHex(s.peek()) {
-				return false
-			}
-		}
-		return true
-	}
-	return false
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-// name reads a field's name and returns it decoded.
-func (s *scanner) name() (string, error) {
-	quoted, err := s.text()
-	if err != nil {
-		return "", err
-	}
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted[1 : len(quoted)-1]), nil
-	}
-	var name string
-	if err := json.Unmarshal(quoted, &name); err != nil {
-		return "", s.fail("a field's name has an invalid escape")
-	}
-	return name, nil
-}
-
-func (s *scanner) number() error {
-	if s.peek() == '-' {
-		s.pos++
-	}
-	if s.word() != "" {
-		return s.notFinite()
-	}
-	leadingZero := s.peek() == '0'
-	if n := s.digits(); n == 0 || leadingZero && n > 1 {
-		return s.fail("not a number")
-	}
-	if s.peek() == '.' {
-		s.pos++
-		if s.digits() == 0 {
-			return s.fail("want digits after the point")
-		}
-	}
-	if c := s.peek(); c == 'e' || c == 'E' {
-		s.pos++
-		if c := s.peek(); c == '+' || c == '-' {
-			s.pos++
-		}
-		if s.digits() == 0 {
-			return s.fail("want digits in the exponent")
-		}
-	}
-	return nil
-}
-
-func (s *scanner) digits() int {
-	start := s.pos
-	for '0' <= s.peek() && s.peek() <= '9' {
-		s.pos++
-	}
-	return s.pos - start
-}
-
-// word returns the letters that follow, without reading over them.
-func (s *scanner) word() string {
-	end := s.pos
-	for end < len(s.doc) && ('a' <= s.doc[end] && s.doc[end] <= 'z' || 'A' <= s.doc[end] && s.doc[end] <= 'Z') {
-		end++
-	}
-	return string(s.doc[s.pos:end])
-}
-
-func (s *scanner) literal() error {
-	switch w := s.word(); w {
-	case "true", "false", "null":
-		s.pos += len(w)
-		return nil
-	case "":
-		if s.pos >= len(s.doc) {
-			return s.fail("the document ends too early")
-		}
-		return s.fail("want a value")
-	default:
-		return s.notFinite()
-	}
-}
-
-// notFinite refuses a bare word where a value must stand.
-func (s *scanner) notFinite() error {
-	switch s.word() {
-	case "NaN", "nan", "Infinity", "infinity", "inf", "Inf":
-		e := s.fail("NaN and infinities are not JSON; send null or a string")
-		e.NotFinite = true
-		return e
-	}
-	return s.fail("want a value")
 }
 
 // names is the set of the field names of one object; small ones need no map.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/mlq-dev/mlq/internal/fuzzseed"
 )
 
 func TestObjectSplitsFields(t *testing.T) {
@@ -101,8 +103,9 @@ func TestArray(t *testing.T) {
 
 // FuzzObject holds that whatever is accepted here is JSON for encoding/json too.
 func FuzzObject(f *testing.F) {
+	seeds := fuzzseed.For(f)
 	for _, seed := range []string{`{}`, `{"a":[1,2.5e-3,"é\n"],"b":{"c":null}}`, `{"a":-0}`, `{"a":"\ud800"}`} {
-		f.Add([]byte(seed))
+		seeds.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		fields, err := Object(doc, 32)

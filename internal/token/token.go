@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash/crc32"
+	"math/big"
 	"strconv"
 	"strings"
 )
@@ -23,6 +24,9 @@ const (
 	idLength     = 10
 	secretLength = 43 // more than 256 bits
 	crcLength    = 6
+	proofBytes   = 66 // a signature (internal/signing)
+	proofLength  = 89 // of it in base62
+	signedLength = idLength + proofLength
 	// MaxLength is above that of every token.
 	MaxLength = 160
 )
@@ -51,16 +55,36 @@ func Hash(text string) [sha256.Size]byte { return sha256.Sum256([]byte(text)) }
 // claim, before the number of the attempt is known.
 func NewSecret() string { return random(secretLength) }
 
+// SignedSecret is the secret of an attempt's token that its agent has signed: the id of
+// the agent's own token, and the signature.
+func SignedSecret(id string, signature []byte) string {
+	digits := new(big.Int).SetBytes(signature).Text(62)
+	return id + strings.Repeat("0", proofLength-len(digits)) + digits
+}
+
+// ParseSigned reads it.
+func ParseSigned(secret string) (id string, signature []byte, ok bool) {
+	if len(secret) != signedLength || !plain(secret) {
+		return "", nil, false
+	}
+	n, ok := new(big.Int).SetString(secret[idLength:], 62)
+	if !ok || n.BitLen() > 8*proofBytes {
+		return "", nil, false
+	}
+	return secret[:idLength], n.FillBytes(make([]byte, proofBytes)), true
+}
+
 // Attempt writes the token of an attempt (MLQ_TOKEN in a job).
 func Attempt(job int64, n int, secret string) string {
 	return fmt.Sprintf("mlq_attempt_%d_%d_%s", job, n, secret)
 }
 
-// ParseAttempt reads an attempt's token; ok is false for every other text.
+// ParseAttempt reads an attempt's token; ok is false for every other text, also for
+// one that writes the same numbers in another way.
 func ParseAttempt(text string) (job int64, n int, secret string, ok bool) {
 	rest, ok := strings.CutPrefix(text, "mlq_attempt_")
 	parts := strings.Split(rest, "_")
-	if !ok || len(text) > MaxLength || len(parts) != 3 || len(parts[2]) != secretLength {
+	if !ok || len(text) > MaxLength || len(parts) != 3 || len(parts[2]) != secretLength && len(parts[2]) != signedLength {
 		return 0, 0, "", false
 	}
 	job, err := strconv.ParseInt(parts[0], 10, 64)
@@ -68,7 +92,7 @@ func ParseAttempt(text string) (job int64, n int, secret string, ok bool) {
 		return 0, 0, "", false
 	}
 	n, err = strconv.Atoi(parts[1])
-	if err != nil || n < 1 {
+	if err != nil || n < 1 || Attempt(job, n, parts[2]) != text {
 		return 0, 0, "", false
 	}
 	return job, n, parts[2], true

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlq-dev/mlq/internal/faultproxy"
 	"github.com/mlq-dev/mlq/internal/redistest"
 	"github.com/mlq-dev/mlq/scheduler/store"
 	"github.com/mlq-dev/mlq/scheduler/store/storetest"
@@ -100,7 +101,7 @@ func (b broken) Commit(ctx context.Context, c store.Commit) (store.Result, error
 }
 
 // trouble drops, holds and cuts what goes over a proxy until stop is called.
-func trouble(t testing.TB, p *redistest.Proxy, seed uint64) (stop func()) {
+func trouble(t testing.TB, p redistest.Proxy, seed uint64) (stop func()) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -118,15 +119,15 @@ func trouble(t testing.TB, p *redistest.Proxy, seed uint64) (stop func()) {
 			release()
 			switch r.IntN(6) {
 			case 0:
-				p.Drop(1 + r.IntN(3))
+				p.Lose(1 + r.IntN(3))
 			case 1:
 				p.Cut()
 			case 2, 3:
-				_, release = p.Hold()
+				_, release = p.Hold(faultproxy.Answers)
 			}
 		}
 	})
-	stop = sync.OnceFunc(func() { close(done); wg.Wait(); p.Drop(0) })
+	stop = sync.OnceFunc(func() { close(done); wg.Wait(); p.Lose(0) })
 	t.Cleanup(stop)
 	return stop
 }

@@ -62,16 +62,16 @@ func (w *World) takeCallback(id scheduler.JobID, how fate) {
 	if w.told[id].recorded && w.losses == 0 {
 		w.fall("promise 8: the callback of job %d is sent again after it was recorded", id)
 	}
-	w.sends[id] = append(slices.Clip(w.sends[id]), sending{job.Callback.Taken, w.now().Add(3 * w.Timing.CallbackTry)})
-	w.told[id] = told{w.told[id].requests + 1, w.told[id].recorded}
+	w.sends = with(w.sends, id, append(slices.Clip(w.sends[id]), sending{job.Callback.Taken, w.now().Add(3 * w.Timing.CallbackTry)}))
+	w.told = with(w.told, id, told{w.told[id].requests + 1, w.told[id].recorded})
 }
 
 func (w *World) endCallback(id scheduler.JobID, i int, how fate) {
 	sent := w.sends[id][i]
-	w.sends[id] = append(w.sends[id][:i:i], w.sends[id][i+1:]...)
+	w.sends = with(w.sends, id, append(w.sends[id][:i:i], w.sends[id][i+1:]...))
 	after, err := w.scheduler("callback", how).EndCallback(ctx, id, sent.taken, scheduler.CallbackTry{Delivered: true, Text: "200"})
 	if err == nil && after.State == scheduler.CallbackDelivered {
-		w.told[id] = told{w.told[id].requests, true}
+		w.told = with(w.told, id, told{w.told[id].requests, true})
 	}
 }
 

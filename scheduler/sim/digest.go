@@ -32,6 +32,9 @@ type (
 		used                  Budgets
 		losses                int
 		backup                digest // of the replica
+		old                   digest // of the master that was replaced
+		held                  bool   // the server has seen the hold-off that runs
+		heldSince             int64
 	}
 	jobFact struct {
 		what string
@@ -83,6 +86,12 @@ func (w *World) digest() digest {
 	f := worldFact{elapsed: int64(w.elapsed), base: w.base.UnixNano(), lostAt: int64(w.lostAt), used: w.used, losses: w.losses}
 	if w.backup != nil {
 		f.backup = w.backup.digest()
+	}
+	if w.servesOld() {
+		f.old = w.old.digest()
+	}
+	if since, seen := w.server.hold.Since(w.store.identity, w.store.version("spec:epoch")); seen {
+		f.held, f.heldSince = true, int64(since)
 	}
 	d := hash(f)
 	d.add(w.store.digest())

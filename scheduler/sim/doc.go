@@ -1,6 +1,7 @@
 // Package sim explores the scheduler's real transitions in small worlds with a
 // clock of their own: every order of claims, starts, heartbeats, crashes, lost
-// answers, delayed commits, reaps, cancels and store losses up to a depth, and
+// answers, delayed commits, reaps, cancels, failovers and jumps of the store's
+// clock up to a depth, and
 // random long lives for larger worlds. What the transitions promise is checked
 // after every step.
 //

@@ -34,7 +34,7 @@ func (w *World) drain() {
 	if _, err := w.scheduler("drain", heard).Drain(ctx, d); err != nil {
 		w.fall("drain: %w", err)
 	}
-	clear(w.spared)
+	w.spared = nil
 }
 
 // undrain takes it back: what runs there and was not told to stop goes on.
@@ -44,7 +44,7 @@ func (w *World) undrain() {
 	}
 	for _, id := range w.live {
 		if j, err := w.job(id); err == nil && j.State.Active() && j.Attempt().Host == w.agents[0].name && !j.CancelRequested {
-			w.spared[id] = j.Attempt().Fence
+			w.spared = with(w.spared, id, j.Attempt().Fence)
 		}
 	}
 }

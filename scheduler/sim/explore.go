@@ -85,7 +85,7 @@ func (e *Explorer) Explore(w *World) *Found {
 // after gives the lives that are one step longer and in a state not met before.
 func (e *Explorer) after(l *life) (more []life, f *Found) {
 	w := l.world()
-	if err := w.check(); err != nil { // it was checked when it was met
+	if err := w.check(); err != nil { // it was checked when it was met; this notes in w what was accepted
 		return nil, &Found{l.last.path(), err}
 	}
 	for _, s := range w.steps() {

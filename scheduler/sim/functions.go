@@ -63,14 +63,14 @@ func (w *World) promote(how fate) {
 func (w *World) await(i int, job scheduler.JobID, how fate) {
 	a := &w.agents[i]
 	l := a.leases[job]
-	delete(w.promised, job)
+	w.promised = without(w.promised, job)
 	err := w.scheduler("await", how).Await(ctx, scheduler.LeaseRef{Job: job, Fence: l.fence}, []string{function})
 	if how == delayed {
 		w.sent(a, job)
 		return
 	}
 	if err == nil || errors.Is(err, scheduler.ErrStale) || errors.Is(err, scheduler.ErrNotFound) {
-		delete(a.leases, job)
+		a.leases = without(a.leases, job)
 	}
 }
 

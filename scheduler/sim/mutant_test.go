@@ -1,16 +1,12 @@
 package sim_test
 
 import (
-	"context"
-	"encoding/json"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/mlq-dev/mlq/scheduler/sim"
-	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 // mutants are schedulers and hosts with one safeguard taken out. Each must
@@ -47,6 +43,26 @@ var mutants = map[string]struct {
 	"reap without an own clock": {
 		life{config: world(2, 1, 1, sim.Budgets{Jumps: 1}), prelude: running, depth: 6},
 		"promise 5", func(c *sim.Config) { c.NoOwnClock = true },
+	},
+	"a hold-off by the store's clock": {
+		life{config: world(2, 1, 1, sim.Budgets{Jumps: 1, Backups: 1, Losses: 1}), prelude: failedOver, depth: 5},
+		"promises 2, 5", func(c *sim.Config) { c.HoldByStore = true },
+	},
+	"an old master that is acknowledged by no replica": {
+		life{config: failover(2, 1, sim.Budgets{Ticks: 4, Backups: 1, Losses: 1, Olds: 1}), prelude: outlived, depth: 7},
+		"promises 2, 5", func(c *sim.Config) { c.NoMinReplicas = true },
+	},
+	"reconcile without the kernel lock": {
+		life{config: world(2, 1, 1, sim.Budgets{Crashes: 1, Deafs: 1}), prelude: running, depth: 4},
+		"promises 2, 5", func(c *sim.Config) { c.NoLock = true },
+	},
+	"cancel that loses to a claim": {
+		life{config: world(1, 1, 1, sim.Budgets{Cancels: 1, Delays: 1}), depth: 3},
+		"promise 4", func(c *sim.Config) { c.Tamper.Commit = noGuard("claim", "live:job:") },
+	},
+	"versions that start over with each record": {
+		life{config: world(2, 1, 2, sim.Budgets{Ticks: 4, Forgets: 1}), prelude: forgotten, depth: 3},
+		"promises 2, 5", func(c *sim.Config) { c.PerRecord = true },
 	},
 	"reap without the guard on the heartbeat": {
 		life{config: world(1, 1, 1, sim.Budgets{Ticks: 3, Delays: 1}), prelude: silent, depth: 4},
@@ -99,7 +115,8 @@ var (
 	drained     = append(running[:2:2], "host-0 is closed by a deadline", "time passes")
 	endedReaped = append(ended[:3:3], "time passes", "time passes", "time passes", "reap")
 	lostHeld    = append(lostEnded[:4:4], "the store is lost, the replica takes over",
-		"time passes", "time passes", "time passes")
+		"time passes", "time passes", "time passes", "reap")
+	outlived  = append(failedOver[:4:4], "time passes", "time passes")
 	lateClaim = []string{"host-0: claim 1, delayed", "replica falls behind here", "host-1: claim 1"}
 )
 
@@ -128,9 +145,8 @@ func TestMutantsAreCaught(t *testing.T) {
 // perRecord is set in the process that TestVersionsPerRecord starts.
 const perRecord = "SIM_PER_RECORD"
 
-// TestVersionsPerRecord: versions that start over when a record is made again.
-// No record that a transition guards is made twice today, so that no promise
-// falls with them; the store's contract must refuse such a store all the same.
+// TestVersionsPerRecord: the store's contract refuses versions that start over
+// when a record is made again. What falls with them is a mutant's to show.
 func TestVersionsPerRecord(t *testing.T) {
 	for _, mutant := range []bool{false, true} {
 		c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestContract$/^repeats$")
@@ -142,138 +158,5 @@ func TestVersionsPerRecord(t *testing.T) {
 		if refused := err != nil && strings.Contains(string(out), "--- FAIL: TestContract/repeats"); refused != mutant {
 			t.Errorf("versions per record %v, refused %v: %v\n%s", mutant, refused, err, out)
 		}
-	}
-}
-
-// blind takes the cancel flag out of what one operation reads.
-func blind(op string) func(string, store.Query, *store.Answer) {
-	return func(doing string, q store.Query, a *store.Answer) {
-		for i, key := range q.Keys {
-			if doing == op && strings.HasPrefix(key, "live:job:") {
-				a.Records[i].Value = without(a.Records[i].Value, "cr")
-			}
-		}
-	}
-}
-
-// noGuardOnTake lets a server take a callback from a record that has changed since.
-// The commits that record a try have an event, and cannot lose their guard.
-func noGuardOnTake(op string, s *sim.Store, c *store.Commit) {
-	if !slices.ContainsFunc(c.Effects, func(e store.Effect) bool { return e.Kind == store.EffectNotify }) {
-		noGuard("callback", "live:job:")(op, s, c)
-	}
-}
-
-// noHoldOff takes the end of the hold-off out of the epoch's record.
-func noHoldOff(_ string, q store.Query, a *store.Answer) {
-	if i := slices.Index(q.Keys, "spec:epoch"); i >= 0 {
-		a.Records[i].Value = without(a.Records[i].Value, "h")
-	}
-}
-
-// noJump takes the million ids out of an adoption.
-func noJump(_ string, _ *sim.Store, c *store.Commit) {
-	c.Effects = slices.DeleteFunc(slices.Clone(c.Effects), func(e store.Effect) bool {
-		return e.Kind == store.EffectAdd && e.Key == "spec:ids"
-	})
-}
-
-// noGuard takes the guards on some keys out of what one operation commits.
-func noGuard(op, prefix string) func(string, *sim.Store, *store.Commit) {
-	return func(doing string, _ *sim.Store, c *store.Commit) {
-		if doing == op {
-			c.Guards = slices.DeleteFunc(slices.Clone(c.Guards), func(g store.Guard) bool {
-				return strings.HasPrefix(g.Key, prefix)
-			})
-		}
-	}
-}
-
-// countFences makes the fence of a claim one more than the last of the job and
-// its devices, as a plain counter in the store would.
-func countFences(op string, s *sim.Store, c *store.Commit) {
-	if op != "claim" {
-		return
-	}
-	var last uint64
-	for _, e := range c.Effects {
-		last = max(last, lastFence(s, e.Key))
-	}
-	c.Effects = slices.Clone(c.Effects)
-	for i, e := range c.Effects {
-		if e.Kind == store.EffectPut {
-			c.Effects[i].Value = withFence(e.Value, last+1)
-		}
-	}
-}
-
-func lastFence(s *sim.Store, key string) uint64 {
-	a, err := s.Read(context.Background(), store.Query{Keys: []string{key}})
-	if err != nil {
-		panic(err)
-	}
-	var r struct {
-		F uint64 `json:"f"`
-		A []struct {
-			F uint64 `json:"f"`
-		} `json:"a"`
-	}
-	if len(a.Records[0].Value) == 0 || json.Unmarshal(a.Records[0].Value, &r) != nil {
-		return 0
-	}
-	for _, attempt := range r.A {
-		r.F = max(r.F, attempt.F)
-	}
-	return r.F
-}
-
-func withFence(value []byte, fence uint64) []byte {
-	return edit(value, func(r map[string]any) {
-		if _, device := r["f"]; device {
-			r["f"] = fence
-		}
-		if attempts, ok := r["a"].([]any); ok {
-			attempts[len(attempts)-1].(map[string]any)["f"] = fence
-		}
-	})
-}
-
-func without(value []byte, field string) []byte {
-	return edit(value, func(r map[string]any) { delete(r, field) })
-}
-
-// edit changes a JSON record.
-func edit(value []byte, change func(map[string]any)) []byte {
-	if len(value) == 0 {
-		return value
-	}
-	d := json.NewDecoder(strings.NewReader(string(value)))
-	d.UseNumber()
-	var r map[string]any
-	if err := d.Decode(&r); err != nil {
-		panic(err)
-	}
-	change(r)
-	out, err := json.Marshal(r)
-	if err != nil {
-		panic(err)
-	}
-	return out
-}
-
-// noEffect takes what an operation does to a key out of its commits.
-func noEffect(op, key string) func(string, *sim.Store, *store.Commit) {
-	return func(which string, _ *sim.Store, c *store.Commit) {
-		if which == op {
-			c.Effects = slices.DeleteFunc(slices.Clone(c.Effects), func(e store.Effect) bool { return e.Key == key })
-		}
-	}
-}
-
-// looseStrike strikes a user off the list of those who registered functions, whatever
-// was registered since.
-func looseStrike(doing string, s *sim.Store, c *store.Commit) {
-	if len(c.Effects) == 1 && c.Effects[0].Kind == store.EffectUnindex && c.Effects[0].Key == "spec:registered" {
-		noGuard(doing, "spec:functions:")(doing, s, c)
 	}
 }

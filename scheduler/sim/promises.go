@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -33,16 +33,18 @@ func (w *World) check() error {
 
 // job reads a job, and decodes each record once in all worlds.
 func (w *World) job(id scheduler.JobID) (*scheduler.Job, error) {
-	key := fmt.Sprint("live:job:", id)
-	record := key + string(w.store.records[key].value)
-	if j, known := w.decoded[record]; known {
+	record := w.store.records["live:job:"+strconv.FormatInt(int64(id), 10)].value
+	if j, known := w.decoded[id][string(record)]; known {
 		return j, nil
 	}
 	j, err := w.scheduler("look", heard).Job(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	w.decoded[record] = &j
+	if w.decoded[id] == nil {
+		w.decoded[id] = map[string]*scheduler.Job{}
+	}
+	w.decoded[id][string(record)] = &j
 	return &j, nil
 }
 
@@ -84,8 +86,8 @@ func (w *World) finalStays(j *scheduler.Job) {
 	switch {
 	case was && w.losses == 0 && (j.State != scheduler.Succeeded || j.Attempt().Fence != before):
 		w.fall("promise 2: job %d had succeeded and is %s now", j.ID, j.State)
-	case j.State == scheduler.Succeeded:
-		w.accepted[j.ID] = j.Attempt().Fence
+	case j.State == scheduler.Succeeded && !was:
+		w.accepted = with(w.accepted, j.ID, j.Attempt().Fence)
 	}
 }
 
@@ -105,7 +107,8 @@ func (w *World) renewedStays(jobs map[scheduler.JobID]*scheduler.Job) {
 func (w *World) cancelledStays(jobs map[scheduler.JobID]*scheduler.Job) {
 	for id := range w.cancelled {
 		j := jobs[id]
-		if j != nil && (j.State == scheduler.Queued || j.State == scheduler.Scheduled || j.State == scheduler.Running) {
+		if j != nil && (j.State == scheduler.Queued || j.State == scheduler.Scheduled || j.State == scheduler.Running ||
+			j.State == scheduler.Leased && !j.CancelRequested) {
 			w.fall("promise 4: job %d is %s after its cancel was acknowledged", id, j.State)
 		}
 	}

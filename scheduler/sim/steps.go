@@ -27,6 +27,7 @@ func (w *World) steps() []step {
 		add(fmt.Sprintf("the %s on its way arrives", w.pending[i].op), func(w *World) { w.arrive(i) })
 	}
 	add("reap", func(w *World) { w.reap() })
+	out = append(out, w.oldSteps()...)
 	if w.used.Delays < w.Limits.Delays {
 		add("reap (its commit is delayed)", func(w *World) { w.used.Delays++; w.delayedReap() })
 	}
@@ -48,8 +49,12 @@ func (w *World) steps() []step {
 			add(delayed.of("submit"), func(w *World) { w.used.Submits++; w.spend(delayed); w.submitLate() })
 		}
 	}
-	if w.used.Jumps < w.Limits.Jumps && !w.holdsOff() {
-		add("the store's clock jumps an hour", func(w *World) { w.used.Jumps++; w.base = w.base.Add(time.Hour) })
+	if w.used.Jumps < w.Limits.Jumps {
+		add("the store's clock jumps an hour", func(w *World) { w.jump(time.Hour) })
+		add("the store's clock is set back an hour", func(w *World) { w.jump(-time.Hour) })
+	}
+	if w.used.Forgets < w.Limits.Forgets {
+		add("host-0 is forgotten", func(w *World) { w.forget() })
 	}
 	if w.used.Cancels < w.Limits.Cancels {
 		for _, id := range w.live {
@@ -59,10 +64,17 @@ func (w *World) steps() []step {
 	return slices.Concat(out, w.drainSteps(), w.callbackSteps(), w.functionSteps())
 }
 
-// holdsOff: a store was lost just now. The hold-off is counted by the store's
-// clock alone, so that its jump in these 75 s is a fault too many; the protocol
-// says so (docs/protocol.md).
-func (w *World) holdsOff() bool { return w.losses > 0 && w.elapsed < w.lostAt+w.Timing.HoldOff }
+func (w *World) jump(d time.Duration) {
+	w.used.Jumps++
+	w.base = w.base.Add(d)
+}
+
+// forget is an admin's: of host-0, refused where it is alive or busy.
+func (w *World) forget() {
+	w.used.Forgets++
+	// A refusal is a life in which nothing happened.
+	_ = w.scheduler("forget", heard).ForgetHost(ctx, w.agents[0].name)
+}
 
 // hostSteps lists what the hosts can do. Those that have done nothing yet are
 // alike but for their names: what the first of them can do stands for all.
@@ -90,7 +102,10 @@ func (w *World) agentSteps(i int) []step {
 		}
 	}
 	if !a.joined {
-		add("join", func(w *World) { w.join(i) })
+		add("join", func(w *World) { w.join(i, false) })
+		if w.used.Deafs < w.Limits.Deafs {
+			add("join, its slots do not answer", func(w *World) { w.used.Deafs++; w.join(i, true) })
+		}
 		return out
 	}
 	for _, how := range w.fates() {
@@ -165,25 +180,29 @@ func (w *World) arrive(i int) {
 	}
 }
 
+// reap is a round of a server's loops that go by its own clock.
 func (w *World) reap() {
-	if _, err := w.scheduler("reap", heard).Reap(ctx, w.server.reaper, w.mono()); err != nil {
+	if _, err := w.scheduler("hold-off", heard).EndHoldOff(ctx, &w.server.hold, w.own(w.HoldByStore)); err != nil {
+		w.fall("hold-off: %w", err)
+	}
+	if _, err := w.scheduler("reap", heard).Reap(ctx, w.server.reaper, w.own(w.NoOwnClock)); err != nil {
 		w.fall("reap: %w", err)
 	}
 }
 
 func (w *World) delayedReap() {
 	// Nothing to end means nothing on its way.
-	if _, err := w.scheduler("reap", delayed).Reap(ctx, w.server.reaper, w.mono()); err == nil {
+	if _, err := w.scheduler("reap", delayed).Reap(ctx, w.server.reaper, w.own(w.NoOwnClock)); err == nil {
 		w.used.Delays--
 	}
 }
 
-// mono is the server's own clock.
-func (w *World) mono() time.Duration {
-	if w.NoOwnClock {
-		return time.Duration(w.now().UnixNano())
+// own is the server's own clock, or the store's where it has none.
+func (w *World) own(none bool) func() time.Duration {
+	if none {
+		return func() time.Duration { return time.Duration(w.now().UnixNano()) }
 	}
-	return w.elapsed
+	return func() time.Duration { return w.elapsed }
 }
 
 // pass lets time go by: slots end what nobody believes in any more, and the
@@ -193,10 +212,10 @@ func (w *World) pass(d time.Duration) {
 	for i := range w.agents {
 		for dev, p := range w.agents[i].procs {
 			if !p.over && p.until <= w.elapsed && !w.NoSelfFence {
-				delete(w.agents[i].procs, dev)
-				delete(w.promised, p.job)
+				w.agents[i].procs = without(w.agents[i].procs, dev)
+				w.promised = without(w.promised, p.job)
 				if l, ok := w.agents[i].leases[p.job]; ok && l.fence == p.fence {
-					delete(w.agents[i].leases, p.job)
+					w.agents[i].leases = without(w.agents[i].leases, p.job)
 				}
 			}
 		}
@@ -208,6 +227,10 @@ func (w *World) lose() {
 	w.used.Losses++
 	w.losses++
 	w.lostAt = w.elapsed
+	w.old = nil
+	if w.Limits.Olds > 0 {
+		w.old = w.store
+	}
 	w.store = w.backup.Reborn(fmt.Sprintf("store-%d", w.losses), w.now)
 	w.backup = nil
 	var live []scheduler.JobID
@@ -221,6 +244,7 @@ func (w *World) lose() {
 	w.spared = map[scheduler.JobID]uint64{}
 	w.cancelled = map[scheduler.JobID]bool{} // a lost cancel is not a broken promise
 	w.submit(heard)                          // which adopts the store, and must not issue an id again
+	w.reap()                                 // a server sees the hold-off at once, at the soonest that it can begin to count
 }
 
 func (w *World) cancel(id scheduler.JobID) {
@@ -234,6 +258,6 @@ func (w *World) cancel(id scheduler.JobID) {
 		return
 	}
 	if before.State != scheduler.Running && !before.State.Final() {
-		w.cancelled[id] = true
+		w.cancelled = with(w.cancelled, id, true)
 	}
 }

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,6 +26,7 @@ type World struct {
 	losses  int           // how often the store was lost
 	lostAt  time.Duration // when it was last lost
 	backup  *Store        // what the store will be after a loss
+	old     *Store        // the master before it, where some still reach it; see failover.go
 
 	server  server
 	agents  []agent
@@ -42,7 +42,7 @@ type World struct {
 	told      map[scheduler.JobID]told
 	broken    error // the first promise that fell
 	used      Budgets
-	decoded   map[string]*scheduler.Job // of all clones: what records of jobs say
+	decoded   map[scheduler.JobID]map[string]*scheduler.Job // of all clones: what records of jobs say
 }
 
 // Config is what a world is made of and what may befall it.
@@ -61,15 +61,27 @@ type Config struct {
 	NoSelfFence bool
 	// NoOwnClock is a fault: the reaper trusts the store's clock alone.
 	NoOwnClock bool
+	// HoldByStore is a fault: the hold-off is counted by the store's clock.
+	HoldByStore bool
 	// AnyIdentity is a fault of the store.
 	AnyIdentity bool
 	// NoFence is a fault: agents finish with whatever fence is current.
 	NoFence bool
+	// NoLock is a fault: agents take every device for locked by themselves.
+	NoLock bool
+	// NoMinReplicas is a fault: a master that was replaced goes on acknowledging.
+	NoMinReplicas bool
+	// PerRecord is a fault of the store.
+	PerRecord bool
 }
 
 // Budgets bound what may happen in one life, so that all lives can be tried.
 type Budgets struct {
 	Ticks, Crashes, Losses, Backups, Cancels, Delays, Repeats, Jumps, Submits, Drains, Callbacks, Functions int
+	// Olds is how often an agent may be served by the master before a failover,
+	// Deafs how often an agent starts whose slots do not answer, Forgets how often
+	// an admin forgets a host.
+	Olds, Deafs, Forgets int
 }
 
 // Tamper changes what a transition reads or commits: the mutants.
@@ -81,6 +93,7 @@ type Tamper struct {
 // server is what one `serve` process remembers.
 type server struct {
 	reaper *scheduler.Reaper
+	hold   scheduler.HoldWatch
 }
 
 // agent is one host: what its agent process remembers, and what its slots do.
@@ -138,18 +151,18 @@ func NewWorld(c Config) *World {
 	w := &World{
 		Config: c, base: time.Unix(1_800_000_000, 0), submitted: map[scheduler.JobID]bool{},
 		cancelled: map[scheduler.JobID]bool{}, accepted: map[scheduler.JobID]uint64{},
-		promised: map[scheduler.JobID]promise{}, spared: map[scheduler.JobID]uint64{}, sends: map[scheduler.JobID][]sending{}, told: map[scheduler.JobID]told{}, decoded: map[string]*scheduler.Job{},
+		promised: map[scheduler.JobID]promise{}, spared: map[scheduler.JobID]uint64{}, sends: map[scheduler.JobID][]sending{}, told: map[scheduler.JobID]told{}, decoded: map[scheduler.JobID]map[string]*scheduler.Job{},
 		server: server{reaper: new(scheduler.Reaper)},
 	}
 	w.store = NewStore("store-0", w.now)
-	w.store.AnyIdentity = c.AnyIdentity
+	w.store.AnyIdentity, w.store.PerRecord = c.AnyIdentity, c.PerRecord
 	for i := range c.Hosts {
 		w.agents = append(w.agents, agent{
 			name: fmt.Sprintf("host-%d", i), leases: map[scheduler.JobID]lease{}, procs: map[string]process{},
 		})
 	}
 	for i := range w.agents {
-		w.join(i)
+		w.join(i, false)
 	}
 	for range c.Jobs {
 		w.submit(heard)
@@ -160,77 +173,36 @@ func NewWorld(c Config) *World {
 
 func (w *World) now() time.Time { return w.base.Add(w.elapsed) }
 
+// with gives a map with one thing more, and without one with one less: the maps
+// of a world are never changed in place, so that clones share them.
+func with[K comparable, V any](m map[K]V, k K, v V) map[K]V {
+	c := make(map[K]V, len(m)+1)
+	maps.Copy(c, m)
+	c[k] = v
+	return c
+}
+
+func without[K comparable, V any](m map[K]V, k K) map[K]V {
+	if _, has := m[k]; !has {
+		return m
+	}
+	c := maps.Clone(m)
+	delete(c, k)
+	return c
+}
+
 // Clone gives a world that goes its own way from here.
 func (w *World) Clone() *World {
 	c := *w
 	c.store = w.store.Clone(c.now)
+	if w.old != nil {
+		c.old = w.old.Clone(c.now)
+	}
 	c.server.reaper = w.server.reaper.Clone()
 	c.agents = slices.Clone(w.agents)
-	for i := range c.agents {
-		c.agents[i].leases = maps.Clone(w.agents[i].leases)
-		c.agents[i].procs = maps.Clone(w.agents[i].procs)
-	}
 	c.pending = slices.Clone(w.pending)
-	c.submitted, c.cancelled, c.accepted = maps.Clone(w.submitted), maps.Clone(w.cancelled), maps.Clone(w.accepted)
-	c.promised, c.spared = maps.Clone(w.promised), maps.Clone(w.spared)
-	c.sends, c.told = maps.Clone(w.sends), maps.Clone(w.told)
 	c.live = slices.Clone(w.live)
-	// The clock of the clone's store must be the clone's.
-	c.store.clock = c.now
 	return &c
-}
-
-// link is the way of one operation to the store.
-type link struct {
-	*Store
-	w    *World
-	op   string
-	fate fate
-}
-
-// fate is what becomes of an operation's commits.
-type fate string
-
-const (
-	heard    fate = ""                   // applied and answered
-	delayed  fate = "delayed"            // on its way; nobody hears the answer
-	repeated fate = "its answer is lost" // applied; the client sends it again and hears that answer
-)
-
-var errDelayed = errors.New("the commit is on its way")
-
-func (l *link) Read(ctx context.Context, q store.Query) (store.Answer, error) {
-	a, err := l.Store.Read(ctx, q)
-	if err == nil && l.w.Tamper.Read != nil {
-		l.w.Tamper.Read(l.op, q, &a)
-	}
-	return a, err
-}
-
-func (l *link) Commit(ctx context.Context, c store.Commit) (store.Result, error) {
-	if l.w.Tamper.Commit != nil {
-		l.w.Tamper.Commit(l.op, l.Store, &c)
-	}
-	switch l.fate {
-	case delayed:
-		l.w.pending = append(l.w.pending, pending{l.op, c})
-		return store.Result{}, errDelayed
-	case repeated:
-		l.fate = heard
-		if r, err := l.Store.Commit(ctx, c); err != nil {
-			return r, err
-		}
-	}
-	return l.Store.Commit(ctx, c)
-}
-
-// scheduler gives a scheduler whose operations go over a link of their own.
-func (w *World) scheduler(op string, f fate) *scheduler.Scheduler {
-	s, err := scheduler.New(&link{Store: w.store, w: w, op: op, fate: f}, scheduler.Options{Timing: w.Timing})
-	if err != nil {
-		panic(err)
-	}
-	return s
 }
 
 var ctx = context.Background()
@@ -252,7 +224,7 @@ func (w *World) submit(how fate) {
 	if w.submitted[id] {
 		w.fall("promise 6: id %d was issued twice", id)
 	}
-	w.submitted[id] = true
+	w.submitted = with(w.submitted, id, true)
 	w.live = append(w.live, id)
 }
 

@@ -89,171 +89,6 @@ var (
 	ErrClosed = errors.New("store closed")
 )
 
-// Record is one record as read. An absent record has version 0 and no value.
-type Record struct {
-	Value   []byte
-	Version uint64
-}
-
-// Range asks for up to Limit members (none if Limit ≤ 0) of an index that are ≥ From and, where
-// To is not nil, < To, in memcmp order (descending if Reverse: those < From
-// when From is not nil, and ≥ To where To is not nil, from the highest).
-type Range struct {
-	Index   string
-	From    []byte
-	To      []byte
-	Limit   int
-	Reverse bool
-}
-
-// Count asks how many members of an index lie in [From, To); nil bounds are
-// open. An answer above Cap is reported as Cap+1; Cap 0 means no cap.
-type Count struct {
-	Index    string
-	From, To []byte
-	Cap      int64
-}
-
-// EntryID names an entry of a log: the revision that appended it, and its place
-// among that commit's appends, from 0. IDs of one log grow. The zero value is before all entries.
-type EntryID struct {
-	Revision uint64
-	Seq      uint32
-}
-
-// Entry is one entry of a log.
-type Entry struct {
-	ID    EntryID
-	Value []byte
-}
-
-// LogRange asks for up to Limit entries of a log after After (none if Limit ≤ 0).
-type LogRange struct {
-	Log   string
-	After EntryID
-	Limit int
-}
-
-// Query is a set of reads that travel in one round trip. It is not a snapshot
-// across its parts; only what a commit guards is certain.
-type Query struct {
-	Keys     []string
-	Ranges   []Range
-	Counts   []Count
-	Counters []string
-	Logs     []LogRange
-}
-
-// Answer holds the results of a Query, each slice parallel to the query's.
-type Answer struct {
-	Records  []Record
-	Ranges   [][][]byte
-	Counts   []int64
-	Counters []int64
-	Logs     [][]Entry
-
-	Now      time.Time // the store's clock, µs precision, UTC
-	Identity string    // to be carried by commits based on this answer
-	Revision uint64    // the namespace's revision when it was read
-}
-
-// GuardKind says what a Guard compares.
-type GuardKind uint8
-
-// The guards of a commit.
-const (
-	// GuardVersion: the record Key has exactly Version (0: it is absent).
-	GuardVersion GuardKind = iota + 1
-	// GuardAtMost: counter Key plus N is ≤ Limit.
-	GuardAtMost
-	// GuardEmpty: index Key has no members.
-	GuardEmpty
-)
-
-// Guard is one condition of a commit. All guards are checked before the first
-// effect is applied.
-type Guard struct {
-	Kind    GuardKind
-	Key     string
-	Version uint64
-	N       int64
-	Limit   int64
-}
-
-// EffectKind says what an Effect does.
-type EffectKind uint8
-
-// The effects of a commit.
-const (
-	// EffectPut writes the record Key. With TTL > 0 the store may forget it
-	// that long after; a reader that cares checks the time in the value.
-	EffectPut EffectKind = iota + 1
-	// EffectDelete deletes the record Key; absent is fine.
-	EffectDelete
-	// EffectIndex adds Value as member to the index Key; present is fine.
-	EffectIndex
-	// EffectUnindex removes the member Value from the index Key; absent is fine.
-	EffectUnindex
-	// EffectAdd adds N to the counter Key. A counter that reaches 0 takes no
-	// space; an absent one reads 0.
-	EffectAdd
-	// EffectAppend appends Value to the log Key and keeps the last Keep entries
-	// (Keep must be > 0).
-	EffectAppend
-	// EffectDropLog deletes the log Key.
-	EffectDropLog
-	// EffectNotify sends Value to the watchers of the topic Key, as a hint.
-	EffectNotify
-)
-
-// Effect is one change of a commit; effects are applied in order.
-type Effect struct {
-	Kind  EffectKind
-	Key   string
-	Value []byte
-	N     int64
-	Keep  int64
-	TTL   time.Duration
-}
-
-// Commit is applied as a whole or not at all: if the store has the identity
-// and all guards hold, then all effects. Nobody changes its slices once it was
-// handed in: a call that ended early may still be on its way.
-type Commit struct {
-	Identity string
-	Guards   []Guard
-	Effects  []Effect
-
-	// Freeing says that this commit ends or frees something (finish, release,
-	// reap, cancel, purge), so that a store that is full applies it as long as
-	// it can: Redis beyond its memory limit, the embedded one out of a reserve of
-	// disk. Without it a full store answers ErrFull.
-	Freeing bool
-}
-
-// Conflict values of a Result.
-const (
-	// NoConflict: the commit was applied.
-	NoConflict = -1
-	// ConflictIdentity: the store is not the one that was read.
-	ConflictIdentity = -2
-)
-
-// Result answers a Commit.
-type Result struct {
-	// Conflict is NoConflict, ConflictIdentity, or the index of the first
-	// guard that did not hold.
-	Conflict int
-	// Revision is the commit's own revision when it was applied: the version
-	// that every record it wrote has now.
-	Revision uint64
-	Now      time.Time // the store's clock at the commit
-	Identity string    // the store's identity now
-}
-
-// OK reports whether the commit was applied.
-func (r Result) OK() bool { return r.Conflict == NoConflict }
-
 // Notice is a hint that something happened. Lost says that notices may have
 // been missed (a broken connection, a slow reader): the watcher reads again
 // whatever it watches; Topic is then empty.
@@ -283,6 +118,13 @@ type Sized interface {
 	// Size is in bytes: of the file, or of the server's memory with all that is in
 	// it. limit is how large it may become, 0: as large as there is room.
 	Size(ctx context.Context) (used, limit int64, err error)
+}
+
+// Inspected is a store that may stop taking writes while it is open: its disk fails, or others reconfigure its server.
+type Inspected interface {
+	// Inspect says, a line each, why the store takes no writes now, and what of its
+	// settings breaks or weakens the promises, or keeps less than Describe first told.
+	Inspect(ctx context.Context) (problems, warnings []string, err error)
 }
 
 // Store is what the scheduler needs of a store. All methods are safe for

@@ -10,15 +10,14 @@ import (
 // bulk measures T4: jobs per second of one mlq.map, without an agent, and of
 // rq's enqueue_many for scale.
 func (b *bench) bulk(ctx context.Context) error {
-	for rep := range b.reps {
-		if err := b.bulkPeer(ctx, rep+1); err != nil {
+	return b.repeated(func(rep int) error {
+		if err := b.bulkPeer(ctx, rep); err != nil {
 			return err
 		}
-		if err := b.bulkMLQ(ctx, rep+1); err != nil {
-			return err
-		}
-	}
-	return nil
+		return b.served(ctx, func(_ *stand.Redis, s *stand.Server) error {
+			return b.bulkOf(ctx, report.MLQ, "mlq", s.URL(), s.Env(), rep)
+		})
+	})
 }
 
 func (b *bench) bulkPeer(ctx context.Context, rep int) error {
@@ -28,20 +27,6 @@ func (b *bench) bulkPeer(ctx context.Context, rep int) error {
 	}
 	defer r.Stop()
 	return b.bulkOf(ctx, report.RQ, "rq", r.URL(), nil, rep)
-}
-
-func (b *bench) bulkMLQ(ctx context.Context, rep int) error {
-	r, err := stand.StartRedis(ctx, b.out)
-	if err != nil {
-		return err
-	}
-	defer r.Stop()
-	s, err := stand.Serve(ctx, b.program("mlq"), r)
-	if err != nil {
-		return err
-	}
-	defer s.Stop()
-	return b.bulkOf(ctx, report.MLQ, "mlq", s.URL(), s.Env(), rep)
 }
 
 func (b *bench) bulkOf(ctx context.Context, subject, driver, url string, env []string, rep int) error {

@@ -26,15 +26,12 @@ func (b *bench) enqueue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for rep := range b.reps {
-		if err := b.enqueueFloor(ctx, body, rep+1); err != nil {
+	return b.repeated(func(rep int) error {
+		if err := b.enqueueFloor(ctx, body, rep); err != nil {
 			return err
 		}
-		if err := b.enqueueMLQ(ctx, body, rep+1); err != nil {
-			return err
-		}
-	}
-	return nil
+		return b.served(ctx, func(r *stand.Redis, s *stand.Server) error { return b.enqueueOn(ctx, r, s, body, rep) })
+	})
 }
 
 func (b *bench) enqueueFloor(ctx context.Context, body []byte, rep int) error {
@@ -52,17 +49,7 @@ func (b *bench) enqueueFloor(ctx context.Context, body []byte, rep int) error {
 	return b.flood(ctx, report.ChiScript, rep, load.Plan{Addr: addr, Request: post(addr, "", body)}, spenders)
 }
 
-func (b *bench) enqueueMLQ(ctx context.Context, body []byte, rep int) error {
-	r, err := stand.StartRedis(ctx, b.out)
-	if err != nil {
-		return err
-	}
-	defer r.Stop()
-	s, err := stand.Serve(ctx, b.program("mlq"), r)
-	if err != nil {
-		return err
-	}
-	defer s.Stop()
+func (b *bench) enqueueOn(ctx context.Context, r *stand.Redis, s *stand.Server, body []byte, rep int) error {
 	spenders := []spender{{"server", s.CPU}, {"Redis", r.CPU}}
 	return b.flood(ctx, report.MLQ, rep, load.Plan{Addr: s.Addr, Request: post(s.Addr, s.Token, body)}, spenders)
 }

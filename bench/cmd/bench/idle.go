@@ -20,25 +20,12 @@ const idleGPUs = 8
 // idle measures T13: what an agent and its probe cost a host of eight GPUs on
 // which nothing runs, with NVML's stand-in in the driver's place.
 func (b *bench) idle(ctx context.Context) error {
-	for rep := range b.reps {
-		if err := b.idleOnce(ctx, rep+1); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.repeated(func(rep int) error {
+		return b.served(ctx, func(_ *stand.Redis, s *stand.Server) error { return b.idleOn(ctx, s, rep) })
+	})
 }
 
-func (b *bench) idleOnce(ctx context.Context, rep int) error {
-	r, err := stand.StartRedis(ctx, b.out)
-	if err != nil {
-		return err
-	}
-	defer r.Stop()
-	s, err := stand.Serve(ctx, b.program("mlq"), r)
-	if err != nil {
-		return err
-	}
-	defer s.Stop()
+func (b *bench) idleOn(ctx context.Context, s *stand.Server, rep int) error {
 	host, err := b.standIn(idleGPUs)
 	if err != nil {
 		return err

@@ -82,14 +82,14 @@ var kept = []system{
 func (b *bench) consumer(ctx context.Context) error { return b.latencies(ctx, kept) }
 
 func (b *bench) latencies(ctx context.Context, systems []system) error {
-	for rep := range b.reps {
+	return b.repeated(func(rep int) error {
 		for _, sys := range systems {
-			if err := b.latencyOf(ctx, sys, rep+1); err != nil {
+			if err := b.latencyOf(ctx, sys, rep); err != nil {
 				return err
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func (b *bench) latencyOf(ctx context.Context, sys system, rep int) error {

@@ -34,11 +34,14 @@ var experiments = []experiment{
 	{"T4", "mlq.map: 10,000 jobs in one request", (*bench).bulk},
 	{"T5", "submit and claim, from 1,000 to 100,000 queued and 1 to 1,000 users", (*bench).growth},
 	{"T6", "Redis memory per queued job with 200 bytes of payload", (*bench).memory},
+	{"T7", "1,000 simulated hosts of 8 GPUs that renew, 10,000 jobs queued", (*bench).fleet},
 	{"T8", "a device between two jobs", (*bench).turnover},
 	{"T9", "an array of 1 GiB as argument and as result, beside a copy over loopback", (*bench).payload},
 	{"T10", "cancel to the end of the process tree", (*bench).cancel},
+	{"T11", "a host that is lost, an agent that is killed", (*bench).hostLoss},
 	{"interrupt", "a notebook's stop button to an idle kernel, at each stage of a job", (*bench).interrupt},
 	{"T13", "an idle agent and its probe on a host of 8 GPUs (NVML's stand-in)", (*bench).idle},
+	{"load", "memory and answers of the server under crowds: connections, slow senders, readers of events", (*bench).crowds},
 	{"N1 N2", "what a cell waits for: submit, import mlq", (*bench).notebook},
 }
 

@@ -27,58 +27,53 @@ func (b *bench) memory(ctx context.Context) error {
 	}
 	filler := bytes.Repeat([]byte("m"), payloadBytes-len(`{"msg":""}`))
 	json := fmt.Appendf(nil, `{"msg":%q}`, filler)
-	for rep := range b.reps {
-		if err := b.memoryOf(ctx, "Redis memory per queued job", "application/json", json, rep+1); err != nil {
+	return b.repeated(func(rep int) error {
+		if err := b.memoryOf(ctx, "Redis memory per queued job", "application/json", json, rep); err != nil {
 			return err
 		}
 		metric := fmt.Sprintf("Redis memory per queued Python call of %d bytes", len(python))
-		if err := b.memoryOf(ctx, metric, envelope.Media, python, rep+1); err != nil {
-			return err
-		}
-	}
-	return nil
+		return b.memoryOf(ctx, metric, envelope.Media, python, rep)
+	})
 }
 
 func (b *bench) memoryOf(ctx context.Context, metric, contentType string, body []byte, rep int) error {
-	r, err := stand.StartRedis(ctx, b.out)
-	if err != nil {
-		return err
-	}
-	defer r.Stop()
-	s, err := stand.Serve(ctx, b.program("mlq"), r)
-	if err != nil {
-		return err
-	}
-	defer s.Stop()
+	return b.served(ctx, func(r *stand.Redis, s *stand.Server) error {
+		added, err := memoryAdded(ctx, r, s, contentType, body)
+		if err != nil {
+			return err
+		}
+		return b.add(report.Sample{
+			Figure: "T6", Metric: metric, Unit: "bytes", Subject: report.MLQ, Rep: rep,
+			N: queuedJobs, Value: float64(added) / queuedJobs,
+		})
+	})
+}
+
+// memoryAdded is what queuedJobs jobs of this body add to what Redis uses.
+func memoryAdded(ctx context.Context, r *stand.Redis, s *stand.Server, contentType string, body []byte) (int64, error) {
 	// A message is queued only where some function is registered.
 	register := load.Plan{
 		Addr: s.Addr, Request: load.Post(s.Addr, "/consumer", "application/octet-stream", s.Token, []byte("cbuiltins\nlen\n.")),
 		Status: http.StatusCreated, Connections: 1, Count: 1, Duration: time.Minute,
 	}
 	if _, err := load.Run(ctx, register); err != nil {
-		return err
+		return 0, err
 	}
 	plan := load.Plan{
 		Addr: s.Addr, Request: load.Post(s.Addr, "/jobs", contentType, s.Token, body),
 		Status: http.StatusCreated, Connections: connections, Count: connections, Duration: time.Minute,
 	}
 	if _, err := load.Run(ctx, plan); err != nil { // scripts and connections are there now
-		return err
+		return 0, err
 	}
 	before, err := r.UsedMemory(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	plan.Count = queuedJobs
 	if _, err := load.Run(ctx, plan); err != nil {
-		return err
+		return 0, err
 	}
 	after, err := r.UsedMemory(ctx)
-	if err != nil {
-		return err
-	}
-	return b.add(report.Sample{
-		Figure: "T6", Metric: metric, Unit: "bytes", Subject: report.MLQ, Rep: rep,
-		N: queuedJobs, Value: float64(after-before) / queuedJobs,
-	})
+	return after - before, err
 }

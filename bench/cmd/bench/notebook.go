@@ -9,31 +9,16 @@ import (
 
 // notebook measures N1 and N2: what a cell waits for before it can go on.
 func (b *bench) notebook(ctx context.Context) error {
-	for rep := range b.reps {
-		if err := b.notebookOnce(ctx, rep+1); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.repeated(func(rep int) error { return b.notebookOnce(ctx, rep) })
 }
 
 func (b *bench) notebookOnce(ctx context.Context, rep int) error {
-	r, err := stand.StartRedis(ctx, b.out)
-	if err != nil {
-		return err
-	}
-	defer r.Stop()
-	s, err := b.mlq(ctx, r, stand.OneSlot)
-	if err != nil {
-		return err
-	}
-	defer s.Stop()
 	var times struct {
 		Submit []float64 `json:"submit_ms"`
 		Import []float64 `json:"import_ms"`
 		Ready  []float64 `json:"ready_ms"`
 	}
-	if err := b.py.Run(ctx, &times, s.Env(), b.py.Driver("notebook.py")); err != nil {
+	if err := b.onMLQ(ctx, stand.OneSlot, &times, "notebook.py"); err != nil {
 		return err
 	}
 	for _, m := range []struct {

@@ -10,12 +10,7 @@ import (
 // payload measures T9: an array of 1 GiB as an argument and as a result, beside
 // a copy over loopback in the same run, and the most memory that each process had.
 func (b *bench) payload(ctx context.Context) error {
-	for rep := range b.reps {
-		if err := b.payloadOnce(ctx, rep+1); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.repeated(func(rep int) error { return b.payloadOnce(ctx, rep) })
 }
 
 // oneWay is what the driver tells of one direction: bytes per second, bytes.

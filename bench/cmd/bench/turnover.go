@@ -15,15 +15,12 @@ func (b *bench) turnover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for rep := range b.reps {
-		if err := b.turnoverOnce(ctx, stand.OneSlot, report.MLQ, rep+1); err != nil {
+	return b.repeated(func(rep int) error {
+		if err := b.turnoverOnce(ctx, stand.OneSlot, report.MLQ, rep); err != nil {
 			return err
 		}
-		if err := b.turnoverOnce(ctx, gpu, report.OnStandIn, rep+1); err != nil {
-			return err
-		}
-	}
-	return nil
+		return b.turnoverOnce(ctx, gpu, report.OnStandIn, rep)
+	})
 }
 
 func (b *bench) turnoverOnce(ctx context.Context, h stand.Host, subject string, rep int) error {

@@ -113,13 +113,18 @@ func sizeOf(text, name string) (int64, error) {
 }
 
 // Peak is the most memory that processes had so far, together, in bytes.
-func Peak(pids []int) (sum int64, err error) {
+func Peak(pids []int) (int64, error) { return statusOf(pids, "VmHWM:") }
+
+// RSS is the memory that processes have now, together, in bytes.
+func RSS(pids []int) (int64, error) { return statusOf(pids, "VmRSS:") }
+
+func statusOf(pids []int, line string) (sum int64, err error) {
 	for _, pid := range pids {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		if err != nil {
 			return 0, err
 		}
-		one, err := sizeOf(string(text), "VmHWM:")
+		one, err := sizeOf(string(text), line)
 		if err != nil {
 			return 0, err
 		}

@@ -49,6 +49,9 @@ func StartRedis(ctx context.Context, dir string) (*Redis, error) {
 // URL names the server and its first database.
 func (r *Redis) URL() string { return "redis://" + r.Addr + "/0" }
 
+// Pids is the server's process.
+func (r *Redis) Pids() []int { return []int{r.proc.cmd.Process.Pid} }
+
 // UsedMemory is the server's used_memory in bytes.
 func (r *Redis) UsedMemory(ctx context.Context) (int64, error) {
 	info, err := r.Client.InfoMap(ctx, "memory").Result()

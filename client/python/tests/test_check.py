@@ -159,7 +159,7 @@ def test_bad_input(fleet: mlq.Client, scripted: Scripted) -> None:
     with pytest.raises(TypeError, match="submit takes a function"):
         fleet.check(needs_pytest())  # type: ignore[func-returns-value, arg-type]
     scripted.on("GET /hosts", as_json({"hosts": [{"host": "a"}]}))
-    with pytest.raises(MlqError, match="did not answer with a list of hosts"):
+    with pytest.raises(MlqError, match="is no list of hosts"):
         fleet.check(needs_pytest)
 
 

@@ -17,9 +17,9 @@ import pytest
 
 import mlq
 from conftest import REPOSITORY, dev
+from consuming import wait_for
 from mlq import _registered
 from mlq.compat import MLQ
-from test_consume import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -59,7 +59,7 @@ listener = Listener(lambda: {"f": f}, lambda: float("inf"))
 listener.start(line)
 while listener._consumer.jobs < 2:
     time.sleep(0.01)
-print(os.getpid())
+print(os.getpid(), flush=True)  # os._exit flushes nothing
 os._exit(0)
 """
 

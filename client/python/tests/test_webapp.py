@@ -16,7 +16,7 @@ import pytest
 
 import mlq
 from conftest import REPOSITORY, dev, free_port
-from test_consume import wait_for
+from consuming import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,8 +21,9 @@ import (
 //	log      l            number of entries
 //	         l · id       one entry's value
 //
-// expiry holds expiry in µs · key, for the sweep. All numbers are big-endian,
-// so that memcmp orders them.
+// expiry holds expiry in µs · key, for the sweep. meta holds format, identity, the last revision
+// and the seal over all the rest (seal.go). All numbers are big-endian, so that memcmp
+// orders them.
 var (
 	dataBucket   = []byte("data")
 	expiryBucket = []byte("expiry")
@@ -77,16 +78,19 @@ func numberFrom(b []byte) uint64 {
 	return binary.BigEndian.Uint64(b)
 }
 
-// prepare makes the buckets of a new file and gives the file's identity.
-func prepare(db *bolt.DB) (identity string, err error) {
+// prepare makes the buckets of a new file, gives the file's identity, and seals it as it
+// was found. A file that may lack its last transaction is another store from now on.
+func prepare(db *bolt.DB, v verified) (identity string, err error) {
 	err = db.Update(func(tx *bolt.Tx) error {
 		for _, bucket := range [][]byte{dataBucket, expiryBucket, metaBucket} {
 			if _, err := tx.CreateBucketIfNotExists(bucket); err != nil {
 				return err
 			}
 		}
-		identity, err = identify(tx.Bucket(metaBucket))
-		return err
+		if identity, err = identify(tx.Bucket(metaBucket), v.oneMeta); err != nil {
+			return err
+		}
+		return v.seal.write(tx)
 	})
 	if err != nil {
 		return "", fmt.Errorf("preparing the store's file: %w", err)
@@ -94,12 +98,14 @@ func prepare(db *bolt.DB) (identity string, err error) {
 	return identity, nil
 }
 
-func identify(meta *bolt.Bucket) (string, error) {
+func identify(meta *bolt.Bucket, renew bool) (string, error) {
 	if identity := meta.Get(identityName); identity != nil {
 		if f := meta.Get(formatName); !bytes.Equal(f, []byte(format)) {
 			return "", fmt.Errorf("written in format %q, this program reads %q", f, format)
 		}
-		return string(identity), nil
+		if !renew {
+			return string(identity), nil
+		}
 	}
 	random := make([]byte, 20)
 	rand.Read(random) // never fails

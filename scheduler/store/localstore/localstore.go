@@ -6,6 +6,10 @@
 // after it. Reads run beside it on bbolt's snapshots. Notices stay in the
 // process, which is why the folder belongs to one process at a time.
 //
+// bbolt does not see that a page was damaged: it shows other data, less of it, or ends the
+// process. Open therefore reads the whole file first, by a reader of its own (boltfile), and holds it
+// to a sum that each commit keeps (seal.go); so does each snapshot.
+//
 // The identity is drawn when the file is made and stays with it. A file put back
 // from a backup keeps it too: whoever restores one starts a new identity by
 // exporting and importing, never by copying.
@@ -13,8 +17,10 @@ package localstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -29,19 +35,20 @@ type Store struct {
 	reserve  uint64 // bytes of that disk, for commits that free
 	identity string
 	describe string
+	mended   bool // see Mended
 	notices  hub.Hub
 
 	queue   chan *request // to the writer, which answers all that it takes
 	closing chan struct{}
-	stopped chan struct{} // closed when the writer has ended
-	broken  error         // the writer's own: set once the file cannot be trusted
+	stopped chan struct{}         // closed when the writer has ended
+	broken  atomic.Pointer[error] // why the file cannot be trusted any more; nil: it can
 	once    sync.Once
 }
 
 var _ store.Store = (*Store)(nil)
 
-func start(db *bolt.DB, dir, describe string) (*Store, error) {
-	identity, err := prepare(db)
+func start(db *bolt.DB, v verified, dir, describe string) (*Store, error) {
+	identity, err := prepare(db, v)
 	if err != nil {
 		db.Close()
 		return nil, err
@@ -52,6 +59,7 @@ func start(db *bolt.DB, dir, describe string) (*Store, error) {
 		reserve:  defaultReserve,
 		identity: identity,
 		describe: describe,
+		mended:   v.oneMeta,
 		queue:    make(chan *request),
 		closing:  make(chan struct{}),
 		stopped:  make(chan struct{}),
@@ -107,6 +115,14 @@ func (s *Store) Watch(ctx context.Context, topics ...string) (<-chan store.Notic
 // Describe implements store.Store.
 func (s *Store) Describe(context.Context) (string, error) { return s.describe, nil }
 
+// Mended says in words what was put right when the store was opened, "" if nothing was.
+func (s *Store) Mended() string {
+	if !s.mended {
+		return ""
+	}
+	return "one of the two head pages of the store's file was damaged; it is written anew. What was acknowledged last may be missing, so the store counts as another one: ids jump, and old jobs wait for the hold-off"
+}
+
 // Close implements store.Store. What was acknowledged is on disk before.
 func (s *Store) Close() error {
 	err := error(nil)
@@ -114,6 +130,9 @@ func (s *Store) Close() error {
 		close(s.closing)
 		<-s.stopped
 		s.notices.Close()
+		if errors.Is(s.distrust(), ErrDamaged) {
+			return // bbolt may hold its locks for ever; the file ends with the process
+		}
 		err = s.db.Close()
 	})
 	if err != nil {

@@ -4,34 +4,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sys/unix"
 )
 
 const (
 	fileName  = "store.db"
 	ownerName = "store.pid" // tells who has the folder; bbolt's flock decides it
 	lockWait  = time.Second // a predecessor that is just ending may need it
+	lockAgain = 20 * time.Millisecond
 )
 
 // ErrTaken: another process has the folder.
 var ErrTaken = errors.New("store folder is in use")
 
 // Open opens the store in dir, making both if needed. A folder belongs to one
-// process; a second one gets ErrTaken, with the number of the first.
+// process; a second one gets ErrTaken, with the number of the first. The whole file is read
+// first: one that is not as it was written is refused (ErrDamaged).
 func Open(ctx context.Context, dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store folder: %w", err)
 	}
-	db, err := bolt.Open(filepath.Join(dir, fileName), 0o600, options(ctx))
-	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, fmt.Errorf("%w: %s%s", ErrTaken, dir, owner(dir))
+	f, err := lockFile(ctx, dir)
+	if err != nil {
+		return nil, err
 	}
+	v, err := verify(f)
+	if err == nil && v.fresh {
+		err = makeRoom(f)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name(), errors.Join(err, f.Close()))
+	}
+	db, err := mapFile(f, options(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("store file in %s: %w", dir, err)
 	}
@@ -39,7 +50,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		db.Close()
 		return nil, fmt.Errorf("store folder: %w", err)
 	}
-	return start(db, dir, "embedded store in "+dir+": an acknowledgement means that it is on disk (fsync)")
+	return start(db, v, dir, "embedded store in "+dir+": an acknowledgement means that it is on disk (fsync)")
 }
 
 // OpenMemory opens a store that is gone when the process ends: a file without a
@@ -56,7 +67,76 @@ func OpenMemory() (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("memory store: %w", err)
 	}
-	return start(db, os.TempDir(), "memory store: everything is lost when this process ends")
+	return start(db, verified{}, os.TempDir(), "memory store: everything is lost when this process ends")
+}
+
+// lockFile opens the file and takes bbolt's own lock of it, before bbolt does: what is
+// verified is what is used.
+func lockFile(ctx context.Context, dir string) (*os.File, error) {
+	f, err := openFile(dir)
+	if err != nil {
+		return nil, fmt.Errorf("store file: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("lock %s: %w", f.Name(), errors.Join(err, f.Close()))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("%w: %s%s", ErrTaken, dir, owner(dir)), f.Close())
+		case <-time.After(lockAgain):
+		}
+	}
+}
+
+// openFile opens the file, or makes it. One of 0 bytes was cut, if it had an owner: bbolt
+// would take it for a new one.
+func openFile(dir string) (*os.File, error) {
+	path, note := filepath.Join(dir, fileName), filepath.Join(dir, ownerName)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(note); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if _, owned := os.Stat(note); err == nil && info.Size() == 0 && owned == nil {
+		err = fmt.Errorf("%s: %w: it has 0 bytes", path, ErrDamaged)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// firstPages are what bbolt writes into a new file, at once.
+const firstPages = 4
+
+// makeRoom has the disk keep room for them. Where it has none, half of them would be there,
+// and the next start would call the file damaged.
+func makeRoom(f *os.File) error {
+	err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, int64(firstPages*os.Getpagesize()))
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return nil // the write itself will tell
+	}
+	return err
+}
+
+// mapFile hands a locked file to bbolt, which closes it.
+func mapFile(f *os.File, o *bolt.Options) (db *bolt.DB, err error) {
+	o.OpenFile = func(string, int, os.FileMode) (*os.File, error) { return f, nil }
+	err = guarded(func() (err error) { db, err = bolt.Open(f.Name(), 0o600, o); return err })
+	return db, err
 }
 
 func options(ctx context.Context) *bolt.Options {

@@ -16,7 +16,7 @@ func (s *Store) Read(ctx context.Context, q store.Query) (store.Answer, error) {
 		return store.Answer{}, unavailable(err)
 	}
 	a := store.Answer{Identity: s.identity}
-	err := s.db.View(func(tx *bolt.Tx) error {
+	err := s.view(func(tx *bolt.Tx) error {
 		a.Now = now()
 		a.Revision = numberFrom(tx.Bucket(metaBucket).Get(revisionName))
 		view{tx.Bucket(dataBucket), a.Now}.answer(q, &a)

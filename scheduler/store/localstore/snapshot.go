@@ -1,6 +1,7 @@
 package localstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,15 +16,21 @@ var _ store.Snapshots = (*Store)(nil)
 
 // Snapshot implements store.Snapshots: one read transaction. Commits go on
 // beside it, but pages that they give up are not used again before it ends, so
-// that the file grows as long as do takes.
+// that the file grows as long as do takes. At its end what was read is held to the seal
+// (ErrDamaged), so that no backup has what a disk made of the file since it was opened.
 func (s *Store) Snapshot(ctx context.Context, do func(store.Op) error) (revision uint64, err error) {
-	err = s.db.View(func(tx *bolt.Tx) error {
+	err = s.view(func(tx *bolt.Tx) error {
 		revision = numberFrom(tx.Bucket(metaBucket).Get(revisionName))
 		at := now()
-		return tx.Bucket(dataBucket).ForEach(func(k, v []byte) error {
+		var read seal
+		err := tx.Bucket(dataBucket).ForEach(func(k, v []byte) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			if !wellFormed(k, v) {
+				return fmt.Errorf("%w: an entry that is none", ErrDamaged)
+			}
+			read.add(hashOf(string(dataBucket), k, v))
 			size := 2 + int(uint16(k[0])<<8|uint16(k[1]))
 			op, ok := stepOf(k[2:size], k[size], k[size+1:], v)
 			if !ok || op.Kind == store.OpPut && op.Expires != 0 && op.Expires <= at.UnixMicro() {
@@ -31,8 +38,25 @@ func (s *Store) Snapshot(ctx context.Context, do func(store.Op) error) (revision
 			}
 			return do(op)
 		})
+		if err != nil {
+			return err
+		}
+		return read.matches(tx)
 	})
 	return revision, err
+}
+
+// matches adds the bucket that a snapshot does not show, and compares.
+func (s *seal) matches(tx *bolt.Tx) error {
+	err := tx.Bucket(expiryBucket).ForEach(func(k, v []byte) error {
+		s.add(hashOf(string(expiryBucket), k, v))
+		return nil
+	})
+	kept, broken := sealOf(tx)
+	if err == nil && broken == nil && (kept.sum != s.sum || kept.entries != s.entries) {
+		broken = fmt.Errorf("%w: its %d entries are not the %d that were written", ErrDamaged, s.entries, kept.entries)
+	}
+	return errors.Join(err, broken)
 }
 
 // stepOf is what one entry of the data bucket says; nothing of the length of a log.
@@ -148,7 +172,7 @@ func (t *txn) makeEntry(key string, op store.Op) {
 
 // Empty implements store.Snapshots.
 func (s *Store) Empty(context.Context) (empty bool, err error) {
-	err = s.db.View(func(tx *bolt.Tx) error {
+	err = s.view(func(tx *bolt.Tx) error {
 		k, _ := tx.Bucket(dataBucket).Cursor().First()
 		empty = k == nil
 		return nil
@@ -159,10 +183,10 @@ func (s *Store) Empty(context.Context) (empty bool, err error) {
 // Clear implements store.Snapshots. The file keeps its size and its identity.
 func (s *Store) Clear(ctx context.Context) error {
 	return s.submit(ctx, func(t *txn) error {
-		for _, bucket := range []*bolt.Bucket{t.data, t.expiry} {
-			cursor := bucket.Cursor()
+		for _, b := range []bucket{t.data, t.expiry} {
+			cursor := b.Cursor()
 			for k, _ := cursor.First(); k != nil; k, _ = cursor.First() {
-				t.keep(bucket.Delete(k))
+				t.keep(b.Delete(bytes.Clone(k)))
 				if t.err != nil {
 					return nil // the whole batch is undone
 				}

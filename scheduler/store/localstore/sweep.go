@@ -35,7 +35,7 @@ func (s *Store) tidy() time.Duration {
 // overdue reports whether a sweep would find something. A file that cannot be
 // read has its say at the next commit.
 func (s *Store) overdue() (found bool) {
-	_ = s.db.View(func(tx *bolt.Tx) error {
+	_ = s.view(func(tx *bolt.Tx) error {
 		k, _ := tx.Bucket(expiryBucket).Cursor().First()
 		found = k != nil && numberFrom(k) <= uint64(now().UnixMicro())
 		return nil

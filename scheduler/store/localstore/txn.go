@@ -12,7 +12,9 @@ import (
 // error of bbolt sticks, and undoes the whole batch.
 type txn struct {
 	view
-	expiry   *bolt.Bucket
+	data     bucket // the same as view's, to be written
+	expiry   bucket
+	seal     *seal // with what this transaction changes
 	identity string
 	revision uint64
 	space    uint64 // left on the disk
@@ -21,15 +23,28 @@ type txn struct {
 	err      error
 }
 
-func (s *Store) begin(tx *bolt.Tx) *txn {
+func (s *Store) begin(tx *bolt.Tx) (*txn, error) {
+	sum, err := sealOf(tx)
+	if err != nil {
+		return nil, err
+	}
 	return &txn{
 		view:     view{tx.Bucket(dataBucket), now()},
-		expiry:   tx.Bucket(expiryBucket),
+		data:     bucket{tx.Bucket(dataBucket), string(dataBucket), &sum},
+		expiry:   bucket{tx.Bucket(expiryBucket), string(expiryBucket), &sum},
+		seal:     &sum,
 		identity: s.identity,
 		revision: numberFrom(tx.Bucket(metaBucket).Get(revisionName)),
 		space:    s.space(),
 		reserve:  s.reserve,
-	}
+	}, nil
+}
+
+// end writes what the transaction itself has to keep.
+func (t *txn) end(tx *bolt.Tx) error {
+	t.keep(tx.Bucket(metaBucket).Put(revisionName, numberBytes(t.revision)))
+	t.keep(t.seal.write(tx))
+	return t.err
 }
 
 // commit decides one commit and applies it. An error means that this commit is

@@ -97,18 +97,19 @@ func (s *Store) answer(batch []*request) {
 // After a failure that is not a full disk, nobody knows what the file holds:
 // nothing more is written to it.
 func (s *Store) apply(batch []*request) (answers []error, err error) {
-	if s.broken != nil {
-		return nil, s.broken
+	if err := s.distrust(); err != nil {
+		return nil, err
 	}
 	var t *txn
-	err = s.db.Update(func(tx *bolt.Tx) error {
-		t = s.begin(tx)
+	err = s.update(func(tx *bolt.Tx) (err error) {
+		if t, err = s.begin(tx); err != nil {
+			return err
+		}
 		for _, r := range batch {
 			answers = append(answers, r.run(t))
 		}
 		t.sweep()
-		t.keep(tx.Bucket(metaBucket).Put(revisionName, numberBytes(t.revision)))
-		return t.err
+		return t.end(tx)
 	})
 	if err != nil {
 		return nil, s.failed(err)
@@ -122,7 +123,15 @@ func (s *Store) apply(batch []*request) (answers []error, err error) {
 func (s *Store) failed(err error) error {
 	err = failure(err)
 	if !errors.Is(err, store.ErrFull) {
-		s.broken = err
+		s.broken.Store(&err)
 	}
 	return err
+}
+
+// distrust is why nothing more is written, nil while the file can be trusted.
+func (s *Store) distrust() error {
+	if err := s.broken.Load(); err != nil {
+		return *err
+	}
+	return nil
 }

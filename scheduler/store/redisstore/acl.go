@@ -11,11 +11,12 @@ import "fmt"
 // and each command in it as it comes. So the commands of the scripts must be
 // allowed, and an agent's commit may only name keys that an agent may write.
 const (
-	connect   = "+hello +select +ping +info"
+	connect   = "+select +ping +info" // HELLO and AUTH are refused to nobody
 	scripts   = "+evalsha +eval +eval_ro"
-	inScripts = "+time +info +get +getrange +exists +set +mset +unlink +incr +incrby +zcard +zadd +zrem +xlen +xadd +publish"
-	readers   = "+mget +zrange +zlexcount +xrange"
+	inScripts = "+time +get +getrange +exists +set +mset +unlink +incr +incrby +zcard +zadd +zrem +xlen +xadd +publish"
+	readers   = "+mget +zrange +zlexcount"
 	watchers  = "+subscribe +unsubscribe"
+	logs      = "+xrange" // which agents write and never read
 	snapshots = "+scan +type +pexpiretime +pexpire +xtrim"
 	allowed   = connect + " " + scripts + " " + inScripts + " " + readers + " " + watchers
 )
@@ -24,8 +25,8 @@ const (
 // Give it to ACL SETUSER, or to an ACL file after the word user, with the
 // password put in for >PASSWORD.
 func ServerACL(namespace, user string) string {
-	return fmt.Sprintf("%s on >PASSWORD resetkeys ~mlq:{%s}:* resetchannels &mlq:{%s}:* -@all %s %s +config|get",
-		user, namespace, namespace, allowed, snapshots)
+	return fmt.Sprintf("%s on >PASSWORD resetkeys ~mlq:{%s}:* resetchannels &mlq:{%s}:* -@all %s %s %s +config|get",
+		user, namespace, namespace, allowed, logs, snapshots)
 }
 
 // AgentACL is the ACL rule of the user of `mlq agent`: it writes live: and agent:,

@@ -58,10 +58,17 @@ func whole(prefix string) store.Query {
 	}
 }
 
-// uses does all that a user of the store does, under a prefix.
+// unlogged reads no log: agents do not.
+func unlogged(prefix string) store.Query {
+	q := whole(prefix)
+	q.Logs = nil
+	return q
+}
+
+// uses does all that a user of the store does, under a prefix, but reading logs.
 func uses(t *testing.T, s store.Store, prefix string) error {
 	t.Helper()
-	a, err := s.Read(soon(t), whole(prefix))
+	a, err := s.Read(soon(t), unlogged(prefix))
 	if err != nil {
 		return err
 	}
@@ -89,6 +96,9 @@ func TestServerUser(t *testing.T) {
 		if err := uses(t, s, prefix); err != nil {
 			t.Errorf("the server may not use %s: %v", prefix, err)
 		}
+		if _, err := s.Read(soon(t), whole(prefix)); err != nil {
+			t.Errorf("the server may not read the logs of %s: %v", prefix, err)
+		}
 	}
 	refusesOthers(t, server, "mlq")
 }
@@ -102,7 +112,7 @@ func TestAgentUser(t *testing.T) {
 			t.Errorf("the agent may not use %s: %v", prefix, err)
 		}
 	}
-	if _, err := s.Read(soon(t), whole("spec:")); err != nil {
+	if _, err := s.Read(soon(t), unlogged("spec:")); err != nil {
 		t.Errorf("the agent may not read spec: %v", err)
 	}
 	if _, err := s.Read(soon(t), whole("auth:")); !errors.Is(err, redisstore.ErrConfig) {

@@ -15,5 +15,10 @@ func (s *Store) Allocate(ctx context.Context, counter string, n int64) (int64, s
 	if err != nil {
 		return 0, "", err
 	}
-	return reply[0].(int64) - n + 1, reply[1].(string), nil
+	var last int64
+	var identity string
+	if err := read(reply, &last, &identity); err != nil {
+		return 0, "", err
+	}
+	return last - n + 1, identity, nil
 }

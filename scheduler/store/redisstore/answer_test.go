@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/mlq-dev/mlq/internal/faultproxy"
 	"github.com/mlq-dev/mlq/internal/redistest"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
@@ -18,12 +19,12 @@ func TestLostAnswer(t *testing.T) {
 	identity := read(t, s).Identity
 	commit(t, s, counting(identity, "first")) // the server knows the script now
 
-	proxy.Drop(1)
+	proxy.Lose(1)
 	c := counting(identity, "a")
 	if _, err := s.Commit(soon(t), c); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("commit whose answer was lost: %v", err)
 	}
-	<-proxy.Dropped()
+	<-proxy.Lost()
 	a := read(t, s, "a")
 	if a.Counters[0] != 2 || a.Records[0].Version != 2 || a.Revision != 2 {
 		t.Fatalf("the commit was not carried out exactly once: %+v", a)
@@ -41,7 +42,7 @@ func TestLostNumbers(t *testing.T) {
 	if _, _, err := s.Allocate(soon(t), "ids", 1); err != nil {
 		t.Fatal(err)
 	}
-	proxy.Drop(1)
+	proxy.Lose(1)
 	if _, _, err := s.Allocate(soon(t), "ids", 10); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("allocation whose answer was lost: %v", err)
 	}
@@ -59,7 +60,7 @@ func TestLateAnswer(t *testing.T) {
 	identity := read(t, s).Identity
 	commit(t, s, counting(identity, "first"))
 	ctx, leave := context.WithCancel(context.Background())
-	arrived, release := proxy.Hold()
+	arrived, release := proxy.Hold(faultproxy.Answers)
 	left := make(chan error)
 	go func() {
 		_, err := s.Commit(ctx, counting(identity, "a"))

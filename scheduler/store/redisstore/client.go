@@ -16,7 +16,7 @@ func (t target) client() *redis.Client {
 	if t.master != "" {
 		return redis.NewFailoverClient(t.failover())
 	}
-	return redis.NewClient(&redis.Options{
+	o := &redis.Options{
 		Network:               t.network,
 		Addr:                  t.addrs[0],
 		Username:              t.user,
@@ -33,13 +33,20 @@ func (t target) client() *redis.Client {
 		WriteTimeout:          patience,
 		ContextTimeoutEnabled: true,
 		DisableIdentity:       true,
-	})
+		OnConnect:             onlyMaster,
+	}
+	o.Dialer = dialer(o)
+	return redis.NewClient(o)
 }
 
 func (t target) failover() *redis.FailoverOptions {
 	return &redis.FailoverOptions{
+		Dialer:                dialer(&redis.Options{DialTimeout: patience, TLSConfig: t.tls}),
 		MasterName:            t.master,
 		SentinelAddrs:         t.addrs,
+		SentinelUsername:      t.sentinelUser,
+		SentinelPassword:      t.sentinelPassword,
+		TLSConfig:             t.tls,
 		Username:              t.user,
 		Password:              t.password,
 		DB:                    t.db,
@@ -53,6 +60,7 @@ func (t target) failover() *redis.FailoverOptions {
 		WriteTimeout:          patience,
 		ContextTimeoutEnabled: true,
 		DisableIdentity:       true,
+		OnConnect:             onlyMaster,
 	}
 }
 

@@ -23,7 +23,7 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) (store.Result, error
 	if err != nil {
 		return store.Result{}, err
 	}
-	return result(reply)
+	return result(reply, len(c.Guards))
 }
 
 func sizeOf(c store.Commit) int {
@@ -164,23 +164,23 @@ func milliseconds(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }
 
-// result reads what commit.lua answers.
-func result(reply []any) (store.Result, error) {
-	word, number := reply[0].(string), reply[1].(int64)
-	r := store.Result{
-		Conflict: store.NoConflict,
-		Now:      clock(reply[2].(int64)),
-		Identity: reply[3].(string),
+// result reads what commit.lua answers to a commit of so many guards.
+func result(reply []any, guards int) (store.Result, error) {
+	var word, identity string
+	var number, now int64
+	if err := read(reply, &word, &number, &now, &identity); err != nil {
+		return store.Result{}, err
 	}
-	switch word {
-	case "ok":
+	r := store.Result{Conflict: store.NoConflict, Now: clock(now), Identity: identity}
+	switch {
+	case word == "ok" && number >= 0:
 		r.Revision = uint64(number)
-	case "guard":
+	case word == "guard" && 0 <= number && number < int64(guards):
 		r.Conflict = int(number)
-	case "identity":
+	case word == "identity":
 		r.Conflict = store.ConflictIdentity
 	default:
-		return store.Result{}, fmt.Errorf("%w: commit.lua answered %q", store.ErrUnavailable, word)
+		return store.Result{}, fmt.Errorf("%w: commit.lua answered %q %d", store.ErrUnavailable, word, number)
 	}
 	return r, nil
 }

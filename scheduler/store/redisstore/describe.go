@@ -16,22 +16,28 @@ func (s *Store) Describe(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	settings, err := s.settings(ctx)
-	if err != nil {
+	if err := s.addSettings(ctx, facts); err != nil {
 		return "", err
 	}
-	maps.Copy(facts, settings)
-	worth := []string{durability(facts)}
+	kept, words := durability(facts)
+	s.promised.CompareAndSwap(0, int32(kept))
+	worth := []string{words}
 	if s.target.master != "" {
 		worth = append(worth, failover(facts))
 	}
 	return fmt.Sprintf("%s (version %s): %s", s.target, facts["redis_version"], strings.Join(worth, "; ")), nil
 }
 
+func (s *Store) addSettings(ctx context.Context, facts map[string]string) error {
+	settings, err := s.settings(ctx)
+	maps.Copy(facts, settings)
+	return err
+}
+
 // settings are what only CONFIG tells; nothing where this user may not ask.
 func (s *Store) settings(ctx context.Context) (map[string]string, error) {
 	get := redis.NewMapStringStringCmd(ctx, "config", "get",
-		"appendfsync", "save", "min-replicas-to-write", "min-replicas-max-lag")
+		"appendfsync", "save", "stop-writes-on-bgsave-error", "min-replicas-to-write", "min-replicas-max-lag")
 	if err := s.courier.deliver(ctx, 0, get); err != nil {
 		return nil, err
 	}
@@ -50,28 +56,42 @@ func refused(err error) bool {
 	return redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "ERR unknown")
 }
 
+// keep is how much of what was acknowledged a store has after a crash of its
+// machine: more is better. 0 stands for none that was told yet.
+type keep int32
+
+const (
+	keepsNothing keep = iota + 1
+	keepsUnknown      // no AOF, and CONFIG is refused
+	keepsSnapshots
+	keepsSome // AOF, and CONFIG is refused
+	keepsMinute
+	keepsSecond
+	keepsAll
+)
+
 // durability says what a crash of the machine loses of what was acknowledged.
-func durability(facts map[string]string) string {
+func durability(facts map[string]string) (keep, string) {
 	if facts["aof_enabled"] != "1" {
 		return withoutAOF(facts)
 	}
 	switch facts["appendfsync"] {
 	case "always":
-		return "an acknowledgement means that it is on disk (AOF always)"
+		return keepsAll, "an acknowledgement means that it is on disk (AOF always)"
 	case "everysec":
-		return "a crash of its machine may lose the last second or two of what was acknowledged (AOF everysec)"
+		return keepsSecond, "a crash of its machine may lose the last second or two of what was acknowledged (AOF everysec)"
 	case "no":
-		return "a crash of its machine may lose half a minute of what was acknowledged (AOF without fsync)"
+		return keepsMinute, "a crash of its machine may lose half a minute of what was acknowledged (AOF without fsync)"
 	}
-	return "what a crash of its machine loses is unknown (AOF, but CONFIG is refused)"
+	return keepsSome, "what a crash of its machine loses is unknown (AOF, but CONFIG is refused)"
 }
 
-func withoutAOF(facts map[string]string) string {
+func withoutAOF(facts map[string]string) (keep, string) {
 	switch save, known := facts["save"]; {
 	case !known:
-		return "WARNING: without AOF a restart loses what was acknowledged since an unknown time"
+		return keepsUnknown, "WARNING: without AOF a restart loses what was acknowledged since an unknown time"
 	case save == "":
-		return "WARNING: a restart loses EVERYTHING (neither AOF nor snapshots; set appendonly yes)"
+		return keepsNothing, "WARNING: a restart loses EVERYTHING (neither AOF nor snapshots; set appendonly yes)"
 	}
-	return "WARNING: a restart loses all that was acknowledged since the last snapshot (set appendonly yes)"
+	return keepsSnapshots, "WARNING: a restart loses all that was acknowledged since the last snapshot (set appendonly yes)"
 }

@@ -19,8 +19,25 @@ func failure(err error) error {
 	case errors.Is(err, redis.ErrClosed):
 		return store.ErrClosed
 	}
-	return fmt.Errorf("%w: %w", sentinel(err), err)
+	if kind := sentinel(err); kind != ErrConfig { //nolint:errorlint // which of the sentinels it is
+		return fmt.Errorf("%w: %w", kind, err)
+	}
+	return refusal{err}
 }
+
+// refusal is an answer that says that the server is not for us: a password that
+// is wrong, a right that lacks. At the start that is ErrConfig. While running it
+// is ErrUnavailable too: somebody is changing the password, and what is under
+// way must wait for that instead of being given up.
+type refusal struct{ answer error }
+
+func (r refusal) Error() string { return fmt.Sprintf("%s: %s", ErrConfig, r.answer) }
+
+// Unwrap gives the server's answer.
+func (r refusal) Unwrap() error { return r.answer }
+
+// Is makes it both of the errors.
+func (r refusal) Is(target error) bool { return target == ErrConfig || target == store.ErrUnavailable }
 
 func sentinel(err error) error {
 	var answer redis.Error // an error that the server answered
@@ -41,7 +58,8 @@ func sentinel(err error) error {
 	case "NOAUTH", "WRONGPASS", "NOPERM":
 		return ErrConfig
 	case "ERR":
-		if strings.HasPrefix(rest, "The user executing the script") { // NOPERM, inside a script
+		if strings.HasPrefix(rest, "The user executing the script") || // NOPERM, inside a script
+			strings.HasPrefix(rest, "DB index is out of range") || strings.HasPrefix(rest, "SELECT is not allowed") {
 			return ErrConfig
 		}
 	}

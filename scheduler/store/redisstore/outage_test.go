@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -135,4 +136,26 @@ func (s *insistent) Read(ctx context.Context, q store.Query) (a store.Answer, er
 		a, err = s.Store.Read(ctx, q)
 	}
 	return a, err
+}
+
+// TestDemoted: connections that are made to a replica are refused, so that nobody is
+// told what was true when it was a master.
+func TestDemoted(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s := open(t, server.URL("n"))
+	commit(t, s, counting(read(t, s).Identity, "a"))
+	server.Say(t, "replicaof 127.0.0.1 1")
+	server.Say(t, "client kill type normal") // as Sentinel does
+	_, err := s.Read(soon(t), store.Query{Keys: []string{"a"}})
+	if err != nil && !strings.Contains(err.Error(), "replica") { // of a connection that was killed
+		_, err = s.Read(soon(t), store.Query{Keys: []string{"a"}})
+	}
+	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(fmt.Sprint(err), "it is a replica and takes no writes (of 127.0.0.1:1)") {
+		t.Fatalf("read of a replica: %v", err)
+	}
+	server.Say(t, "replicaof no one")
+	if a := read(t, s, "a"); a.Records[0].Version != 1 {
+		t.Fatalf("promoted again: %+v", a)
+	}
 }

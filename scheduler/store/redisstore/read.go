@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/redis/go-redis/v9"
 
@@ -52,9 +53,14 @@ func (s *Store) askStamp(ctx context.Context, pipe redis.Pipeliner) func(*store.
 		if err != nil {
 			return err
 		}
-		a.Revision = uint64(reply[0].(int64))
-		a.Now = clock(reply[1].(int64))
-		a.Identity = reply[2].(string)
+		var revision, now int64
+		if err := read(reply, &revision, &now, &a.Identity); err != nil {
+			return err
+		}
+		if revision < 0 {
+			return fmt.Errorf("%w: revision %d", store.ErrUnavailable, revision)
+		}
+		a.Revision, a.Now = uint64(revision), clock(now)
 		return nil
 	}
 }
@@ -64,16 +70,29 @@ func (s *Store) askStrings(ctx context.Context, pipe redis.Pipeliner, q store.Qu
 	if len(q.Keys)+len(q.Counters) == 0 {
 		return nothing
 	}
-	cmd := pipe.MGet(ctx, append(s.keys(q.Keys), s.keys(q.Counters)...)...)
+	cmd := mget(ctx, pipe, append(s.keys(q.Keys), s.keys(q.Counters)...))
 	return func(a *store.Answer) error {
-		values, err := cmd.Result()
+		values, err := cmd.Slice()
 		if err != nil {
 			return err
+		}
+		if len(values) != len(q.Keys)+len(q.Counters) {
+			return fmt.Errorf("%w: %d values, want %d", store.ErrUnavailable, len(values), len(q.Keys)+len(q.Counters))
 		}
 		a.Records = records(values[:len(q.Keys)])
 		a.Counters = counters(values[len(q.Keys):])
 		return nil
 	}
+}
+
+// mget is Pipeliner.MGet, whose reader takes a number for the length of a list.
+func mget(ctx context.Context, pipe redis.Pipeliner, keys []string) *redis.Cmd {
+	line := make([]any, 0, 1+len(keys))
+	line = append(line, "mget")
+	for _, k := range keys {
+		line = append(line, k)
+	}
+	return pipe.Do(ctx, line...)
 }
 
 func nothing(*store.Answer) error { return nil }

@@ -18,6 +18,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 
@@ -33,6 +34,7 @@ type Store struct {
 	revision string // the full key of the revision counter
 	courier  *courier
 	watches  *watches
+	promised atomic.Int32 // the keep that Describe first told of
 }
 
 var _ store.Store = (*Store)(nil)
@@ -44,7 +46,11 @@ var _ store.Store = (*Store)(nil)
 //	rediss://…                          the same over TLS
 //	unix:///path/to/socket?db=N&namespace=NAME
 //	redis+sentinel://user:password@host:port,host:port/MASTER/db?namespace=NAME
+//	rediss+sentinel://…                 the same over TLS, to the sentinels too
 //
+// Over TLS the options ca, cert and key name PEM files: whose certificates are
+// trusted in place of the system's, and with what we prove who we are. Sentinels
+// that ask for credentials of their own get sentinel_user and sentinel_password.
 // Special characters of a password are written as %XX. No error shows one.
 func Open(ctx context.Context, url string) (*Store, error) {
 	t, err := parse(url)
@@ -57,7 +63,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	s.watches = newWatches(s.client, s.prefix)
 	if _, err := s.accept(ctx); err != nil {
 		s.Close()
-		return nil, err
+		return nil, t.explain(err)
 	}
 	return s, nil
 }

@@ -47,7 +47,10 @@ func (s *Store) beginRedo(ctx context.Context) (*redo, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := reply[0].(int64)
+	var at int64
+	if err := read(reply, &at); err != nil {
+		return nil, err
+	}
 	if at < 0 {
 		return nil, fmt.Errorf("%w: another one is being taken, or its process ended less than a minute ago", store.ErrSnapshot)
 	}

@@ -37,7 +37,7 @@ func readRedo(text string, revision uint64, prefix int) ([]store.Op, error) {
 	}
 	now, err1 := strconv.ParseInt(words[0], 10, 64)
 	n, err2 := strconv.Atoi(words[1])
-	if err := errors.Join(err1, err2); err != nil || n < 0 || 2*n > len(words)-2 {
+	if err := errors.Join(err1, err2); err != nil || n < 0 || n > (len(words)-2)/2 {
 		return nil, errRedo
 	}
 	d := redoDecoder{now: now, prefix: prefix, id: store.EntryID{Revision: revision}, keys: words[2 : 2+2*n], args: words[2+2*n:]}
@@ -82,7 +82,7 @@ type redoDecoder struct {
 func (d *redoDecoder) run() {
 	word, count, shared := d.arg(), d.number(d.arg()), d.arg()
 	if word == "notify" {
-		for range count {
+		for i := int64(0); i < count && d.err == nil; i++ {
 			d.arg()
 		}
 		return

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -117,7 +118,7 @@ func (s *Store) copyStrings(ctx context.Context, keys []string, do func(store.Op
 		return nil
 	}
 	pipe := s.client.Pipeline()
-	all := pipe.MGet(ctx, s.keys(keys)...)
+	all := mget(ctx, pipe, s.keys(keys))
 	ends := make([]*redis.DurationCmd, len(keys))
 	for i, key := range keys {
 		ends[i] = pipe.PExpireTime(ctx, s.key(key))
@@ -125,9 +126,12 @@ func (s *Store) copyStrings(ctx context.Context, keys []string, do func(store.Op
 	if err := s.courier.deliver(ctx, 0, pipe.Cmds()...); err != nil {
 		return failure(err)
 	}
-	values, err := all.Result()
+	values, err := all.Slice()
 	if err != nil {
 		return failure(err)
+	}
+	if len(values) != len(keys) {
+		return fmt.Errorf("%w: %d values, want %d", store.ErrUnavailable, len(values), len(keys))
 	}
 	asRecords, asCounters := records(values), counters(values)
 	for i, key := range keys {

@@ -42,6 +42,8 @@ type target struct {
 	password  string
 	db        int
 	namespace string
+
+	sentinelUser, sentinelPassword string // where the sentinels ask for some of their own
 }
 
 // parse reads a store URL. Its errors never repeat the URL, nor what net/url
@@ -49,13 +51,14 @@ type target struct {
 func parse(raw string) (target, error) {
 	scheme, _, _ := strings.Cut(raw, "://")
 	read := map[string]func(*url.URL) (target, error){
-		"redis":          server,
-		"rediss":         secureServer,
-		"unix":           socket,
-		"redis+sentinel": sentinels,
+		"redis":           server,
+		"rediss":          secured(server),
+		"unix":            socket,
+		"redis+sentinel":  sentinels,
+		"rediss+sentinel": secured(sentinels),
 	}[scheme]
 	if read == nil {
-		return target{}, refuse("a store on Redis is redis://, rediss://, unix:// or redis+sentinel://")
+		return target{}, refuse("a store on Redis is redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://")
 	}
 	hosts, single := splitHosts(raw)
 	u, err := url.Parse(single)
@@ -93,14 +96,23 @@ func (t target) with(u *url.URL) (target, error) {
 	t.user = u.User.Username()
 	t.password, _ = u.User.Password()
 	t.namespace = DefaultNamespace
-	for name, values := range u.Query() {
+	options := u.Query()
+	for name, values := range options {
 		switch {
 		case name == "namespace":
 			t.namespace = values[0]
 		case name == "db" && t.network == "unix": // read by socket
+		case (name == "ca" || name == "cert" || name == "key") && t.tls != nil:
+		case name == "sentinel_user" && t.master != "":
+			t.sentinelUser = values[0]
+		case name == "sentinel_password" && t.master != "":
+			t.sentinelPassword = values[0]
 		default:
 			return target{}, refuse("unknown option %q in the store's URL", name)
 		}
+	}
+	if err := t.certify(options); err != nil {
+		return target{}, err
 	}
 	return t, CheckNamespace(t.namespace)
 }
@@ -111,12 +123,6 @@ func server(u *url.URL) (target, error) {
 	}
 	db, err := number(strings.TrimPrefix(u.Path, "/"))
 	return target{network: "tcp", addrs: []string{withPort(u.Host, defaultPort)}, db: db}, err
-}
-
-func secureServer(u *url.URL) (target, error) {
-	t, err := server(u)
-	t.tls = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: u.Hostname()}
-	return t, err
 }
 
 func socket(u *url.URL) (target, error) {
@@ -170,5 +176,5 @@ func (t target) String() string {
 }
 
 func refuse(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w: %w", ErrConfig, fmt.Errorf(format, args...))
 }

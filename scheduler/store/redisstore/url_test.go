@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mlq-dev/mlq/internal/fuzzseed"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -34,6 +36,10 @@ func TestParse(t *testing.T) {
 		},
 		"redis+sentinel://a/main": {
 			network: "tcp", addrs: []string{"a:26379"}, master: "main", namespace: "mlq",
+		},
+		"rediss+sentinel://a/main?sentinel_user=eva&sentinel_password=p%26w": {
+			network: "tcp", addrs: []string{"a:26379"}, master: "main", namespace: "mlq", tls: &tls.Config{MinVersion: tls.VersionTLS12},
+			sentinelUser: "eva", sentinelPassword: "p&w",
 		},
 	} {
 		got, err := parse(url)
@@ -78,6 +84,10 @@ func TestParseRefuses(t *testing.T) {
 		"unix://:secret@":                     "path",
 		"redis+sentinel://:secret@a:1":        "master",
 		"redis+sentinel:///main":              "sentinels",
+		"redis://:secret@cache?ca=/ca.pem":    "unknown option \"ca\"",
+		"redis://c?sentinel_password=secret":  "unknown option \"sentinel_password\"",
+		"rediss://:secret@cache?cert=/no.pem": "cert and key",
+		"redis+sentinel://a/m?ca=secret":      "unknown option \"ca\"",
 	} {
 		_, err := parse(url)
 		if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), word) {
@@ -103,10 +113,11 @@ func TestTargetHidesItsPassword(t *testing.T) {
 // FuzzParse: a URL is read or refused, and a password of letters that are
 // nowhere else never shows.
 func FuzzParse(f *testing.F) {
-	f.Add("redis://", "@cache:1/0")
-	f.Add("redis+sentinel://u", ",b/main?namespace=x")
-	f.Add("unix://", "@/s?db=%zz")
-	f.Add("redis://u:x/", "@cache/0")
+	seeds := fuzzseed.For(f)
+	seeds.Add("redis://", "@cache:1/0")
+	seeds.Add("redis+sentinel://u", ",b/main?namespace=x")
+	seeds.Add("unix://", "@/s?db=%zz")
+	seeds.Add("redis://u:x/", "@cache/0")
 	f.Fuzz(func(t *testing.T, before, after string) {
 		const password = "QXJZQXJZ"
 		_, err := parse(before + ":" + password + after)

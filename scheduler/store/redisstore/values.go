@@ -10,6 +10,27 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
+// read takes the parts of what a script answers, each as what it must be. An answer of
+// another form comes from no server of ours: what became of the call is unknown.
+func read(reply []any, into ...any) error {
+	if len(reply) != len(into) {
+		return fmt.Errorf("%w: an answer of %d parts, want %d", store.ErrUnavailable, len(reply), len(into))
+	}
+	for i, to := range into {
+		ok := false
+		switch to := to.(type) {
+		case *int64:
+			*to, ok = reply[i].(int64)
+		case *string:
+			*to, ok = reply[i].(string)
+		}
+		if !ok {
+			return fmt.Errorf("%w: part %d of an answer is a %T", store.ErrUnavailable, i, reply[i])
+		}
+	}
+	return nil
+}
+
 // records reads strings VERSION:BYTES. What is nothing of the kind names
 // something else, so there is no such record.
 func records(values []any) []store.Record {

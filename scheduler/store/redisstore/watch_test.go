@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/mlq-dev/mlq/internal/faultproxy"
 	"github.com/mlq-dev/mlq/internal/redistest"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
@@ -16,7 +17,7 @@ type watcher struct {
 	*Store
 	t     *testing.T
 	ctx   context.Context
-	proxy *redistest.Proxy
+	proxy redistest.Proxy
 	ch    <-chan store.Notice
 }
 
@@ -94,7 +95,7 @@ func TestWatchAfterCut(t *testing.T) {
 func TestWatchOfSilentServer(t *testing.T) {
 	t.Parallel()
 	w := watching(t, 50*time.Millisecond)
-	arrived, release := w.proxy.Hold()
+	arrived, release := w.proxy.Hold(faultproxy.Answers)
 	for range 2 { // the answer to the ping, and the first of the next connection
 		<-arrived
 	}

@@ -60,19 +60,33 @@ def read(fds: Sequence[int]) -> Call:
     """The call of its files: one with all of it, or its header and one for each part."""
     whole, *apart = map(_content, fds)
     at = 0
-    while whole[at] != ord("\n"):
+    while at < len(whole) and whole[at] != ord("\n"):
         at += _line_step(whole, at)
-    header = json.loads(bytes(whole[:at]))
+    header, sizes = _header(bytes(whole[:at]))
     if apart:
-        if [len(part) for part in apart] != header["parts"]:
+        if [len(part) for part in apart] != sizes:
             raise Refused("the call's parts are not as long as its header says")
         return Call(header, apart)
     at += 1
+    if at + sum(sizes) > len(whole):
+        raise Refused("the call is cut off")
     parts = []
-    for size in header["parts"]:
+    for size in sizes:
         parts.append(whole[at : at + size])
         at += size
     return Call(header, parts)
+
+
+def _header(line: bytes) -> tuple[dict[str, Any], list[int]]:
+    """The header of a call's file, and the sizes of its parts."""
+    try:
+        header = json.loads(line)
+        sizes = header["parts"]
+        if not all(type(size) is int and size >= 0 for size in sizes):
+            raise TypeError("no sizes")
+    except (ValueError, LookupError, TypeError, RecursionError) as err:
+        raise Refused("the call's file is damaged") from err
+    return header, sizes
 
 
 def _content(fd: int) -> memoryview:

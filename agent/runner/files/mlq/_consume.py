@@ -149,12 +149,12 @@ class Consumer:
                 wait=wait,
                 more=self._ask_again,
             )
+            return Taken.of(answer.json()).within(self._limit()) if answer.status == 200 else None
         except MlqError as err:
             if not self._closing.is_set():
                 self._refused(err)
                 return None
             return self._last_take(body)
-        return Taken.of(answer.json()).within(self._limit()) if answer.status == 200 else None
 
     def _last_take(self, body: Mapping[str, Any]) -> Taken | None:
         """Hung up: has the server given us a job just then? It would wait for a minute.
@@ -165,10 +165,10 @@ class Consumer:
         last, more = json.dumps(body).encode(), patience(_LAST)
         try:
             answer = self._line.ask("POST", "/consumer/take", body=last, headers=_JSON, more=more)
+            return Taken.of(answer.json()) if answer.status == 200 else None
         except MlqError as err:
             _log.debug("the last take has no answer: %s", err)
             return None
-        return Taken.of(answer.json()) if answer.status == 200 else None
 
     def _ask_again(self, pause: float) -> bool:
         closing = self._closing.wait(pause)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib3.exceptions import HTTPError
 
 from ._advice import advice, is_too_large
-from ._answers import Answer, media_type, not_ours, problem_of, read_answer
+from ._answers import Answer, media_type, not_ours, problem_of, read_answer, reading
 from ._arrive import Arrival, Received, check_digest
 from ._envelope import MEDIA_TYPE
 from ._errors import (
@@ -133,7 +133,9 @@ def _without_envelope(client: Client, job: int, answer: Answer) -> Outcome:
 def _failed(client: Client, job: int, received: Received) -> Outcome:
     """A job that left an exception. The server's record says which bytes are the right ones."""
     details = client.job(job).details()
-    check_digest(received, str((details.get("result_info") or {}).get("sha256", "")))
+    with reading("job"):
+        sha256 = str((details.get("result_info") or {}).get("sha256", ""))
+    check_digest(received, sha256)
     error: BaseException = error_of(
         received.envelope, attempt_in_words(client._transport, job, details)
     )

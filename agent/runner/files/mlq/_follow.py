@@ -85,7 +85,7 @@ def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happe
     last: Any = None
     said = ""
     for event in job_events(transport, job, deadline):
-        kind, attempt = str(event.get("kind")), int(event.get("attempt", 0))
+        kind, attempt = str(event.get("kind")), _count(event.get("attempt"))
         if kind == _BROKE:
             yield Away()
             continue
@@ -97,10 +97,10 @@ def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happe
             elif _CLOSED in said and not notice and event.get("state") == "running":
                 yield Notice("where it runs is not closed any more; it may go on")
             said = notice
-            if _reports(event) and event["progress"] != last:
-                last = event["progress"]
+            if _reports(event) and event.get("progress") != last:
+                last = event.get("progress")
                 yield Progress(last)
-            if attempt and log.lacks(attempt, int(event.get("log_bytes", 0))):
+            if attempt and log.lacks(attempt, _count(event.get("log_bytes"))):
                 yield from log.read(attempt)
             continue
         if attempt and (kind in FINAL or kind.startswith("attempt_")):
@@ -109,6 +109,11 @@ def follow(transport: Transport, job: int, deadline: Deadline) -> Iterator[Happe
             yield from log.end()
         at = unix(str(event.get("at", "")))
         yield Step(kind, str(event.get("state", "")), str(event.get("text", "")), attempt, at)
+
+
+def _count(value: object) -> int:
+    """A number that an event has; 0 for what is none."""
+    return value if type(value) is int and value > 0 else 0
 
 
 def _reports(event: dict[str, Any]) -> bool:
@@ -136,7 +141,7 @@ def _local(at: str) -> str:
     """A time of the server's on this machine's clock, with the day where that is another one."""
     try:
         when = _moment(at).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):
         return at
     today = datetime.now().astimezone().date()
     return when.strftime("%H:%M:%S" if when.date() == today else "%Y-%m-%d %H:%M")
@@ -152,7 +157,7 @@ def unix(at: str) -> float:
     fraction = _FRACTION.search(at)
     try:
         return _moment(at).timestamp() + (float(fraction[0]) if fraction else 0.0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 

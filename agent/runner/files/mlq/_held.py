@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
+from ._answers import reading
 from ._belief import Belief, now
 
 if TYPE_CHECKING:
@@ -25,14 +26,15 @@ class Taken(NamedTuple):
     lease: float  # seconds for which it may be believed in
 
     @classmethod
+    @reading("job to run")
     def of(cls, answer: Mapping[str, Any]) -> Taken:
-        """Read the answer. A key that is missing is a KeyError: no server of ours left it out."""
+        """Read the answer. Raises MlqError where it is no job."""
         return cls(
             int(answer["job"]),
             int(answer["attempt"]),
             answer["fence"],
             answer["msg"],
-            list(answer["functions"]),
+            [str(name) for name in answer["functions"]],
             dict(answer.get("full_message") or {}),
             float(answer.get("timeout") or "inf"),
             float(answer.get("grace") or 0),

@@ -10,15 +10,17 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Generic, NamedTuple, TypeVar, overload
 
 from . import _display, _follow, _giveup
+from ._answers import reading
 from ._deadline import Deadline
 from ._ending import NOT_YET, Outcome, fetch
 from ._errors import MlqError
 from ._files import File, download, list_files
 from ._show import Show
+from ._story import waiting_of
 from ._tidy import public, public_class
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Generator, Iterator
+    from collections.abc import Coroutine, Generator, Iterator, Mapping
     from pathlib import Path
     from typing import Literal
 
@@ -54,6 +56,18 @@ class Why(NamedTuple):
 
     def __str__(self) -> str:
         return "; ".join(reason.text for reason in self.reasons) or "the job does not wait"
+
+
+@reading("answer to why")
+def _why(found: Mapping[str, Any]) -> Why:
+    waiting = waiting_of(found)
+    return Why(
+        position=waiting.position,
+        reasons=[WhyReason(str(r["code"]), str(r["text"])) for r in found.get("reasons") or []],
+        earliest=waiting.earliest,
+        latest=waiting.latest,
+        basis=waiting.basis,
+    )
 
 
 class Job(Generic[R]):
@@ -124,7 +138,7 @@ class Job(Generic[R]):
 
     def _cancel(self) -> str:
         """Cancel the job; its state then."""
-        answer = self._client._transport.request("DELETE", self._path()).json()
+        answer = self._client._transport.request("DELETE", self._path()).object()
         self._last_state = state = str(answer.get("state", ""))
         return state
 
@@ -212,23 +226,16 @@ class Job(Generic[R]):
 
     def details(self) -> dict[str, Any]:
         """All that the server tells of the job, as ``GET /jobs/{id}`` does."""
-        found = self._client._transport.request("GET", self._path()).json()
-        if not isinstance(found, dict) or found.get("id") != self.id:
+        found = dict(self._client._transport.request("GET", self._path()).object())
+        if found.get("id") != self.id:
             raise MlqError("the server's answer is about something else than this job")
         self._remember(found)
         return found
 
     def why(self) -> Why:
         """Why the job waits, the most decisive reason first, and an estimate."""
-        found = self._client._transport.request("GET", self._path("/why")).json()
-        estimate = found.get("estimate") or {}
-        return Why(
-            position=found.get("position") or None,
-            reasons=[WhyReason(r["code"], r["text"]) for r in found.get("reasons", [])],
-            earliest=estimate.get("earliest_s"),
-            latest=estimate.get("latest_s"),
-            basis=str(estimate.get("basis", "")),
-        )
+        found = self._client._transport.request("GET", self._path("/why")).object()
+        return _why(found)
 
     @overload
     def logs(self, follow: Literal[False] = False) -> str: ...
@@ -248,7 +255,9 @@ class Job(Generic[R]):
         answer = self._client._transport.request(
             "POST", self._path("/requeue"), body=b"", repeatable=False
         ).json()
-        return Job(self._client, int(answer), name=self._name)
+        if type(answer) is not int:
+            raise MlqError("the server did not answer with a job's id")
+        return Job(self._client, answer, name=self._name)
 
     def files(self) -> list[File]:
         """What lay in the job's ``out/`` when it ended."""
@@ -270,7 +279,7 @@ class Job(Generic[R]):
         answer = self._client._transport.request(
             "POST", self._path("/links"), body=body, headers={"Content-Type": "application/json"}
         )
-        return str(answer.json()["url"])
+        return str(answer.object()["url"])
 
     def __repr__(self) -> str:
         words = [f"mlq.Job {self.id}", self._name, self._last_state]

@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from . import _display
+from ._answers import reading
 from ._errors import MlqError
 from ._feed import Feed
 from ._follow import Output, State
@@ -137,21 +138,22 @@ class Show:
 
     def _ask_why(self, story: Story) -> None:
         try:
-            why = self._transport.request("GET", f"/jobs/{self._job}/why").json()
+            why = self._transport.request("GET", f"/jobs/{self._job}/why").object()
+            waiting = waiting_of(why)
         except MlqError:
             return  # the events tell when the server is away
-        waiting = waiting_of(why)
         if waiting.code != "not-waiting":
             story.status = story.status._replace(waiting=waiting)
 
     def _ask_where(self, story: Story) -> None:
         """The numbers and models of its devices, where this user may see them."""
         try:
-            details = self._transport.request("GET", f"/jobs/{self._job}").json()
+            details = self._transport.request("GET", f"/jobs/{self._job}").object()
             lease = details.get("lease")
             if lease:
-                gpus = self._transport.request("GET", "/gpus").json()["gpus"]
-                where = where_in_words(str(lease["host"]), lease["devices"], gpus)
+                gpus = self._transport.request("GET", "/gpus").object()["gpus"]
+                with reading("lease"):
+                    where = where_in_words(str(lease["host"]), lease["devices"], gpus)
                 story.status = story.status._replace(where=where)
         except MlqError:
             return

@@ -43,6 +43,6 @@ def _event(block: bytes) -> ServerEvent:
             data += value
     try:
         parsed = json.loads(data) if data else {}
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise MlqError("the server sent an event that is not JSON") from err
     return ServerEvent(place, parsed if isinstance(parsed, dict) else {})

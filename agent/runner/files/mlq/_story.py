@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
+from ._answers import reading
 from ._follow import Away, Notice, Progress, State, Step
 from ._limit import limit_in_words
 from ._measure import Measure
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _OUTCOMES = {"failed": "failed", "timed_out": "timed out"}
 
 
+@reading("job")
 def at_first(job: int, details: Mapping[str, Any]) -> Status:
     """What ``GET /jobs/{id}`` says. The state comes as events, from the first one on."""
     name = str(details.get("name") or details.get("function") or "")
@@ -29,19 +32,29 @@ def at_first(job: int, details: Mapping[str, Any]) -> Status:
     return status
 
 
+@reading("answer to why")
 def waiting_of(why: Mapping[str, Any]) -> Waiting:
     """What ``GET /jobs/{id}/why`` says, with the most decisive reason."""
     estimate, reasons = why.get("estimate") or {}, why.get("reasons") or [{}]
     return Waiting(
-        position=why.get("position") or None,
+        position=int(why.get("position") or 0) or None,
         over=bool(why.get("position_over")),
-        of=why.get("of") or None,
-        earliest=estimate.get("earliest_s"),
-        latest=estimate.get("latest_s"),
+        of=int(why.get("of") or 0) or None,
+        earliest=_seconds(estimate.get("earliest_s")),
+        latest=_seconds(estimate.get("latest_s")),
         basis=str(estimate.get("basis") or ""),
         reason=str(reasons[0].get("text") or ""),
         code=str(reasons[0].get("code") or ""),
     )
+
+
+def _seconds(told: Any) -> float | None:
+    if told is None:
+        return None
+    seconds = float(told)
+    if not math.isfinite(seconds):
+        raise ValueError(f"{seconds} s")
+    return seconds
 
 
 class Story:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from urllib3.exceptions import HTTPError
 
+from ._answers import reading
 from ._deadline import Deadline
 from ._errors import MlqError, Unavailable
 from ._follow import FINAL, no_answer, stream
@@ -131,10 +132,12 @@ class Watcher:
             if time.monotonic() >= look_at:
                 self._look(self._waits())
                 look_at = time.monotonic() + _LOOK_AGAIN
-            if event.data.get("kind") in _STATES:
-                self._seen(int(event.data.get("job", 0)), str(event.data["kind"]))
-            if event.data.get("kind") in FINAL:
-                self._tell(int(event.data.get("job", 0)), None)
+            with reading("event"):
+                kind, job = str(event.data.get("kind")), int(event.data.get("job") or 0)
+            if kind in _STATES:
+                self._seen(job, kind)
+            if kind in FINAL:
+                self._tell(job, None)
             if not self._waits():
                 return
             yield
@@ -173,7 +176,7 @@ class Watcher:
                 answer = self._transport.request(
                     "GET", f"/jobs/{job}", patience=patience, deadline=deadline
                 )
-                state = str(answer.json().get("state"))
+                state = str(answer.object().get("state"))
                 self._seen(job, state)
                 if state in FINAL:
                     self._tell(job, None)
@@ -191,14 +194,17 @@ class Watcher:
             page = self._transport.request(
                 "GET", "/jobs", query=query, patience=patience, deadline=deadline
             )
-            for job in page.json()["jobs"]:
-                if job["id"] in jobs:
-                    found.add(job["id"])
-                    self._seen(job["id"], job["state"])
-                    if job["state"] in FINAL:
-                        self._tell(job["id"], None)
-            following = page.json().get("next")
-            if not following or int(following) <= min(jobs):
+            told = page.object()
+            with reading("list of jobs"):
+                states = {int(job["id"]): str(job["state"]) for job in told["jobs"]}
+                following = int(told.get("next") or 0)
+            for job, state in states.items():
+                if job in jobs:
+                    found.add(job)
+                    self._seen(job, state)
+                    if state in FINAL:
+                        self._tell(job, None)
+            if following <= min(jobs):
                 break
-            before = int(following)
+            before = following
         return found

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import quote
 
 from . import _message, _posting, _registered
+from ._answers import reading
 from ._client import Client
 from ._errors import MlqError
 
@@ -86,7 +87,8 @@ class MLQ:
         body = _posting.body_of(msg, callback, functions, **limits)
         headers = _posting.headers()
         answer = self._client._transport.request("POST", "/jobs", body=body, headers=headers)
-        return answer.body.decode().strip()
+        with reading("job's id"):
+            return str(int(answer.body))
 
     def get_job(self, job_id: str | int) -> dict[str, Any]:
         """The job as it is now, with the predecessor's fields.
@@ -94,8 +96,10 @@ class MLQ:
         ``result`` is what the function returned, the text of its exception where it raised one,
         and None before the end. A job that there is not is a NotFound, as in ``get_progress``.
         """
-        job = self._ask(job_id, "").json()
+        job = self._ask(job_id, "").object()
         found = {name: job.get(name) for name in _FIELDS}
+        with reading("job"):
+            job["id"] = self._client.job(job["id"]).id
         found["id"] = str(job["id"])
         found["functions"] = job.get("functions") or None
         found["msg"] = _message.restore(job.get("msg"))
@@ -108,11 +112,13 @@ class MLQ:
         A job that there is not is an MlqError, and where werkzeug is in use also werkzeug's
         NotFound, so that Flask answers 404 as it did.
         """
-        return self._ask(job_id, "/progress").body.decode()
+        return self._ask(job_id, "/progress").body.decode("utf-8", "replace")
 
     def job_count(self) -> int:
         """How many jobs wait."""
-        return int(self._client._transport.request("GET", "/jobs/count").body)
+        answer = self._client._transport.request("GET", "/jobs/count")
+        with reading("number of jobs"):
+            return int(answer.body)
 
     def create_listener(self, function: Any = None) -> bool:
         """Take messages for this function, in a thread of this process; always True.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._errors import MlqError, Unavailable, from_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from urllib3.response import BaseHTTPResponse
 
@@ -32,8 +33,41 @@ class Answer(NamedTuple):
             raise not_ours(self.status, self.headers)
         try:
             return json.loads(self.body)
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             raise MlqError("the server's answer is not valid JSON") from err
+
+    def object(self) -> Told:
+        """The body as a JSON object; MlqError where it is something else."""
+        told = self.json()
+        if not isinstance(told, dict):
+            raise MlqError("the server's answer is not a JSON object")
+        return Told(told)
+
+
+class Told(dict[str, Any]):
+    """An object that the server told. What it lacks is no mistake of the caller's."""
+
+    def __missing__(self, key: str) -> Any:
+        raise MlqError(f"the server's answer has no {key!r}")
+
+
+@contextlib.contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Read within it what the server told: MlqError where it is not as MLQ tells ``what``."""
+    try:
+        yield
+    except MlqError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as err:
+        raise MlqError(f"the server's answer is no {what} as MLQ tells it: {err!r:.200}") from err
+
+
+def _is_above(digits: str, most: int) -> bool:
+    """Whether a header's number is larger, of however many digits; False where it is none."""
+    if not (digits.isascii() and digits.isdigit()):
+        return False
+    digits = digits.lstrip("0")
+    return (len(digits), digits) > (len(str(most)), str(most))
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
@@ -100,7 +134,7 @@ def read_answer(response: BaseHTTPResponse) -> Answer:
     one that is shorter than it says.
     """
     declared = response.headers.get("Content-Length", "")
-    too_large = declared.isdigit() and int(declared) > MAX_ANSWER
+    too_large = _is_above(declared, MAX_ANSWER)
     body = b"" if too_large else response.read(MAX_ANSWER + 1)
     if too_large or len(body) > MAX_ANSWER:
         raise MlqError(f"the server's answer is larger than {MAX_ANSWER} bytes")

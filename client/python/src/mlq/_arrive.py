@@ -166,7 +166,7 @@ _OTHERWISE = "or have the job write it to out/ and use job.download()"
 
 def _content_length(response: BaseHTTPResponse) -> int:
     text = response.headers.get("Content-Length", "")
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise MlqError("the server sent a result without its length")
     return int(text)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._answers import reading
+from ._errors import MlqError
 from ._follow import unix
 from ._job import Job
 from ._jobs import JobList
@@ -121,13 +124,18 @@ def _pages(client: Client, query: dict[str, str], limit: int) -> list[dict[str, 
     rows: list[dict[str, Any]] = []
     while True:
         asked = {**query, "limit": str(min(limit - len(rows), _PAGE))}
-        page = client._transport.request("GET", "/jobs", query=asked).json()
-        rows += page["jobs"]
-        if not page.get("next") or len(rows) >= limit:
+        page = client._transport.request("GET", "/jobs", query=asked).object()
+        with reading("list of jobs"):
+            rows += map(dict, page["jobs"])
+            following, before = int(page.get("next") or 0), int(query.get("before", sys.maxsize))
+        if not following or len(rows) >= limit:
             return rows
-        query["before"] = str(page["next"])
+        if not 0 < following < before:
+            raise MlqError("the pages of the server's list of jobs lead nowhere")
+        query["before"] = str(following)
 
 
+@reading("list of jobs")
 def _known(client: Client, rows: list[dict[str, Any]], gpus: list[dict[str, Any]]) -> JobList[Any]:
     at = time.time()
     found: JobList[Any] = JobList()
@@ -149,23 +157,27 @@ def _where(row: Mapping[str, Any], gpus: list[dict[str, Any]]) -> str:
 def overview(client: Client) -> Overview:
     """Ask for the devices, who waits, and the open jobs: one's own, an admin's everybody's."""
     ask = client._transport.request
-    who = ask("GET", "/whoami").json()
+    who = ask("GET", "/whoami").object()
     user, admin = str(who["user"]), who.get("role") == "admin"
-    gpus, queue = _gpus(client), ask("GET", "/queue").json()["queue"]
+    gpus, queue = _gpus(client), ask("GET", "/queue").object()
     whose = {} if admin else {"user": user}
     rows = _pages(client, {"state": ",".join(OPEN), **whose}, _PAGE)
-    places = {waiting.get("job"): waiting["place"] for waiting in queue}
-    rows = [{**row, "position": places.get(row["id"])} for row in rows]
+    with reading("queue"):
+        places = {waiting.get("job"): waiting["place"] for waiting in queue["queue"]}
+        rows = [{**row, "position": places.get(row["id"])} for row in rows]
+        waiting = len(queue["queue"])
     devices = [_device(g) for g in gpus]
     found = _known(client, rows, gpus)
-    return Overview(client.url, user, devices, found, len(queue), everybody=admin)
+    return Overview(client.url, user, devices, found, waiting, everybody=admin)
 
 
 def _gpus(client: Client) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client._transport.request("GET", "/gpus").json()["gpus"]
-    return found
+    found = client._transport.request("GET", "/gpus").object()
+    with reading("list of devices"):
+        return [dict(device) for device in found["gpus"]]
 
 
+@reading("device")
 def _device(told: dict[str, Any]) -> Device:
     until = unix(str(told.get("ends_by") or ""))
     return Device(
@@ -173,10 +185,14 @@ def _device(told: dict[str, Any]) -> Device:
         number=int(told.get("index") or 0),
         state=str(told.get("state") or ""),
         user=str(told.get("user") or ""),
-        job=told.get("job") or None,
+        job=_whole(told.get("job") or None),
         until=datetime.fromtimestamp(until, timezone.utc).astimezone() if until else None,
         model=str(told.get("model") or ""),
         memory=int(told.get("memory") or 0),
-        used=told.get("used"),
-        busy=told.get("utilization"),
+        used=_whole(told.get("used")),
+        busy=_whole(told.get("utilization")),
     )
+
+
+def _whole(told: Any) -> int | None:
+    return None if told is None else int(told)

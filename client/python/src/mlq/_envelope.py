@@ -124,12 +124,21 @@ def header_size(start: memoryview, total: int) -> int:
 def parse_header(head: memoryview) -> dict[str, Any]:
     """The header, if it is one."""
     try:
-        header = json.loads(bytes(head))
+        # Decoded here: json would take UTF-16 too, and a byte order mark.
+        header = json.loads(str(head, "utf-8"), parse_constant=_no_number)
     except (ValueError, RecursionError) as err:
         raise EnvelopeError("its header is not JSON") from err
-    if not isinstance(header, dict) or header.get("kind") not in KINDS:
+    if not isinstance(header, dict) or not _is_kind(header.get("kind")):
         raise EnvelopeError("its header names no known kind")
     return header
+
+
+def _is_kind(kind: object) -> bool:
+    return isinstance(kind, str) and kind in KINDS
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"JSON has no {text}")
 
 
 def lay_out_frames(

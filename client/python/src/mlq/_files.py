@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from ._answers import problem_of, read_answer
+from ._answers import problem_of, read_answer, reading
 from ._errors import MlqError
 from ._http import LONG_PATIENCE
 from ._transfer import in_bytes
@@ -41,8 +41,9 @@ File.__module__ = "mlq"
 
 def list_files(transport: Transport, job: int) -> list[File]:
     """The files that the job left."""
-    found = transport.request("GET", f"/jobs/{job}/files").json()
-    return [File(str(f["name"]), int(f["size"]), str(f["sha256"])) for f in found["files"]]
+    found = transport.request("GET", f"/jobs/{job}/files").object()
+    with reading("list of files"):
+        return [File(str(f["name"]), int(f["size"]), str(f["sha256"])) for f in found["files"]]
 
 
 def download(transport: Transport, job: int, directory: str | os.PathLike[str]) -> list[Path]:
@@ -90,9 +91,15 @@ def _clean(name: str) -> PurePosixPath:
     """The name, if it stays below the directory. A server is not trusted with more."""
     path = PurePosixPath(name)
     parts = name.split("/")
-    if path.is_absolute() or "\\" in name or "\0" in name or not {"", ".", ".."}.isdisjoint(parts):
+    odd = "\\" in name or "\0" in name or _has_half(name)
+    if path.is_absolute() or odd or not {"", ".", ".."}.isdisjoint(parts):
         raise MlqError(f"the server names a file {name!r}, which is no name of a file in out/")
     return path
+
+
+def _has_half(name: str) -> bool:
+    """Whether there are halves of characters in it, which JSON can write and UTF-8 cannot."""
+    return any("\ud800" <= c <= "\udfff" for c in name)
 
 
 def _fetch(transport: Transport, job: int, file: File, place: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._errors import MlqError
+from ._answers import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,23 +40,26 @@ class Environment(NamedTuple):
 
 def environments(transport: Transport, patience: float = 5.0) -> list[Environment]:
     """All of them, by host. Raises MlqError, and Unavailable after ``patience`` seconds."""
-    found = transport.request("GET", "/hosts", query={"modules": "true"}, patience=patience).json()
-    try:
+    query = {"modules": "true"}
+    found = transport.request("GET", "/hosts", query=query, patience=patience).object()
+    with reading("list of hosts"):
         return list(_read(found["hosts"]))
-    except (LookupError, TypeError, AttributeError) as err:
-        raise MlqError("the server did not answer with a list of hosts") from err
 
 
 def _read(hosts: list[dict[str, Any]]) -> Iterator[Environment]:
     for host in hosts:
         for env in host["environments"]:
             yield Environment(
-                host["host"],
-                env["name"],
-                env.get("path", ""),
+                str(host["host"]),
+                str(env["name"]),
+                str(env.get("path", "")),
                 str(env.get("version", "")),
-                env.get("problem", ""),
-                host.get("labels") or {},
-                env.get("modules"),
-                {name: env[name] for name in _ALWAYS if env.get(name)},
+                str(env.get("problem", "")),
+                _texts(host.get("labels") or {}),
+                None if env.get("modules") is None else _texts(env["modules"]),
+                {name: str(env[name]) for name in _ALWAYS if env.get(name)},
             )
+
+
+def _texts(told: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(text) for name, text in told.items()}

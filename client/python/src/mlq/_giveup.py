@@ -42,11 +42,11 @@ class _Cancelling:
         try:
             self.job = self._find()
             path = f"/jobs/{self.job}"
-            told: Any = self._transport.request("DELETE", path, patience=LONG_PATIENCE).json()
+            told: Any = self._transport.request("DELETE", path, patience=LONG_PATIENCE).object()
             self.state = str(told.get("state", ""))
             while self.state not in FINAL and time.monotonic() < until:
                 time.sleep(_AGAIN)
-                self.state = str(self._transport.request("GET", path).json().get("state", ""))
+                self.state = str(self._transport.request("GET", path).object().get("state", ""))
         except MlqError as err:
             self.error = err
         finally:

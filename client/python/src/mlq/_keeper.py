@@ -8,7 +8,7 @@ import threading
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
-from ._answers import problem_of
+from ._answers import problem_of, reading
 from ._belief import now
 from ._errors import MlqError
 
@@ -95,9 +95,12 @@ class Keeper:
             _log.debug("job %s: no heartbeat: %s", held.taken.job, err)
 
     def _renewed(self, held: Held, since: float, answer: Any) -> None:
-        if not isinstance(answer, dict):
-            raise MlqError("the server's answer is no heartbeat's")
+        with reading("answer to a heartbeat"):
+            stops = [
+                (str(told.get("outcome") or "lost"), str(told.get("why") or ""))
+                for told in answer.get("stop") or ()
+                if told.get("job") == held.taken.job
+            ]
         held.renew(since)
-        for told in answer.get("stop") or ():
-            if told.get("job") == held.taken.job:
-                held.stop(str(told.get("outcome") or "lost"), str(told.get("why") or ""))
+        for outcome, why in stops:
+            held.stop(outcome, why)

@@ -7,6 +7,7 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
+from ._answers import reading
 from ._errors import MlqError
 from ._line import Line
 
@@ -60,8 +61,9 @@ def remove(transport: Transport, name: str) -> None:
 
 def names(transport: Transport) -> set[str]:
     """The functions of this user that the server knows."""
-    answer = transport.request("GET", "/consumer").json()
-    return {function["name"] for function in answer["functions"]}
+    answer = transport.request("GET", "/consumer").object()
+    with reading("list of functions"):
+        return {str(function["name"]) for function in answer["functions"]}
 
 
 def _unpickled(given: dict[str, Any]) -> Any:

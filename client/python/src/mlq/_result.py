@@ -34,14 +34,20 @@ def value_of(envelope: Envelope) -> Any:
     view = envelope.frames["view"]
     if how == "bytes":
         return bytes(view)
-    if how == "text":
-        return bytes(view).decode("utf-8")
-    if how == "json":
-        return json.loads(bytes(view))
+    if how in ("text", "json"):
+        return _of_text(bytes(view), how)
     if how != "pickle":
         raise MlqError(f"the result is of a kind that this client does not know: {how!r}")
     _check_python(envelope)
     return _load(envelope)
+
+
+def _of_text(view: bytes, how: str) -> Any:
+    try:
+        text = view.decode("utf-8")
+        return json.loads(text) if how == "json" else text
+    except (ValueError, RecursionError) as err:
+        raise MlqError(f"the result says that it is {how}, and is not") from err
 
 
 def _load(envelope: Envelope) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Union
 from urllib.parse import quote
 
 from . import _envelope
-from ._answers import MAX_ANSWER
+from ._answers import MAX_ANSWER, reading
 from ._errors import MlqError
 from ._line import patience
 from ._status import FINAL
@@ -89,7 +89,7 @@ def _ended(line: Line, on: int) -> str | None:
         wait=_ROUND,
         more=patience(_LONG_PATIENCE),
     )
-    state = str(json.loads(answer.body)["state"])
+    state = str(answer.object()["state"])
     return state if state in FINAL else None
 
 
@@ -121,7 +121,8 @@ def _told(data: bytes) -> bytes:
     """What the predecessor told of a result: the short one where the function gave one."""
     if len(data) > MAX_ANSWER:
         raise MlqError(f"the result is larger than {MAX_ANSWER} bytes: ask for it in a notebook")
-    envelope = _envelope.unpack(data)
-    if envelope.header.get("given"):
-        return str(envelope.header["short"]).encode()
-    return bytes(envelope.frames["view"])
+    with reading("result"):
+        envelope = _envelope.unpack(data)
+        if envelope.header.get("given"):
+            return str(envelope.header["short"]).encode()
+        return bytes(envelope.frames["view"])

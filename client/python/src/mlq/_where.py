@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._answers import reading
 from ._errors import MlqError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ _KINDS = {"gpu": "GPU", "mig": "slice", "cpu": "CPU slot", "sim": "simulated GPU
 _REPORTED = "the driver reported "
 
 
+@reading("device")
 def where_in_words(host: str, uuids: Iterable[str], devices: Iterable[Mapping[str, Any]]) -> str:
     """The host and its devices by number and model; the host alone where they are not listed."""
     wanted = set(uuids)
@@ -29,6 +31,7 @@ def where_in_words(host: str, uuids: Iterable[str], devices: Iterable[Mapping[st
     return f"{text} ({model})" if model else text
 
 
+@reading("job")
 def attempt_in_words(transport: Transport, job: int, details: Mapping[str, Any]) -> str:
     """The job and where it ran last; below it, what the driver said of its devices meanwhile."""
     last: Mapping[str, Any] = (details.get("attempts") or [{}])[-1]
@@ -43,8 +46,8 @@ def attempt_in_words(transport: Transport, job: int, details: Mapping[str, Any])
 
 def _of_attempt(transport: Transport, host: str, uuids: Iterable[str]) -> str:
     try:
-        return where_in_words(host, uuids, transport.request("GET", "/gpus").json()["gpus"])
-    except (MlqError, LookupError, TypeError):  # another error is under way
+        return where_in_words(host, uuids, transport.request("GET", "/gpus").object()["gpus"])
+    except MlqError:  # another error is under way
         return host
 
 

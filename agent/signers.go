@@ -1,0 +1,150 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/internal/signing"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// signersFile keeps which keys are valid, so that an agent which starts while no server
+// answers can run what waits on its store.
+const signersFile = "signers.json"
+
+const (
+	// signersEvery is how often a server is asked for the keys: for so long one that was
+	// taken away is still believed.
+	signersEvery = time.Minute
+	// signersAgain is how long after an answer no job with a key that is not known has
+	// the server asked once more: somebody may write many of them.
+	signersAgain = time.Second
+)
+
+// signers are the keys of the servers, by which jobs are checked. Safe for concurrent use.
+type signers struct {
+	fetch func(context.Context) (signing.Set, error)
+	path  string
+	log   zerolog.Logger
+
+	refused atomic.Uint64 // leases that were given back: no server had signed the job
+
+	asking sync.Mutex // one question at a time
+	asked  time.Time  // when it was answered; guarded by asking
+
+	mu  sync.Mutex
+	set *signing.Set // nil: not known
+}
+
+// newSigners reads what is kept in dir. A file that cannot be read is as none: the
+// server is asked.
+func newSigners(o *Options) *signers {
+	s := &signers{fetch: o.Signers, path: filepath.Join(o.DataDir, signersFile), log: o.Log}
+	var kept signing.Set
+	text, err := os.ReadFile(s.path)
+	if err == nil {
+		err = json.Unmarshal(text, &kept)
+	}
+	switch {
+	case err == nil:
+		s.set = &kept
+	case !errors.Is(err, fs.ErrNotExist):
+		s.log.Warn().Err(err).Str("file", s.path).Msg("the servers' keys are asked for anew")
+	}
+	return s
+}
+
+func (s *signers) current() *signing.Set {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.set
+}
+
+// known reports whether there is anything to check jobs by; where not, a server is asked.
+func (s *signers) known(ctx context.Context) bool {
+	if s.current() != nil {
+		return true
+	}
+	if err := s.refresh(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn().Err(err).Msg("no job is claimed before a server has said by which keys jobs are signed")
+	}
+	return s.current() != nil
+}
+
+// refresh asks a server for the keys, unless it has just answered.
+func (s *signers) refresh(ctx context.Context) error {
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	if time.Since(s.asked) < signersAgain {
+		return nil
+	}
+	set, err := s.fetch(ctx)
+	if err != nil {
+		return fmt.Errorf("ask a server for its signing keys: %w", err)
+	}
+	s.asked = time.Now()
+	before := s.current()
+	if before != nil && before.Equal(&set) {
+		return nil
+	}
+	s.mu.Lock()
+	s.set = &set
+	s.mu.Unlock()
+	ids := make([]string, len(set.Keys))
+	for i, k := range set.Keys {
+		ids[i] = k.ID()
+	}
+	s.log.Info().Strs("keys", ids).Msg("jobs are checked by these keys of the servers")
+	s.keep(&set)
+	return nil
+}
+
+func (s *signers) keep(set *signing.Set) {
+	text, err := json.Marshal(set)
+	if err == nil {
+		err = replaceFile(s.path, append(text, '\n'))
+	}
+	if err != nil {
+		s.log.Warn().Err(err).Msg("cannot keep the servers' keys: an agent that starts while none answers has to wait")
+	}
+}
+
+// verify refuses a job that no server has signed (scheduler.ErrUnsigned). A key that is
+// not known may be new: a server is asked; where none answers, that is errAPIAway.
+func (s *signers) verify(ctx context.Context, j *scheduler.Job, spec *scheduler.Spec) error {
+	set := s.current()
+	err := fmt.Errorf("%w: the servers' keys are not known", errAPIAway)
+	if set != nil {
+		err = scheduler.VerifySpec(set, j, spec)
+	}
+	if set != nil && !errors.Is(err, signing.ErrUnknownKey) {
+		return err
+	}
+	if asked := s.refresh(ctx); asked != nil {
+		return fmt.Errorf("%w: %w", errAPIAway, asked)
+	}
+	if set = s.current(); set == nil {
+		return err
+	}
+	return scheduler.VerifySpec(set, j, spec)
+}
+
+// signerLoop hears of keys that were added or taken away.
+func (a *Agent) signerLoop(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := a.signers.refresh(ctx); err != nil {
+			a.warn(ctx, err, "going on with the keys as they were")
+		}
+		sleep(ctx, signersEvery)
+	}
+}

@@ -1,0 +1,135 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/gpu"
+	"github.com/mlq-dev/mlq/internal/signing"
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store/localstore"
+)
+
+// signed has a job that a server with this ring took.
+func signed(t *testing.T, ring *signing.Ring) (scheduler.Job, scheduler.Spec) {
+	t.Helper()
+	st, err := localstore.OpenMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	s, err := scheduler.New(st, scheduler.Options{Ring: ring})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := s.Submit(t.Context(), scheduler.Who{User: "alice"}, []scheduler.Submission{{Media: scheduler.MediaJSON, Body: []byte(`{"command":["true"]}`)}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, err := s.Job(t.Context(), done.IDs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := s.Spec(t.Context(), job.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return job, spec
+}
+
+// office is what a server says of its keys, and how often it was asked.
+type office struct {
+	set   signing.Set
+	err   error
+	asked int
+}
+
+func (o *office) fetch(context.Context) (signing.Set, error) {
+	o.asked++
+	return o.set, o.err
+}
+
+func (o *office) signers(dir string) *signers {
+	return newSigners(&Options{DataDir: dir, Signers: o.fetch, Log: zerolog.Nop()})
+}
+
+func TestSignersAreNeeded(t *testing.T) {
+	_, err := Options{Scheduler: struct{ Scheduler }{}, API: struct{ API }{}, Provider: struct{ gpu.Provider }{}, DataDir: t.TempDir()}.withDefaults()
+	if err == nil || !strings.Contains(err.Error(), "signers") {
+		t.Errorf("an agent that checks nothing: %v", err)
+	}
+}
+
+// TestSignersWithoutASet: what is not known, empty or damaged lets nothing through.
+func TestSignersWithoutASet(t *testing.T) {
+	job, spec := signed(t, signing.NewRing("mlq", signing.NewKey([32]byte{1})))
+	bare := spec
+	bare.Signature = nil
+	for name, c := range map[string]struct {
+		server office
+		kept   string
+		want   error
+	}{
+		"no server answers":            {office{err: errors.New("away")}, "", errAPIAway},
+		"what is kept is damaged":      {office{err: errors.New("away")}, `{"scope":"mlq","keys":["00`, errAPIAway},
+		"the server has no key":        {office{set: signing.Set{Scope: "mlq"}}, "", scheduler.ErrUnsigned},
+		"what is kept has no key":      {office{}, `{"scope":"mlq","keys":[]}`, scheduler.ErrUnsigned},
+		"what is kept is nothing":      {office{}, `null`, scheduler.ErrUnsigned},
+		"the key of another store":     {office{set: signing.NewRing("mlq", signing.NewKey([32]byte{2})).Set}, "", scheduler.ErrUnsigned},
+		"the scope of another store":   {office{set: signing.NewRing("lab", signing.NewKey([32]byte{1})).Set}, "", scheduler.ErrUnsigned},
+		"the server's answer is empty": {office{}, "", scheduler.ErrUnsigned},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if c.kept != "" {
+				if err := os.WriteFile(filepath.Join(dir, signersFile), []byte(c.kept), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for what, s := range map[string]*scheduler.Spec{"signed": &spec, "unsigned": &bare} {
+				if err := c.server.signers(dir).verify(t.Context(), &job, s); !errors.Is(err, c.want) && (s == &spec || !errors.Is(err, scheduler.ErrUnsigned)) {
+					t.Errorf("%s: %v, want %v", what, err, c.want)
+				}
+			}
+		})
+	}
+}
+
+// TestSignersForget: a key that was taken away is not believed any more, neither by an
+// agent that has it on its disk; and jobs with unknown keys do not make it ask all the time.
+func TestSignersForget(t *testing.T) {
+	old, young := signing.NewRing("mlq", signing.NewKey([32]byte{1})), signing.NewRing("mlq", signing.NewKey([32]byte{2}))
+	job, spec := signed(t, old)
+	newer, newSpec := signed(t, young)
+	dir, server := t.TempDir(), &office{set: old.Set}
+	s := server.signers(dir)
+	if !s.known(t.Context()) || s.verify(t.Context(), &job, &spec) != nil {
+		t.Fatal("a genuine job is refused")
+	}
+	if err := s.verify(t.Context(), &newer, &newSpec); !errors.Is(err, scheduler.ErrUnsigned) {
+		t.Errorf("by a key that no server has: %v", err)
+	}
+	server.set = young.Set
+	for range 100 { // within a second of the answer
+		_ = s.verify(t.Context(), &newer, &newSpec) // refused, as above
+	}
+	if server.asked > 2 {
+		t.Errorf("the server was asked %d times", server.asked)
+	}
+	s.asked = time.Time{}
+	if err := s.verify(t.Context(), &newer, &newSpec); err != nil {
+		t.Errorf("by the new key: %v", err)
+	}
+	for name, again := range map[string]*signers{"the same agent": s, "the next one": (&office{err: errors.New("away")}).signers(dir)} {
+		if err := again.verify(t.Context(), &job, &spec); err == nil {
+			t.Errorf("%s believes the old key", name)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// signingKey is the record of the key that the servers of this store sign with: so
+// that one which lacks it does not start, where all that it signed were refused. It proves
+// nothing, and who changes it can keep servers from starting.
+const signingKey = "auth:signing"
+
+type bound struct {
+	Key string `json:"key"` // its id
+}
+
+// ErrOtherKey: the store's servers sign with a key that this one does not have.
+var ErrOtherKey = errors.New("the servers of this store sign with another key")
+
+// SignedBy names the key that the store says its servers sign with, "" if it says none.
+func SignedBy(ctx context.Context, st store.Store) (string, error) {
+	var b bound
+	_, err := New(st, Options{}).get(ctx, signingKey, &b)
+	if errors.Is(err, ErrNotFound) {
+		return "", nil
+	}
+	return b.Key, err
+}
+
+// Bind notes with which key this store is signed, and refuses where that is one which
+// the ring does not have (ErrOtherKey).
+func (t *Tokens) Bind(ctx context.Context) error {
+	own := bound{Key: t.opts.Ring.First().ID()}
+	for {
+		answer, err := t.store.Read(ctx, store.Query{Keys: []string{signingKey}})
+		if err != nil {
+			return fmt.Errorf("read %s: %w", signingKey, err)
+		}
+		r := answer.Records[0]
+		_, sig := cutSeal(r.Value)
+		valid := t.genuine(signingKey, r.Value) == nil
+		switch {
+		case r.Version != 0 && !valid:
+			return t.other(ctx)
+		case valid && t.opts.Ring.IsFirst(sig):
+			return nil
+		}
+		if err := t.replace(ctx, signingKey, own, r.Version, answer.Identity); err != nil {
+			return err
+		}
+	}
+}
+
+// Bound reports whether the store says that one of the ring's keys signed it, for this
+// namespace.
+func (t *Tokens) Bound(ctx context.Context) (bool, error) {
+	var b bound
+	_, err := t.get(ctx, signingKey, &b)
+	if absent(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Unbind takes away what the store says of its key: offline work.
+func (t *Tokens) Unbind(ctx context.Context) error {
+	answer, err := t.store.Read(ctx, store.Query{})
+	if err != nil {
+		return fmt.Errorf("read the store's identity: %w", err)
+	}
+	result, err := t.store.Commit(ctx, store.Commit{Identity: answer.Identity, Effects: []store.Effect{store.Delete(signingKey)}})
+	if err == nil && !result.OK() {
+		err = store.ErrUnavailable // the store was replaced meanwhile
+	}
+	if err != nil {
+		return fmt.Errorf("forget %s: %w", signingKey, err)
+	}
+	return nil
+}
+
+func (t *Tokens) other(ctx context.Context) error {
+	id, err := SignedBy(ctx, t.store)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrOtherKey, err)
+	}
+	return fmt.Errorf("%w: %s", ErrOtherKey, id)
+}

@@ -1,0 +1,77 @@
+package api_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/internal/signing"
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// signs has the server of a world sign, as all but those of tests do.
+func signs(o *api.Options) { o.Ring = signing.NewRing("mlq", signing.NewKey([32]byte{1})) }
+
+// forge changes a record as somebody who has only the store, and gives what puts it back.
+func (w *world) forge(key string, change func([]byte) []byte) (back func()) {
+	w.Helper()
+	put := func(value []byte, identity string) {
+		w.Helper()
+		result, err := w.st.Commit(w.Context(), store.Commit{Identity: identity, Effects: []store.Effect{store.Put(key, value)}})
+		must(w, err)
+		if !result.OK() {
+			w.Fatal("not written")
+		}
+	}
+	a, err := w.st.Read(w.Context(), store.Query{Keys: []string{key}})
+	must(w, err)
+	old := a.Records[0].Value
+	if now := change(bytes.Clone(old)); !bytes.Equal(now, old) {
+		put(now, a.Identity)
+	} else {
+		w.Fatalf("there is nothing to change in %s: %s", key, old)
+	}
+	return func() { put(old, a.Identity) }
+}
+
+func inPlaceOf(old, now string) func([]byte) []byte {
+	return func(b []byte) []byte { return bytes.Replace(b, []byte(old), []byte(now), 1) }
+}
+
+// TestSecretsOfAForgedJob: whoever can write to the store, and has a host's token, has the
+// secrets of no user who submitted nothing there.
+func TestSecretsOfAForgedJob(t *testing.T) {
+	t.Parallel()
+	var log logged
+	w := newWorld(t, signs, func(o *api.Options) { o.Log = zerolog.New(&log) })
+	w.setSecret(w.ana, "A", "ana's")
+	w.setSecret(w.bob, "A", marker)
+	id := w.submit(w.ana, `{"msg":1,"secrets":["A"]}`)
+	l := w.claim(id, 0)
+	back := w.forge("spec:job:"+idText(id), inPlaceOf("ana", "bob"))
+	if p := w.refused(l.values(w.nodeToken), 403, api.CodeForbidden); strings.Contains(p.Detail, marker) {
+		t.Errorf("%+v", p)
+	}
+	if !strings.Contains(log.String(), "refused the secrets of a job that no server has signed") {
+		t.Errorf("the log says nothing of it: %s", log.String())
+	}
+	back()
+	l.wantValues(w.nodeToken, map[string]string{"A": "ana's"})
+}
+
+// TestRequeueOfAForgedJob: it is not signed anew as if a user had asked for it, and says so.
+func TestRequeueOfAForgedJob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, signs)
+	id := w.submit(w.ana, `{"msg":1}`)
+	w.ok(w.do(w.ana, "DELETE", path(id, ""), nil), 200, nil)
+	back := w.forge("spec:job:"+idText(id), inPlaceOf("ana", "bob"))
+	if p := w.refused(w.do(w.ana, "POST", path(id, "/requeue"), nil), 403, api.CodeForbidden); !strings.Contains(p.Detail, "no server of this store has signed it") {
+		t.Errorf("%+v", p)
+	}
+	back()
+	w.ok(w.do(w.ana, "POST", path(id, "/requeue"), nil), 201, nil)
+}

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/internal/token"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+// A request that goes on, as a stream, a wait or a large answer, is asked again for its
+// token every recheckEvery, and what was read before recheckAge is not believed. What is
+// still being written then, to a reader who is slow, is cut off after cutAfter. Together
+// they end within the 5 s in which a token that was revoked on any server stops working.
+const (
+	recheckEvery = 2 * time.Second
+	recheckAge   = time.Second
+	cutAfter     = time.Second
+)
+
+var errRevoked = errors.New("what the request was made with was revoked meanwhile")
+
+// whileGood ends the request's context once its token or link is good no more. Whoever
+// waits calls stop afterwards, and has the context back that does not end with it.
+func (s *Server) whileGood(c *call) (stop func()) { return s.untilRevoked(c, func() {}) }
+
+// whileWriting is whileGood for an answer that is being written, whose reader may be slow:
+// it is cut off. stop ends its connection then, or its stream of HTTP/2.
+func (s *Server) whileWriting(c *call) (stop func()) {
+	w := writing{conn: http.NewResponseController(c.ResponseWriter)}
+	stopAsking := s.untilRevoked(c, w.cut)
+	return func() {
+		stopAsking()
+		w.end()
+	}
+}
+
+// untilRevoked ends the request's context once it is revoked, and calls cut a little later.
+func (s *Server) untilRevoked(c *call, cut func()) (stop func()) {
+	asked := c.r
+	revoked := s.rechecked(c)
+	if revoked == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancelCause(asked.Context())
+	c.r = asked.WithContext(ctx)
+	var timer *time.Timer
+	ready := make(chan struct{})
+	timer = time.AfterFunc(recheckEvery, func() {
+		<-ready
+		switch {
+		case errors.Is(context.Cause(ctx), errRevoked):
+			cut()
+		case revoked(ctx):
+			cancel(errRevoked)
+			timer.Reset(cutAfter)
+		case ctx.Err() == nil:
+			timer.Reset(recheckEvery)
+		}
+	})
+	close(ready)
+	return func() {
+		timer.Stop()
+		cancel(nil)
+		c.r = asked
+	}
+}
+
+// rechecked looks whether what the request was made with is good no more; nil: it was
+// made with nothing. A store that does not answer revokes nothing.
+func (s *Server) rechecked(c *call) func(context.Context) bool {
+	if c.link {
+		link, sig, err := readLink(c.r)
+		return func(ctx context.Context) bool {
+			_, _, now := s.opts.Tokens.CheckLink(ctx, link, sig, s.linkOwner())
+			return err != nil || errors.Is(now, auth.ErrBadLink) || errors.Is(now, auth.ErrLinkExpired)
+		}
+	}
+	text, ok := bearer(c.r.Header["Authorization"])
+	if !ok {
+		return nil
+	}
+	return func(ctx context.Context) bool { return errors.Is(s.recheck(ctx, text), auth.ErrUnauthorized) }
+}
+
+func (s *Server) recheck(ctx context.Context, text string) error {
+	if job, n, secret, ok := token.ParseAttempt(text); ok {
+		_, err := s.identifyAttempt(ctx, scheduler.JobID(job), n, secret)
+		return err
+	}
+	return s.opts.Tokens.Recheck(ctx, text, recheckAge)
+}
+
+// revoked: it was, and the answer says no more than that.
+func (c *call) revoked() bool { return errors.Is(context.Cause(c.ctx()), errRevoked) }

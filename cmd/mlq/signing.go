@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+
+	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/internal/keyfile"
+	"github.com/mlq-dev/mlq/internal/signing"
+	"github.com/mlq-dev/mlq/scheduler"
+)
+
+func signingKeyFlag(f *pflag.FlagSet) *string {
+	path := f.String("signing-key-file", "", "file with the keys by which jobs are signed, the same for all servers of a store (default DATA/signing.key, made at the first start)")
+	variable(f, "signing-key-file", "MLQ_SIGNING_KEY_FILE")
+	return path
+}
+
+// signingFile is the file of the signing keys.
+func (c *serverConfig) signingFile() signing.File {
+	if c.signingKey != "" {
+		return signing.File{Path: c.signingKey}
+	}
+	return signing.File{Path: c.data.join("signing.key")}
+}
+
+// adoptMark is a file beside the keys: the next start is to sign all that the store has,
+// whoever wrote it. It is made with the first key, for jobs and users of before there
+// were signatures, and by mlq signer adopt; nothing in the store can make it.
+func adoptMark(f signing.File) string { return f.Path + ".adopt" }
+
+// What stands in it.
+const (
+	byFirstKey = "this key is the first, unless the store says that another one is\n"
+	byOrder    = "the next start of mlq serve signs all that its store has\n"
+)
+
+// marked says whether there is the mark, and whether an admin ordered it.
+func marked(f signing.File) (adopt, ordered bool, err error) {
+	text, err := os.ReadFile(adoptMark(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, false, nil
+	}
+	return err == nil, string(text) == byOrder, err
+}
+
+// order makes the mark for an admin.
+func order(f signing.File) error { return keyfile.Replace(adoptMark(f), byOrder) }
+
+// openRing reads the keys, or makes the first one where the store has none yet.
+func (s *server) openRing(ctx context.Context, c serverConfig) error {
+	file := c.signingFile()
+	first, others, err := file.Read()
+	if errors.Is(err, signing.ErrNoFile) {
+		if err := s.makeRing(ctx, file); err != nil {
+			return err
+		}
+		first, others, err = file.Read()
+	}
+	if err != nil {
+		return misconfigured("signing keys: %w", err)
+	}
+	s.ring = signing.NewRing(c.store.scope, first, others...)
+	return nil
+}
+
+func (s *server) makeRing(ctx context.Context, file signing.File) error {
+	other, err := auth.SignedBy(ctx, s.store)
+	if err != nil {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	if other != "" {
+		return otherKey(fmt.Errorf("%w: %s", auth.ErrOtherKey, other), file)
+	}
+	// The mark first: a start that ends between the two does both again.
+	if err := keyfile.WriteNew(adoptMark(file), byFirstKey); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	if err := file.Make(); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	return nil
+}
+
+func otherKey(err error, file signing.File) error {
+	return misconfigured("%w, which is not in %s", err, file.Path).
+		with("copy DATA/signing.key of a server of this store to this one (mode 0600); if it is lost: mlq signer new, which takes all that the store has for genuine")
+}
+
+// bindRing has the store signed by this server's keys: it notes which one, and signs
+// anew what an older key has signed, or all once, where the mark says so.
+func (s *server) bindRing(ctx context.Context, c serverConfig) error {
+	file := c.signingFile()
+	adopt, ordered, err := marked(file)
+	if err == nil && ordered { // whatever key was there
+		err = s.tokens.Unbind(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	if err := s.tokens.Bind(ctx); errors.Is(err, auth.ErrOtherKey) {
+		return errors.Join(otherKey(err, file), ignoreMissing(os.Remove(adoptMark(file))))
+	} else if err != nil {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	s.tellRing(c.log, adopt, ordered)
+	if adopt || len(s.ring.Keys) > 1 {
+		if err := s.signAll(ctx, c, adopt); err != nil {
+			return fmt.Errorf("signing keys: %w", err)
+		}
+	}
+	return ignoreMissing(os.Remove(adoptMark(file)))
+}
+
+// tellRing says which keys there are. What mlq signer did to the file is seen here, when
+// it comes to hold: that command asks no server, so that the audit log cannot have it.
+func (s *server) tellRing(log zerolog.Logger, adopt, ordered bool) {
+	valid := make([]string, len(s.ring.Keys))
+	for i, k := range s.ring.Keys {
+		valid[i] = k.ID()
+	}
+	level := zerolog.InfoLevel
+	if ordered {
+		level = zerolog.WarnLevel
+	}
+	log.WithLevel(level).Str("signs", s.ring.First().ID()).Strs("valid", valid).
+		Bool("adopts_all", adopt).Msg("signing keys")
+}
+
+func (s *server) signAll(ctx context.Context, c serverConfig, adopt bool) error {
+	jobs, err := s.scheduler.SignAll(ctx, adopt)
+	if err != nil {
+		return err
+	}
+	records, forged, err := s.tokens.SignAll(ctx, adopt)
+	if err != nil {
+		return err
+	}
+	if jobs == (scheduler.Signing{}) && records+forged == 0 {
+		return nil
+	}
+	level := zerolog.InfoLevel
+	if jobs.Refused+forged > 0 {
+		level = zerolog.WarnLevel
+	}
+	c.log.WithLevel(level).Str("key", s.ring.First().ID()).Bool("adopted", adopt).Int("jobs", jobs.Signed).Int("records", records).Int("left_unsigned", jobs.Refused+forged).
+		Msg("signed anew with the first key: nothing is left of the others")
+	return nil
+}

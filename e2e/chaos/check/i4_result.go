@@ -1,0 +1,54 @@
+package check
+
+import (
+	"slices"
+
+	"github.com/mlq-dev/mlq/e2e/chaos/record"
+)
+
+// rightResult is I4: a job has one accepted attempt, its last, its result is
+// what that one returned, and nobody ever saw another.
+func rightResult(h *history) (out []Violation) {
+	for _, id := range sorted(h.jobs) {
+		j := h.jobs[id]
+		if text := h.wrongResult(j); text != "" {
+			out = append(out, violation("I4", id, "%s", text))
+			continue
+		}
+		for _, op := range h.ops[id] {
+			if op.Op == record.Get && acknowledged(op) && op.State == "succeeded" && j.State == "succeeded" && op.Result != j.Result && !h.inLoss(op) {
+				out = append(out, violation("I4", id, "%s was shown %q at %d, and it is %q", op.Client, op.Result, op.ReturnNS, j.Result))
+				break
+			}
+		}
+	}
+	return out
+}
+
+// wrongResult says what is wrong with the result that a job has now, if anything.
+func (h *history) wrongResult(j *record.Job) string {
+	won := func(a record.Attempt) bool { return a.Outcome == "succeeded" }
+	first := slices.IndexFunc(j.Attempts, won)
+	switch {
+	case j.State != "succeeded" && first >= 0:
+		return "it is " + j.State + ", though an attempt was accepted"
+	case j.State != "succeeded":
+		return ""
+	case first < 0:
+		return "it has succeeded without an attempt"
+	case first < len(j.Attempts)-1:
+		return "an attempt was accepted, and there is another after it"
+	}
+	winner := j.Attempts[first]
+	for _, l := range h.lives[j.ID] {
+		if l.fence == winner.Fence && l.ended && l.value == j.Result {
+			return ""
+		}
+	}
+	for _, l := range h.lives[j.ID] {
+		if l.ended && l.value == j.Result {
+			return "its result is that of " + l.String()
+		}
+	}
+	return "no attempt returned its result, " + j.Result
+}

@@ -1,0 +1,48 @@
+package scheduler_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store/localstore"
+	"github.com/mlq-dev/mlq/scheduler/store/storetest"
+)
+
+// TestCountOfWhatEndsMeanwhile: a job ends between the reads of a count, any two of
+// them. It is counted once all the same.
+func TestCountOfWhatEndsMeanwhile(t *testing.T) {
+	mem, err := localstore.OpenMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { mem.Close() })
+	st := &storetest.Faulty{Store: mem}
+	w := worldOn(t, st, scheduler.DefaultTiming())
+	h := w.host("gpu1", 1)
+	reads := 0
+	for before := 1; before == 1 || before <= reads; before++ {
+		w.submit("ana")
+		lease := w.start(h.take(nil))
+		reads = 0
+		st.Inject = func(_ context.Context, c storetest.Call) storetest.Fault {
+			if reads++; reads == before {
+				inject := st.Inject
+				st.Inject = nil
+				w.succeed(lease)
+				st.Inject = inject
+			}
+			return storetest.Healthy
+		}
+		n, err := w.s.JobCount(w.ctx)
+		st.Inject = nil
+		w.must(err)
+		if n[scheduler.Running]+n[scheduler.Succeeded] != int64(before) {
+			t.Errorf("of %d jobs, one of which ended before read %d, are counted %v", before, before, n)
+		}
+	}
+	if reads < 3 {
+		t.Errorf("%d reads: nothing came between them", reads)
+	}
+	w.clean()
+}

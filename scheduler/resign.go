@@ -1,0 +1,135 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mlq-dev/mlq/internal/signing"
+	"github.com/mlq-dev/mlq/scheduler/store"
+)
+
+// Signing counts what SignAll has found.
+type Signing struct {
+	Signed  int // signed now
+	Refused int // left as they were: nothing valid has signed them, or they cannot be read
+}
+
+// SignAll signs anew, with the first key, the specs and functions that another valid key has
+// signed; with adopt also those that none has, as if this server had taken them. It may be
+// done twice, and by two servers at once.
+func (s *Scheduler) SignAll(ctx context.Context, adopt bool) (n Signing, err error) {
+	if s.opts.Ring == nil {
+		return n, nil
+	}
+	top, gaps, err := s.highestID(ctx)
+	if err != nil {
+		return n, fmt.Errorf("sign: %w", err)
+	}
+	for ids := idsDown(top, listStep, gaps); len(ids) > 0; ids = idsDown(ids[len(ids)-1]-1, listStep, gaps) {
+		if err := s.signPage(ctx, ids, adopt, &n); err != nil {
+			return n, fmt.Errorf("sign: %w", err)
+		}
+	}
+	return n, s.signFunctions(ctx, adopt, &n)
+}
+
+// signPage signs the specs of some jobs in one commit, guarded by each as it was read: it
+// starts over where one was purged meanwhile.
+func (s *Scheduler) signPage(ctx context.Context, ids []JobID, adopt bool, n *Signing) error {
+	q := store.Query{Keys: make([]string, 0, 2*len(ids))}
+	for _, id := range ids {
+		q.Keys = append(q.Keys, keyJob(id), keySpec(id))
+	}
+	var page Signing
+	t := transition[struct{}]{name: "sign", patient: true, query: q}
+	t.decide = func(f *facts) (p plan[struct{}], _ error) {
+		page = Signing{}
+		for _, id := range ids {
+			s.signOne(f, &p.draft, id, adopt, &page)
+		}
+		return p, nil
+	}
+	_, err := run(ctx, s, t)
+	n.add(page)
+	return err
+}
+
+// signOne signs one spec. What cannot be read, or has another user in the job's record
+// than in the spec, is left: no server wrote it, and nothing runs it.
+func (s *Scheduler) signOne(f *facts, d *draft, id JobID, adopt bool, n *Signing) {
+	record := f.record(keySpec(id))
+	if record.Version == 0 || f.record(keyJob(id)).Version == 0 {
+		return
+	}
+	job, noJob := f.job(id)
+	spec, noSpec := decodeSpec(id, record.Value)
+	unread := noJob != nil || noSpec != nil
+	valid := !unread && s.Verify(&job, &spec) == nil
+	if valid && s.opts.Ring.IsFirst(spec.Signature) {
+		return
+	}
+	s.sign(&spec, id, &job)
+	if unread || !valid && !adopt || s.Verify(&job, &spec) != nil {
+		n.Refused++
+		return
+	}
+	d.guard(store.At(keySpec(id), record.Version))
+	d.effect(store.Put(keySpec(id), encodeSpec(spec)))
+	n.Signed++
+}
+
+func (s *Scheduler) signFunctions(ctx context.Context, adopt bool, n *Signing) error {
+	var from []byte
+	for {
+		users, err := FunctionUsers(ctx, s.store, from, loopBatch)
+		if err != nil {
+			return fmt.Errorf("sign: %w", err)
+		}
+		for _, user := range users {
+			if err := s.signFunctionsOf(ctx, string(user), adopt, n); err != nil {
+				return fmt.Errorf("sign: %w", err)
+			}
+		}
+		if len(users) < loopBatch {
+			return nil
+		}
+		from = append(users[len(users)-1], 0) //nolint:gocritic // the next possible member
+	}
+}
+
+func (s *Scheduler) signFunctionsOf(ctx context.Context, user string, adopt bool, n *Signing) error {
+	key := keyFunctions(user)
+	var found Signing
+	t := transition[struct{}]{name: "sign", patient: true, query: store.Query{Keys: []string{key}}}
+	t.decide = func(f *facts) (p plan[struct{}], _ error) {
+		found = Signing{}
+		list, err := f.functions(user)
+		if err != nil { // no server wrote it, and no agent has it
+			found.Refused++
+			return p, nil
+		}
+		for i := range list {
+			fn := &list[i]
+			switch valid := s.VerifyFunctions(user, list[i:i+1]) == nil; {
+			case valid && s.opts.Ring.IsFirst(fn.Signature):
+			case valid || adopt:
+				fn.Signature = s.opts.Ring.Sign(signing.Function, fn.terms(user)...)
+				found.Signed++
+			default:
+				found.Refused++
+			}
+		}
+		if found.Signed > 0 {
+			p.guard(store.At(key, f.record(key).Version))
+			p.effect(store.Put(key, encode(list)))
+		}
+		return p, nil
+	}
+	_, err := run(ctx, s, t)
+	n.add(found)
+	return err
+}
+
+func (n *Signing) add(more Signing) {
+	n.Signed, n.Refused = n.Signed+more.Signed, n.Refused+more.Refused
+}
