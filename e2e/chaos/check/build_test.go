@@ -84,6 +84,15 @@ func (b *builder) op(o record.Op, call, ret int64) {
 	b.Ops = append(b.Ops, o)
 }
 
+// again is a submit of a job that a lossy store took, and that is there as another.
+func (b *builder) again() *record.Op {
+	b.job(2, "succeeded", once(300))
+	b.interval(record.Loss, "", 0, 20)
+	op := &b.Ops[len(b.Ops)-1]
+	op.Job = 1
+	return op
+}
+
 func (b *builder) interval(kind, host string, from, to int64) {
 	b.Intervals = append(b.Intervals, record.Interval{Kind: kind, Host: host, FromNS: from * ms, ToNS: to * ms})
 }

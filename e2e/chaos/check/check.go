@@ -26,6 +26,8 @@ type Report struct {
 	// Submitted is how many submits and requeues made a job, Excused how many of these
 	// a lossy store may have taken, and took.
 	Submitted, Excused int
+	// Copies are those of the excused that copies of their requests made again.
+	Copies int
 	// Lossy is for how long the store was losing writes, in which nothing that it
 	// acknowledged counts.
 	Lossy time.Duration
@@ -41,8 +43,9 @@ func (r *Report) Line(seed uint64) string {
 
 // Scope says in one line how much was judged, and how much was excused.
 func (r *Report) Scope() string {
-	return fmt.Sprintf("%d jobs were made, %d of them lost with the store in %s in which it lost writes; %d hosts were dead until their leases had to end",
-		r.Submitted, r.Excused, r.Lossy.Round(time.Millisecond), r.Deaths)
+	return fmt.Sprintf("%d jobs were made, %d of them lost with the store in %s in which it lost writes (%d made again by copies of their requests); "+
+		"%d hosts were dead until their leases had to end",
+		r.Submitted, r.Excused, r.Lossy.Round(time.Millisecond), r.Copies, r.Deaths)
 }
 
 // Err is nil, or all violations in words.
@@ -78,6 +81,7 @@ func Run(rec *record.Record, folder string) Report {
 		}
 	}
 	report.Submitted, report.Excused = h.made()
+	report.Copies = h.copies
 	report.Lossy, report.Deaths = h.lossy(), len(h.deaths())
 	for _, invariant := range []func(*history) []Violation{
 		oneAttempt, oneJob, oneEnd, rightResult, growingFences, nothingLeft, timelyRecovery, noStartAfterCancel, conserved,

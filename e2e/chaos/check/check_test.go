@@ -85,10 +85,15 @@ var cases = []struct {
 		b.op(record.Op{Op: record.Get, Job: 2, State: "cancelled"}, 12, 13)
 		b.interval(record.Loss, "", 2, 20)
 	}},
+	{"a submit whose job and key a lossy store took, done by one of its tries that nobody waited for", "", func(b *builder) {
+		b.again().Tries = 2
+	}},
 	{"a submit whose job and key a lossy store took, done by a copy of the request", "", func(b *builder) {
-		b.job(2, "succeeded", once(300))
-		b.Ops[0].Job = 1
-		b.interval(record.Loss, "", 0, 20)
+		b.again()
+		b.Faults = []record.Fault{
+			{ID: 3, Fault: "F10", Target: "client", Step: record.Inject, AtNS: 2 * ms},
+			{ID: 3, Fault: "F10", Target: "client", Step: record.Heal, AtNS: 9 * ms},
+		}
 	}},
 	{"a dead host, and no store meanwhile", "", func(b *builder) {
 		b.job(1, "succeeded", func() try { t := lost(10); t.ended = 8000; return t }(), elsewhere(once(8000)))
@@ -219,6 +224,13 @@ var cases = []struct {
 		b.job(1, "succeeded", once(10))
 		b.op(record.Op{Op: record.Submit, Job: 1, Name: "other"}, 5, 6)
 	}},
+	{"a submit that nobody repeated, whose job is there again", "linearizable", func(b *builder) {
+		b.again()
+		b.Faults = []record.Fault{
+			{ID: 3, Fault: "F10", Target: "client", Step: record.Inject, AtNS: 3 * ms},
+			{ID: 4, Fault: "F10", Target: "h1", Step: record.Inject, AtNS: 1 * ms},
+		}
+	}},
 	{"a look into the past", "linearizable", func(b *builder) {
 		b.job(1, "succeeded", once(10))
 		b.op(record.Op{Op: record.Get, Job: 1, State: "running", Attempts: 1, Fence: fence(10)}, 40, 50)
@@ -296,7 +308,7 @@ func TestScope(t *testing.T) {
 	b.interval(record.Silent, "h1", 1000, 4999) // shorter than a recovery
 	b.interval(record.Silent, "h2", 1000, 5000)
 	report := Run(&b.Record, t.TempDir())
-	want := "2 jobs were made, 1 of them lost with the store in 20ms in which it lost writes; 1 hosts were dead until their leases had to end"
+	want := "2 jobs were made, 1 of them lost with the store in 20ms in which it lost writes (0 made again by copies of their requests); 1 hosts were dead until their leases had to end"
 	if got := report.Scope(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -15,6 +15,8 @@ type history struct {
 	ops   map[int64][]record.Op // of each job that is known by its id
 	names map[string]int64      // which job a name became; of several, one
 	lives map[int64][]*life     // of each job, by when they began
+	// copies counts the submits that copyOf found to be another job a second time.
+	copies int
 }
 
 func newHistory(rec *record.Record) *history {
@@ -38,19 +40,10 @@ func newHistory(rec *record.Record) *history {
 		}
 		if id := h.copyOf(op); id != 0 {
 			h.ops[id] = append(h.ops[id], op)
+			h.copies++
 		}
 	}
 	return h
-}
-
-// copyOf is the job that a submit became a second time; 0: none. Its key was lost with the
-// job that it became first, so a copy of the request that was still on its way (F10, a try
-// that was given up) makes another. A server that made it twice by itself would look the same.
-func (h *history) copyOf(op record.Op) int64 {
-	if op.Op != record.Submit || op.Job == 0 || h.jobs[op.Job] != nil || !h.inLoss(op) {
-		return 0
-	}
-	return h.names[op.Name]
 }
 
 // made counts the jobs that submits and requeues made, as far as anybody knows,

@@ -33,6 +33,8 @@ type Op struct {
 	CallNS int64  `json:"call_ns"`
 	// ReturnNS is when the answer was there; of no meaning with Unknown.
 	ReturnNS int64 `json:"return_ns,omitempty"`
+	// Tries is how often a submit was sent, what Go's client repeats by itself included.
+	Tries int `json:"tries,omitempty"`
 	// Unknown: there was no answer that says whether it was done; it may have been, or
 	// may still be.
 	Unknown bool `json:"unknown,omitempty"`

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 
 	"github.com/mlq-dev/mlq/api"
@@ -41,7 +43,8 @@ type request struct {
 	wait         time.Duration
 }
 
-// send makes one try. Its error is errUnknown or a refusal.
+// send makes one try. Its error is errUnknown or a refusal. What ctx counts (counted) are
+// all requests that it became.
 func (d Door) send(ctx context.Context, token string, q request, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, tryTime+q.wait)
 	defer cancel()
@@ -66,6 +69,13 @@ func (d Door) send(ctx context.Context, token string, q request, into any) error
 		return fmt.Errorf("%w: %w", errUnknown, err)
 	}
 	return read(answer, text, into)
+}
+
+// counted counts how often requests of a context are sent. Go's own client sends one with
+// an Idempotency-Key again where its connection broke.
+func counted(ctx context.Context) (context.Context, *atomic.Int64) {
+	n := new(atomic.Int64)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { n.Add(1) }}), n
 }
 
 // read understands an answer. One that MLQ did not write is none, and neither is

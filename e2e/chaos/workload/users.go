@@ -79,6 +79,7 @@ func (v *visit) submit(ctx context.Context) []int64 {
 func (v *visit) submitted(ctx context.Context, q request) []int64 {
 	ctx, cancel := context.WithTimeout(ctx, submitPatience)
 	defer cancel()
+	ctx, tries := counted(ctx)
 	op := record.Op{Client: v.who, Op: record.Submit, CallNS: int64(boottime.Now())}
 	var ids []int64
 	unsure := false
@@ -102,7 +103,7 @@ func (v *visit) submitted(ctx context.Context, q request) []int64 {
 	if op.Refused != "" && unsure { // one of the tries before may have been taken
 		op.Refused, op.Unknown = "", true
 	}
-	op.ReturnNS = int64(boottime.Now())
+	op.ReturnNS, op.Tries = int64(boottime.Now()), int(tries.Load())
 	for member := range max(1, v.batch) {
 		op.Name = v.name(member)
 		if member < len(ids) {
