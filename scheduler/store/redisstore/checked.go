@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"syscall"
 
 	"github.com/redis/go-redis/v9"
 
@@ -39,12 +40,21 @@ func dialer(o *redis.Options) func(ctx context.Context, network, addr string) (n
 		if err != nil {
 			return nil, err
 		}
-		return &checked{Conn: conn}, nil
+		c := &checked{Conn: conn}
+		if socket, ok := conn.(syscall.Conn); ok {
+			return visible{c, socket}, nil
+		}
+		return c, nil
 	}
 }
 
-// NetConn lets go-redis look whether an idle connection was closed.
-func (c *checked) NetConn() net.Conn { return c.Conn }
+// visible lets go-redis look, before it uses an idle connection again, whether the server
+// has closed it meanwhile: go-redis asks the outermost connection alone for its socket. One
+// of TLS has none to look at, and the call that goes out on it fails.
+type visible struct {
+	*checked
+	syscall.Conn
+}
 
 // Read hands on what is well formed so far; after something else, nothing more.
 func (c *checked) Read(p []byte) (int, error) {

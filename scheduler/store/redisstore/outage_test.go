@@ -138,6 +138,23 @@ func (s *insistent) Read(ctx context.Context, q store.Query) (a store.Answer, er
 	return a, err
 }
 
+// TestClosedWhileIdle: connections that the server closed while nobody used them cost no
+// call: it is seen before one goes out on them.
+func TestClosedWhileIdle(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s := open(t, server.URL("n"))
+	for range 5 {
+		var reading sync.WaitGroup
+		for range 8 {
+			reading.Go(func() { read(t, s) })
+		}
+		reading.Wait()
+		admin(t, server, "client", "kill", "type", "normal", "skipme", "yes")
+		read(t, s)
+	}
+}
+
 // TestDemoted: connections that are made to a replica are refused, so that nobody is
 // told what was true when it was a master.
 func TestDemoted(t *testing.T) {
