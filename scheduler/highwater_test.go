@@ -18,7 +18,8 @@ import (
 )
 
 // TestNoIDAboveTheMark: while the mark of the highest id cannot be written, no submit gets an id that it
-// does not cover, however often and for however many it asks; then they go on.
+// does not cover, however often and for however many it asks; then they go on, with those
+// that were allocated for the first that was refused.
 func TestNoIDAboveTheMark(t *testing.T) {
 	mem := memory(t)
 	dir := filepath.Join(t.TempDir(), "not", "yet")
@@ -45,6 +46,12 @@ func TestNoIDAboveTheMark(t *testing.T) {
 	}
 	if high, err := mark.Load(); err != nil || high < ids[0] {
 		t.Errorf("the mark is %d, %v; job %d was submitted", high, err, ids[0])
+	}
+	if ids[0] != 1 {
+		t.Errorf("it is job %d: whoever was refused has used up ids, which lists look through", ids[0])
+	}
+	if jobs, next, err := s.Jobs(t.Context(), scheduler.Filter{}); err != nil || len(jobs) != 1 || next != 0 {
+		t.Errorf("a list has %d jobs, and goes on below %d, %v", len(jobs), next, err)
 	}
 }
 

@@ -42,6 +42,12 @@ func (b *ids) take(ctx context.Context, st store.Store, n int64) (JobID, string,
 			return 0, "", fmt.Errorf("allocate ids: %w", err)
 		}
 	}
+	// First of all the mark: an id that it does not cover may never be given, also not to who asks
+	// again. The block stays until it does: one for each that asks would be holes without end,
+	// which lists look through for ever.
+	if err := b.raise(b.next + JobID(n) - 1); err != nil {
+		return 0, "", err
+	}
 	first := b.next
 	b.next += JobID(n)
 	return first, b.identity, nil
@@ -69,11 +75,6 @@ func (b *ids) refill(ctx context.Context, st store.Store, n int64) error {
 	if JobID(first) == b.end && identity == b.identity {
 		first = int64(b.next) // the new block goes on where the old one ends
 		n += int64(b.end - b.next)
-	}
-	// First of all the mark: of a block that it does not cover, no id may ever be given, also not by
-	// who asks again.
-	if err := b.raise(JobID(first + n - 1)); err != nil {
-		return err
 	}
 	b.identity, b.next, b.end = identity, JobID(first), JobID(first+n)
 	b.last = b.end - 1
@@ -110,13 +111,14 @@ func (b *ids) loadHigh() (err error) {
 	return err
 }
 
+// raise has the mark cover the ids up to this one.
 func (b *ids) raise(last JobID) error {
 	if b.high == nil || last <= b.raised {
 		return nil
 	}
 	to := last + highAhead
 	if err := b.high.Raise(to); err != nil {
-		return fmt.Errorf("keep the highest job id: %w", err)
+		return fmt.Errorf("allocate ids: keep the highest job id: %w", err)
 	}
 	b.raised = to
 	return nil
