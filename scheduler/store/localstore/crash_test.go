@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-var roles = map[string]func(dir string) error{"write": writeUntilKilled, "starve": starve}
+var roles = map[string]func(dir string) error{"write": writeUntilKilled, "starve": starve, "empty": emptied}
 
 func as(t *testing.T, role, dir string) *exec.Cmd {
 	t.Helper()

@@ -1,7 +1,9 @@
 package localstore
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 
 	bolt "go.etcd.io/bbolt"
@@ -20,10 +22,26 @@ func guarded(run func() error) (err error) {
 }
 
 // view and update run a transaction of bbolt, guarded.
-func (s *Store) view(do func(*bolt.Tx) error) error {
-	return guarded(func() error { return s.db.View(do) })
+func (s *Store) view(do func(*bolt.Tx) error) error { return s.begun(s.db.View, do) }
+
+func (s *Store) update(do func(*bolt.Tx) error) error { return s.begun(s.db.Update, do) }
+
+// begun runs a transaction. Where bbolt panics before it has begun, it has read the head
+// pages, and keeps the locks under which it does so: whoever comes next would wait for ever.
+func (s *Store) begun(transaction func(func(*bolt.Tx) error) error, do func(*bolt.Tx) error) error {
+	begun := false
+	err := guarded(func() error {
+		return transaction(func(tx *bolt.Tx) error { begun = true; return do(tx) })
+	})
+	if !begun && errors.Is(err, ErrDamaged) {
+		s.end(err)
+	}
+	return err
 }
 
-func (s *Store) update(do func(*bolt.Tx) error) error {
-	return guarded(func() error { return s.db.Update(do) })
+// end ends the process at once: net/http would catch a panic, and an orderly end needs the
+// locks. The next start reads the whole file, and says what is the matter.
+func (s *Store) end(why error) {
+	fmt.Fprintf(os.Stderr, "mlq: the store in %s can be used no more: %v\n", s.dir, why)
+	os.Exit(1)
 }
