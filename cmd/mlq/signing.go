@@ -53,6 +53,18 @@ func marked(f signing.File) (adopt, ordered bool, err error) {
 // order makes the mark for an admin.
 func order(f signing.File) error { return keyfile.Replace(adoptMark(f), byOrder) }
 
+// unmark takes the mark away, where there was one: on a read-only file system even the
+// removal of what is not there fails.
+func unmark(f signing.File, marked bool) error {
+	if !marked {
+		return nil
+	}
+	if err := ignoreMissing(os.Remove(adoptMark(f))); err != nil {
+		return failed("signing keys: %w", err).with("remove it by hand: what it orders is done")
+	}
+	return nil
+}
+
 // openRing reads the keys, or makes the first one where the store has none yet.
 func (s *server) openRing(ctx context.Context, c serverConfig) error {
 	file := c.signingFile()
@@ -105,7 +117,7 @@ func (s *server) bindRing(ctx context.Context, c serverConfig) error {
 		return fmt.Errorf("signing keys: %w", err)
 	}
 	if err := s.tokens.Bind(ctx); errors.Is(err, auth.ErrOtherKey) {
-		return errors.Join(otherKey(err, file), ignoreMissing(os.Remove(adoptMark(file))))
+		return errors.Join(otherKey(err, file), unmark(file, adopt))
 	} else if err != nil {
 		return fmt.Errorf("signing keys: %w", err)
 	}
@@ -115,7 +127,7 @@ func (s *server) bindRing(ctx context.Context, c serverConfig) error {
 			return fmt.Errorf("signing keys: %w", err)
 		}
 	}
-	return ignoreMissing(os.Remove(adoptMark(file)))
+	return unmark(file, adopt)
 }
 
 // tellRing says which keys there are. What mlq signer did to the file is seen here, when
