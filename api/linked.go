@@ -3,6 +3,8 @@ package api
 import (
 	"errors"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -34,6 +36,9 @@ func (s *Server) admitLink(c *call) error {
 
 // openLink finds out who made the link, and reads as they would.
 func (s *Server) openLink(c *call) error {
+	if !linkTarget(c.r.URL) {
+		return badLink()
+	}
 	link, sig, err := readLink(c.r)
 	if err != nil {
 		return err
@@ -47,6 +52,17 @@ func (s *Server) openLink(c *call) error {
 	}
 	c.who, c.until = who, time.Now().Add(left)
 	return err
+}
+
+// jobPath is the path of something of a job.
+var jobPath = regexp.MustCompile(`^/jobs/[1-9][0-9]*/(.+)$`)
+
+// linkTarget: links are made for such a path, written as createLink writes it. No signature
+// opens another one, whoever made it.
+func linkTarget(u *url.URL) bool {
+	parts := jobPath.FindStringSubmatch(u.Path)
+	plain := url.URL{Path: u.Path}
+	return parts != nil && linkable(parts[1]) && plain.EscapedPath() == u.EscapedPath()
 }
 
 // readLink takes a link and its signature out of a request.

@@ -189,7 +189,7 @@ func TestLinkEndsWithItsToken(t *testing.T) {
 	blobs, err := blob.Open(t.TempDir())
 	must(t, err)
 	t.Cleanup(func() { _ = blobs.Close() })
-	one, two := worldOn(t, st, blobs), worldOn(t, st, blobs)
+	one, two := worldOn(t, st, blobs, signs), worldOn(t, st, blobs, signs)
 	id := one.finished("shared")
 	second := one.token("ana", auth.RoleUser)
 	links := []string{one.link(one.ana, id, `{}`), two.link(second, id, `{}`)}

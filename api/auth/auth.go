@@ -8,6 +8,7 @@
 //	auth:host:<name>  a host that may join, with the SHA-256 of its code
 //	auth:tokens       index of token ids
 //	auth:users        index of user names
+//	auth:signing      the id of the key that the servers sign with
 //
 // A token is shown once, when it is made; the store has its hash. A check is
 // believed for CacheFor at most, so that a revoked token stops working within
@@ -101,20 +102,23 @@ type User struct {
 type Tokens struct {
 	store store.Store
 	opts  Options
+	links *signing.Ring
 	cache cache
 	told  atomic.Int64 // when the log was told of a forged record, in Unix nanoseconds
 }
 
 // Options of Tokens.
 type Options struct {
-	// Ring signs the records and checks them; nil: they are not signed, as in tests of
-	// other things.
+	// Ring signs the records and links, and checks them; nil: records are not signed, as in
+	// tests of other things, and links are good with this Tokens alone.
 	Ring *signing.Ring
 	Log  zerolog.Logger
 }
 
 // New returns the tokens of a store.
-func New(st store.Store, o Options) *Tokens { return &Tokens{store: st, opts: o} }
+func New(st store.Store, o Options) *Tokens {
+	return &Tokens{store: st, opts: o, links: linkRing(o.Ring)}
+}
 
 // Check says who a token belongs to. Errors: ErrUnauthorized, those of the store.
 func (t *Tokens) Check(ctx context.Context, text string) (Identity, error) {

@@ -2,16 +2,14 @@ package auth
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
@@ -34,51 +32,30 @@ type Link struct {
 	Expires time.Time // whole seconds
 }
 
-// linkKey is the record of the key that signs links: one for all servers of a
-// store, which none but they can read.
-const linkKey = "auth:link-key"
-
-// linkKeySize in bytes: that of the hash, as RFC 2104 advises.
-const linkKeySize = sha256.Size
-
 // SignLink makes a link to a path for who asks. Errors: those of the store.
 func (t *Tokens) SignLink(ctx context.Context, who Identity, path string, ttl time.Duration) (Link, string, error) {
-	for {
-		answer, err := t.store.Read(ctx, store.Query{Keys: []string{linkKey}})
-		if err != nil {
-			return Link{}, "", fmt.Errorf("read the key of links: %w", err)
-		}
-		if key := answer.Records[0]; key.Version != 0 {
-			link := Link{Path: path, Token: who.Token, Expires: answer.Now.Add(ttl).Truncate(time.Second)}
-			return link, base64.RawURLEncoding.EncodeToString(link.mac(key.Value, who.User)), nil
-		}
-		if err := t.makeLinkKey(ctx, answer.Identity); err != nil {
-			return Link{}, "", err
-		}
-	}
-}
-
-// makeLinkKey commits a key where there is none yet. Of several servers at once
-// one wins, and all read its key afterwards.
-func (t *Tokens) makeLinkKey(ctx context.Context, identity string) error {
-	key := make([]byte, linkKeySize)
-	_, _ = rand.Read(key) // never fails
-	_, err := t.store.Commit(ctx, store.Commit{
-		Identity: identity,
-		Guards:   []store.Guard{store.At(linkKey, 0)},
-		Effects:  []store.Effect{store.Put(linkKey, key)},
-	})
+	answer, err := t.store.Read(ctx, store.Query{}) // its clock is that of all servers
 	if err != nil {
-		return fmt.Errorf("make the key of links: %w", err)
+		return Link{}, "", fmt.Errorf("read the store's time: %w", err)
 	}
-	return nil
+	link := Link{Path: path, Token: who.Token, Expires: answer.Now.Add(ttl).Truncate(time.Second)}
+	return link, base64.RawURLEncoding.EncodeToString(t.links.Sign(signing.Link, link.fields(who.User)...)), nil
 }
 
-// mac names the user, the token, the path with its job, and the end.
-func (l Link) mac(key []byte, user string) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(strings.Join([]string{"mlq link 1", user, l.Token, l.Path, strconv.FormatInt(l.Expires.Unix(), 10)}, "\n")))
-	return h.Sum(nil)
+// linkRing is what signs links: the servers' keys, so that nothing in the store can make
+// one. Where there are none, a key that this process alone knows, and forgets.
+func linkRing(ring *signing.Ring) *signing.Ring {
+	if ring != nil {
+		return ring
+	}
+	var seed [32]byte
+	_, _ = rand.Read(seed[:]) // never fails
+	return signing.NewRing("", signing.NewKey(seed))
+}
+
+// fields name the user, the token, the path with its job, and the end.
+func (l Link) fields(user string) [][]byte {
+	return [][]byte{[]byte(user), []byte(l.Token), []byte(l.Path), []byte(strconv.FormatInt(l.Expires.Unix(), 10))}
 }
 
 // CheckLink says as whom a link reads, and for how long still. owner is whom
@@ -86,16 +63,16 @@ func (l Link) mac(key []byte, user string) []byte {
 // that a revoked token ends its links at once on every server. Errors: ErrBadLink,
 // ErrLinkExpired, those of the store.
 func (t *Tokens) CheckLink(ctx context.Context, l Link, signature string, owner *Identity) (Identity, time.Duration, error) {
-	answer, err := t.store.Read(ctx, store.Query{Keys: []string{linkKey, tokenKey(l.Token)}})
+	answer, err := t.store.Read(ctx, store.Query{Keys: []string{tokenKey(l.Token)}})
 	if err != nil {
-		return Identity{}, 0, fmt.Errorf("read the key of links: %w", err)
+		return Identity{}, 0, fmt.Errorf("read the token of a link: %w", err)
 	}
 	who, err := t.maker(answer, l, owner)
 	if err != nil {
 		return Identity{}, 0, err
 	}
 	given, err := base64.RawURLEncoding.Strict().DecodeString(signature)
-	if err != nil || answer.Records[0].Version == 0 || !hmac.Equal(given, l.mac(answer.Records[0].Value, who.User)) {
+	if err != nil || t.links.Verify(signing.Link, given, l.fields(who.User)...) != nil {
 		return Identity{}, 0, ErrBadLink
 	}
 	left := l.Expires.Sub(answer.Now)
@@ -114,7 +91,7 @@ func (t *Tokens) maker(answer store.Answer, l Link, owner *Identity) (Identity, 
 		return *owner, nil
 	}
 	var kept Token
-	err := t.unseal(tokenKey(l.Token), answer.Records[1], &kept)
+	err := t.unseal(tokenKey(l.Token), answer.Records[0], &kept)
 	if absent(err) {
 		return Identity{}, ErrBadLink
 	}

@@ -28,6 +28,8 @@ const (
 	Record Kind = "record"
 	// Attempt is the token of a running job.
 	Attempt Kind = "attempt"
+	// Link is a URL that is good without a token.
+	Link Kind = "link"
 )
 
 // Sizes in bytes. A signature is that of Ed25519 behind a hint at its key, which is
