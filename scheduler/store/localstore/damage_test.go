@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -166,63 +165,6 @@ func TestFileOfAnOlderBuild(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-}
-
-// TestCutWhileOpen: neither a read nor a commit ends the process, and nothing is
-// acknowledged that the file does not have.
-func TestCutWhileOpen(t *testing.T) {
-	t.Parallel()
-	dir := folderWith(t, lived(t, 300))
-	s := opened(t, dir)
-	if err := os.Truncate(filepath.Join(dir, fileName), 2*4096); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Read(t.Context(), store.Query{Keys: []string{"job:7"}}); !errors.Is(err, ErrDamaged) || !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("a read: %v", err)
-	}
-	for range 2 {
-		_, err := s.Commit(t.Context(), store.Commit{Identity: s.identity, Effects: []store.Effect{store.Put("new", nil)}})
-		if !errors.Is(err, ErrDamaged) || !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("a commit: %v", err)
-		}
-	}
-	if problems, _, err := s.Inspect(t.Context()); err != nil || len(problems) != 1 || !strings.Contains(problems[0], "any more (it is damaged); look at the disk") {
-		t.Errorf("inspected: %q, %v", problems, err)
-	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-// TestSnapshotIsHeldToTheSeal: what a disk changed since the file was opened is in no backup.
-func TestSnapshotIsHeldToTheSeal(t *testing.T) {
-	t.Parallel()
-	dir := folderWith(t, lived(t, 60))
-	s := opened(t, dir)
-	file := filepath.Join(dir, fileName)
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	value := bytes.Repeat([]byte{59}, 50+59%7*30)
-	f, err := os.OpenFile(file, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for at := 0; ; at++ { // every copy of it, in the page that is used too
-		n := bytes.Index(data[at:], value)
-		if n < 0 {
-			break
-		}
-		at += n
-		if _, err := f.WriteAt([]byte{60}, int64(at+3)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := s.Snapshot(t.Context(), func(store.Op) error { return nil }); !errors.Is(err, ErrDamaged) {
-		t.Errorf("a snapshot: %v", err)
 	}
 }
 

@@ -26,15 +26,21 @@ func (s *Store) view(do func(*bolt.Tx) error) error { return s.begun(s.db.View, 
 
 func (s *Store) update(do func(*bolt.Tx) error) error { return s.begun(s.db.Update, do) }
 
-// begun runs a transaction. Where bbolt panics before it has begun, it has read the head
-// pages, and keeps the locks under which it does so: whoever comes next would wait for ever.
+// begun runs a transaction. After one that finds damage nothing is written: the next start
+// would refuse the file, with all that was acknowledged since. Where bbolt panics before it has
+// begun, it was reading the head pages, and keeps the locks under which it does so: whoever comes
+// next would wait for ever.
 func (s *Store) begun(transaction func(func(*bolt.Tx) error) error, do func(*bolt.Tx) error) error {
 	begun := false
 	err := guarded(func() error {
 		return transaction(func(tx *bolt.Tx) error { begun = true; return do(tx) })
 	})
-	if !begun && errors.Is(err, ErrDamaged) {
-		s.end(err)
+	if errors.Is(err, ErrDamaged) {
+		if !begun {
+			s.end(err)
+		}
+		why := unavailable(err)
+		s.broken.CompareAndSwap(nil, &why)
 	}
 	return err
 }

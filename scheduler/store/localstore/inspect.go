@@ -11,7 +11,8 @@ import (
 var _ store.Inspected = (*Store)(nil)
 
 // Inspect implements store.Inspected: that nothing is written any more since a write failed for
-// another reason than a full disk. Reads go on, so that nothing else would tell.
+// another reason than a full disk, or a read or a snapshot found damage. Reads go on, so that
+// nothing else would tell.
 func (s *Store) Inspect(context.Context) (problems, warnings []string, err error) {
 	if broken := s.distrust(); broken != nil {
 		problems = append(problems, "nothing is written to its file any more ("+cause(broken)+"); look at the disk, and then restart this server")
