@@ -34,9 +34,23 @@ func (g gaps) with(from, to JobID) gaps {
 	return append(g, [2]JobID{from, to})
 }
 
+// gapKeys are the records that facts.gaps looks at.
+var gapKeys = []string{keyGaps, keyEpoch}
+
+// gaps gives the gaps, and the version of their record. While there is none, they are
+// those that an earlier build noted beside the epoch; the first record takes them over.
+func (f *facts) gaps() (unissued gaps, version uint64, err error) {
+	if version, err = f.load(keyGaps, &unissued); err != nil || version != 0 {
+		return unissued, version, err
+	}
+	var e epochRecord
+	_, err = f.load(keyEpoch, &e)
+	return e.Gaps, 0, err
+}
+
 // goOnAbove has ids go on above the given one, if they do not yet.
 func (s *Scheduler) goOnAbove(ctx context.Context, id JobID) error {
-	t := transition[struct{}]{name: "leave ids out", freeing: true, query: store.Query{Keys: []string{keyGaps}, Counters: []string{keyIDs}}}
+	t := transition[struct{}]{name: "leave ids out", freeing: true, query: store.Query{Keys: gapKeys, Counters: []string{keyIDs}}}
 	t.decide = func(f *facts) (p plan[struct{}], err error) {
 		if JobID(f.counter(keyIDs)) < id {
 			err = p.leaveOut(f, id+1)
@@ -51,8 +65,7 @@ func (s *Scheduler) goOnAbove(ctx context.Context, id JobID) error {
 // guarded by the counter: what another server takes from it meanwhile would lie in two
 // gaps, or in none.
 func (d *draft) leaveOut(f *facts, next JobID) error {
-	var unissued gaps
-	version, err := f.load(keyGaps, &unissued)
+	unissued, version, err := f.gaps()
 	if err != nil {
 		return err
 	}
@@ -64,12 +77,12 @@ func (d *draft) leaveOut(f *facts, next JobID) error {
 
 // highestID is the highest id that can have been issued, and what lies below it unissued.
 func (s *Scheduler) highestID(ctx context.Context) (top JobID, unissued gaps, err error) {
-	q := store.Query{Keys: []string{keyGaps}, Counters: []string{keyIDs}}
+	q := store.Query{Keys: gapKeys, Counters: []string{keyIDs}}
 	a, err := s.store.Read(ctx, q)
 	if err != nil {
 		return 0, nil, err
 	}
-	_, err = newFacts(q, a).load(keyGaps, &unissued)
+	unissued, _, err = newFacts(q, a).gaps()
 	return JobID(a.Counters[0]), unissued, err
 }
 

@@ -21,7 +21,8 @@ import (
 const keyEpoch = "spec:epoch"
 
 // keyGaps is the record of the ids that were never issued (gaps): written with the
-// counter of ids where it jumps, read by lists alone. For ever.
+// counter of ids where it jumps, read by lists alone. Before the first, those of an earlier
+// build stand in keyEpoch's. For ever.
 const keyGaps = "spec:gaps"
 
 // keyIDs is the counter of job ids. For ever.

@@ -24,6 +24,8 @@ type epochRecord struct {
 	// First is the lowest id that may be issued since this store was adopted. What was
 	// allocated before may have been issued by the store that was lost.
 	First JobID `json:"f,omitempty"`
+	// Gaps are those of a build that had no record of their own for them (facts.gaps).
+	Gaps gaps `json:"g,omitempty"`
 }
 
 // held reports whether a hold-off runs.
