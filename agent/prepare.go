@@ -35,6 +35,9 @@ func (t *attempt) prepare(ctx context.Context) (p *prepared, err error) {
 	if err = t.agent.signers.verify(ctx, &t.job, &t.spec); err != nil {
 		return nil, err
 	}
+	if err = t.job.MayRunOn(t.agent.opts.Name); err != nil {
+		return nil, err // nobody claimed it by the rules: its lease was written into the store
+	}
 	if p.call, err = t.readCall(ctx); err != nil {
 		return nil, err
 	}

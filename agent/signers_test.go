@@ -20,6 +20,12 @@ import (
 // signed has a job that a server with this ring took.
 func signed(t *testing.T, ring *signing.Ring) (scheduler.Job, scheduler.Spec) {
 	t.Helper()
+	return signedFor(t, ring, "")
+}
+
+// signedFor has one that named a host.
+func signedFor(t *testing.T, ring *signing.Ring, host string) (scheduler.Job, scheduler.Spec) {
+	t.Helper()
 	st, err := localstore.OpenMemory()
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +35,9 @@ func signed(t *testing.T, ring *signing.Ring) (scheduler.Job, scheduler.Spec) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, err := s.Submit(t.Context(), scheduler.Who{User: "alice"}, []scheduler.Submission{{Media: scheduler.MediaJSON, Body: []byte(`{"command":["true"]}`)}}, "")
+	done, err := s.Submit(t.Context(), scheduler.Who{User: "alice"}, []scheduler.Submission{{
+		Media: scheduler.MediaJSON, Body: []byte(`{"command":["true"]}`), Request: scheduler.Request{Host: host},
+	}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +66,19 @@ func (o *office) fetch(context.Context) (signing.Set, error) {
 
 func (o *office) signers(dir string) *signers {
 	return newSigners(&Options{DataDir: dir, Signers: o.fetch, Log: zerolog.Nop()})
+}
+
+// TestLeaseOfAnotherHost: a lease is not signed. One that was written into the store for a
+// host that the job was not to run on is given back before anything of the job is read.
+func TestLeaseOfAnotherHost(t *testing.T) {
+	ring := signing.NewRing("mlq", signing.NewKey([32]byte{1}))
+	job, spec := signedFor(t, ring, "h1")
+	server := office{set: ring.Set}
+	a := &attempt{agent: &Agent{opts: Options{Name: "h2"}, signers: server.signers(t.TempDir())}, job: job, spec: spec}
+	_, err := a.prepare(t.Context())
+	if refused, ok := errors.AsType[*scheduler.FieldError](err); !ok || refused.Field != "host" {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestSignersAreNeeded(t *testing.T) {

@@ -31,6 +31,9 @@ func (s *Server) attemptSecrets(c *call) error {
 		s.log.Error().Err(err).Int64("job", int64(job.ID)).Str("host", c.who.User).Msg("refused the secrets of a job that no server has signed: somebody else wrote to the store, or another server has another key")
 		return refuse(CodeForbidden, "no server has signed this job")
 	}
+	if err := job.MayRunOn(job.Attempt().Host); err != nil { // a lease is not signed, what the job asks is
+		return refuse(CodeForbidden, err.Error())
+	}
 	p, err := s.wholeRequest(c.ctx(), spec)
 	if err != nil {
 		return err

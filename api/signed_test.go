@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
@@ -74,4 +75,29 @@ func TestRequeueOfAForgedJob(t *testing.T) {
 	}
 	back()
 	w.ok(w.do(w.ana, "POST", path(id, "/requeue"), nil), 201, nil)
+}
+
+// TestSecretsOfAForgedLease: nor has the host that a job was not to run on, whatever it
+// writes into the job's record, which no server signs.
+func TestSecretsOfAForgedLease(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, signs)
+	w.setSecret(w.ana, "A", marker)
+	id := w.submit(w.ana, `{"msg":1,"host":"node1","secrets":["A"]}`)
+	l, node2 := w.claim(id, 0), w.token("node2", auth.RoleAgent)
+	record := "live:job:" + idText(id)
+	w.forge(record, inPlaceOf(`"h":"node1"`, `"h":"node2"`))
+	for _, class := range []string{"as it is", "without the host", "beside what was asked"} {
+		back := func() {}
+		switch class {
+		case "without the host":
+			back = w.forge(record, inPlaceOf(`"c":"host=node1"`, `"c":""`))
+		case "beside what was asked":
+			back = w.forge(record, inPlaceOf(`"c":"host=node1"`, `"c":"","ac":"host=node1"`))
+		}
+		if p := w.refused(l.values(node2), 403, api.CodeForbidden); strings.Contains(p.Detail, marker) {
+			t.Errorf("%s: %+v", class, p)
+		}
+		back()
+	}
 }

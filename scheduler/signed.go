@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -36,12 +35,16 @@ func (s *Spec) terms(id JobID, j *Job) [][]byte {
 }
 
 // asks is what the job asks of a host. The class of a message changes with its
-// functions: it says whose consumers take it, or which Python they need. What its
-// request asks stands in the rest.
+// functions: it says which Python they need, or that the user's consumers take it, and
+// nothing else (takenByOwn). What its request asks stands in the rest, or in Asked: of any
+// other job that field says nothing, for agents go by the class.
 func (j *Job) asks() string {
-	asks := cmp.Or(j.Asked, j.Class)
 	if !j.Message {
-		return asks
+		return j.Class
+	}
+	asks := j.Class
+	if consumed(asks) {
+		asks = j.Asked
 	}
 	n, err := ParseNeed(asks)
 	if err != nil {
@@ -58,13 +61,24 @@ func VerifySpec(set *signing.Set, j *Job, s *Spec) error {
 		return nil
 	}
 	err := set.Verify(signing.Job, s.Signature, s.terms(j.ID, j)...)
-	if err == nil && (j.User != s.User || j.Unix != s.Unix) {
+	switch {
+	case err != nil:
+	case consumed(j.Class) && !j.takenByOwn():
+		err = fmt.Errorf("%w: %q is not a class of consumers of user %q", signing.ErrAltered, j.Class, j.User)
+	case j.User != s.User || j.Unix != s.Unix:
 		err = fmt.Errorf("%w: the record says user %q with account %q, the spec %q with %q", signing.ErrAltered, j.User, j.Unix, s.User, s.Unix)
 	}
 	if err != nil {
 		return fmt.Errorf("job %d: %w: %w", j.ID, ErrUnsigned, err)
 	}
 	return nil
+}
+
+// takenByOwn reports whether the class of a job of consumers says what that of a user's
+// message may say: that their own consumers take it, with which functions, and no more.
+func (j *Job) takenByOwn() bool {
+	n, err := ParseNeed(j.Class)
+	return err == nil && j.Message && n.String() == ConsumerNeed(j.User, n.Functions).String() && n.String() == j.Class
 }
 
 // Verify is VerifySpec with this scheduler's own keys.

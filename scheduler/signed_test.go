@@ -33,8 +33,19 @@ func TestSignedFields(t *testing.T) {
 		"the body": func(_ *scheduler.Job, s *scheduler.Spec) {
 			s.Body = bytes.Replace(s.Body, []byte("true"), []byte("evil"), 1)
 		},
-		"the host":       func(j *scheduler.Job, _ *scheduler.Spec) { j.Class += " host=gpu2" },
-		"the Python":     func(j *scheduler.Job, _ *scheduler.Spec) { j.Class += " python=%2Ftmp%2Fevil" },
+		"the host":   func(j *scheduler.Job, _ *scheduler.Spec) { j.Class += " host=gpu2" },
+		"the Python": func(j *scheduler.Job, _ *scheduler.Spec) { j.Class += " python=%2Ftmp%2Fevil" },
+		"the Python, beside what was asked": func(j *scheduler.Job, _ *scheduler.Spec) {
+			j.Asked = j.Class
+			j.Class += " python=%2Ftmp%2Fevil"
+		},
+		"the Python, in a class of consumers": func(j *scheduler.Job, _ *scheduler.Spec) {
+			j.Asked = j.Class
+			j.Class = scheduler.ConsumerNeed("alice", nil).String() + " python=%2Ftmp%2Fevil"
+		},
+		"who takes it": func(j *scheduler.Job, _ *scheduler.Spec) {
+			j.Asked, j.Class = j.Class, scheduler.ConsumerNeed("alice", nil).String()
+		},
 		"the time limit": func(j *scheduler.Job, _ *scheduler.Spec) { j.Timeout++; j.Timeout += time.Hour },
 		"the grace":      func(j *scheduler.Job, _ *scheduler.Spec) { j.Grace = time.Hour },
 		"hold":           func(j *scheduler.Job, _ *scheduler.Spec) { j.Hold = true },

@@ -64,28 +64,43 @@ func TestSignedFunctions(t *testing.T) {
 	}
 }
 
-// TestSignedMessage: the class of a message changes with its functions; what its request
-// asks of a host does not.
+// TestSignedMessage: the class of a message changes with its functions, and says nothing
+// else; what its request asks of a host does not change.
 func TestSignedMessage(t *testing.T) {
 	ring := ringOf("mlq", 1)
 	w := signedWorld(t, ring)
 	id := w.submitSigned(scheduler.Submission{
 		Media: scheduler.MediaJSON, Body: []byte(`{"msg": 1}`), Message: true, Functions: []string{"f"}, Request: scheduler.Request{GPUType: "a100"},
 	})
-	for _, f := range []scheduler.Function{{Name: "f", Python: "3.11"}, {Name: "f", Keep: true}, {Name: "f", Python: "3.12"}} {
+	for _, step := range []struct {
+		f     scheduler.Function
+		class string
+	}{
+		{scheduler.Function{Name: "f", Keep: true, SHA256: "aa"}, "gpus=1 consumer=alice function=f"},
+		{scheduler.Function{Name: "f", Python: "3.11"}, "gpus=1 type=a100 call=3.11"},
+	} {
 		err := w.s.ChangeFunctions(w.ctx, "alice", func([]scheduler.Function, time.Time, bool) ([]scheduler.Function, error) {
-			return []scheduler.Function{f}, nil
+			return []scheduler.Function{step.f}, nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		job, spec, err := w.s.SignedJob(w.ctx, id)
-		if err != nil || job.State != scheduler.Queued {
-			t.Errorf("%s in class %q: %v", job.State, job.Class, err)
+		if err != nil || job.State != scheduler.Queued || job.Class != step.class {
+			t.Errorf("%s in class %q, want %q: %v", job.State, job.Class, step.class, err)
 		}
-		job.Class, job.Asked = strings.Replace(job.Class, "a100", "h100", 1), strings.Replace(job.Asked, "a100", "h100", 1)
-		if err := scheduler.VerifySpec(&ring.Set, &job, &spec); !errors.Is(err, scheduler.ErrUnsigned) {
-			t.Errorf("on another device: %v", err)
+		for what, forge := range map[string]func(*scheduler.Job){
+			"on another device": func(j *scheduler.Job) {
+				j.Class, j.Asked = strings.Replace(j.Class, "a100", "h100", 1), strings.Replace(j.Asked, "a100", "h100", 1)
+			},
+			"with a Python of its own":     func(j *scheduler.Job) { j.Class += " python=%2Ftmp%2Fevil" },
+			"for another user's consumers": func(j *scheduler.Job) { j.Asked, j.Class = "gpus=1 type=a100", "gpus=1 consumer=mallory function=f" },
+		} {
+			forged := job
+			forge(&forged)
+			if err := scheduler.VerifySpec(&ring.Set, &forged, &spec); !errors.Is(err, scheduler.ErrUnsigned) {
+				t.Errorf("in class %q, %s: %v", job.Class, what, err)
+			}
 		}
 	}
 }
