@@ -44,7 +44,7 @@ func twoServers(t *testing.T) (both [2]*world) {
 		blobs, err := blob.Open(folder)
 		must(t, err)
 		t.Cleanup(func() { _ = blobs.Close() })
-		both[i] = worldOn(t, st, blobs)
+		both[i] = worldOn(t, st, blobs, signs)
 	}
 	return both
 }
