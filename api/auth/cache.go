@@ -16,7 +16,7 @@ type cache struct {
 
 type cached struct {
 	who   Identity
-	read  time.Time
+	read  time.Time // when the store was asked for it
 	until time.Time
 }
 
@@ -37,27 +37,32 @@ func (c *cache) fresh(hash [sha256.Size]byte, age time.Duration) bool {
 	return ok && time.Now().Before(e.until) && time.Since(e.read) < age
 }
 
-// before is to be taken before the store is read: it tells put whether something was
-// forgotten since.
-func (c *cache) before() uint64 {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.forgot
+// asked is when the store was asked, and what put has to know of then.
+type asked struct {
+	at     time.Time
+	forgot uint64
 }
 
-// put remembers what was read. Where something was forgotten meanwhile, that may have
+// before is to be taken before the store is read.
+func (c *cache) before() asked {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return asked{time.Now(), c.forgot}
+}
+
+// put remembers what was read, for left since the store was asked: a slow one may have
+// looked at once, and answered late. Where something was forgotten meanwhile, that may have
 // been this, read just before it was revoked: it is not remembered.
-func (c *cache) put(before uint64, hash [sha256.Size]byte, who Identity, left time.Duration) {
+func (c *cache) put(before asked, hash [sha256.Size]byte, who Identity, left time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if before != c.forgot {
+	if before.forgot != c.forgot {
 		return
 	}
 	if c.entries == nil || len(c.entries) >= maxCached {
 		c.entries = make(map[[sha256.Size]byte]cached)
 	}
-	now := time.Now()
-	c.entries[hash] = cached{who, now, now.Add(left)}
+	c.entries[hash] = cached{who, before.at, before.at.Add(left)}
 }
 
 // forget drops what is remembered of a token or of a user.

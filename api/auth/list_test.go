@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -64,4 +66,30 @@ func TestManyUsers(t *testing.T) {
 	if err != nil || len(users) != many || users[0].Name != "user0000" || users[many-1].Name != "user2000" {
 		t.Errorf("listed %d, %v", len(users), err)
 	}
+}
+
+// TestSlowReads: what a slow store answered is believed from before it was asked, also
+// where another server revoked the token between the reads of the token and its user.
+func TestSlowReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := memory(t)
+		text, kept, err := auth.New(st, auth.Options{}).Create(t.Context(), auth.Wanted{User: "ana", Role: auth.RoleUser})
+		must(t, err)
+		other := auth.New(st, auth.Options{})
+		slow := &hooked{Store: st, key: "auth:token:" + kept.ID, after: func() {
+			must(t, other.Revoke(t.Context(), kept.ID))
+			<-time.After(3 * time.Second)
+		}}
+		tokens := auth.New(slow, auth.Options{})
+		if _, err := tokens.Check(t.Context(), text); err != nil {
+			t.Fatalf("it came before the revocation: %v", err)
+		}
+		if err := tokens.Recheck(t.Context(), text, time.Second); !errors.Is(err, auth.ErrUnauthorized) {
+			t.Errorf("asked again for what is younger than a second: %v", err)
+		}
+		<-time.After(auth.CacheFor - 3*time.Second)
+		if who, err := tokens.Check(t.Context(), text); !errors.Is(err, auth.ErrUnauthorized) {
+			t.Errorf("%s after the revocation: %+v, %v", auth.CacheFor, who, err)
+		}
+	})
 }
