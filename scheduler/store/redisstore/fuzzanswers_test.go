@@ -15,20 +15,22 @@ import (
 )
 
 // parrot is a server that gives each request the same answer, and then hangs up. The
-// greeting of a connection it answers as Redis does that does not know it.
+// greeting of a connection it answers as Redis does that does not know it, and then what it
+// says of its role.
 type parrot struct {
-	path   string
-	answer atomic.Pointer[[]byte]
+	path         string
+	role, answer atomic.Pointer[[]byte]
 }
 
-func newParrot(f *testing.F) *parrot {
-	f.Helper()
-	p := &parrot{path: filepath.Join(f.TempDir(), "s")}
+func newParrot(t testing.TB) *parrot {
+	t.Helper()
+	p := &parrot{path: filepath.Join(t.TempDir(), "s")}
+	p.says(&p.role, "$0\r\n\r\n")
 	listener, err := net.Listen("unix", p.path)
 	if err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
-	f.Cleanup(func() { listener.Close() })
+	t.Cleanup(func() { listener.Close() })
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -41,6 +43,11 @@ func newParrot(f *testing.F) *parrot {
 	return p
 }
 
+func (*parrot) says(what *atomic.Pointer[[]byte], text string) {
+	words := []byte(text)
+	what.Store(&words)
+}
+
 func (p *parrot) serve(conn net.Conn) {
 	defer conn.Close()
 	buf := make([]byte, 64<<10)
@@ -49,14 +56,18 @@ func (p *parrot) serve(conn net.Conn) {
 		if err != nil {
 			return
 		}
-		if bytes.Contains(bytes.ToLower(buf[:n]), []byte("hello")) {
-			if _, err := conn.Write([]byte("-ERR unknown command 'hello'\r\n")); err != nil {
-				return
-			}
-			continue
+		switch request := bytes.ToLower(buf[:n]); {
+		case bytes.Contains(request, []byte("hello")):
+			_, err = conn.Write([]byte("-ERR unknown command 'hello'\r\n"))
+		case bytes.Contains(request, []byte("replication")):
+			_, err = conn.Write(*p.role.Load())
+		default:
+			_, _ = conn.Write(*p.answer.Load()) // an error: the client has gone
+			return
 		}
-		_, _ = conn.Write(*p.answer.Load()) // an error: the client has gone
-		return
+		if err != nil {
+			return
+		}
 	}
 }
 
@@ -70,12 +81,30 @@ func (p *parrot) store() *Store {
 	return s
 }
 
+// committed is the answer to a commit that took place.
+const committed = "*4\r\n$2\r\nok\r\n:7\r\n:1700000000000000\r\n$3\r\nabc\r\n"
+
+// believed: an answer that is right gets through to the store, so that others would too.
+func (p *parrot) believed(t testing.TB) {
+	t.Helper()
+	p.says(&p.answer, committed)
+	s := p.store()
+	defer s.Close()
+	if r, err := s.Commit(t.Context(), someCommit()); err != nil || !r.OK() || r.Revision != 7 {
+		t.Fatalf("a right answer: %+v, %v", r, err)
+	}
+}
+
+func someCommit() store.Commit {
+	return store.Commit{Identity: "abc", Guards: []store.Guard{store.At("a", 1)}, Effects: []store.Effect{store.Put("a", nil)}}
+}
+
 // FuzzAnswers: a server that answers anything neither breaks nor holds up the client,
 // and only what has the form of our scripts' answers counts as one.
 func FuzzAnswers(f *testing.F) {
 	seeds := fuzzseed.For(f)
 	for _, answer := range []string{
-		"*4\r\n$2\r\nok\r\n:7\r\n:1700000000000000\r\n$3\r\nabc\r\n",
+		committed,
 		"*4\r\n$5\r\nguard\r\n:9\r\n:1700000000000000\r\n$3\r\nabc\r\n",
 		"*3\r\n:7\r\n:1700000000000000\r\n$3\r\nabc\r\n*3\r\n$3\r\n1:x\r\n$-1\r\n$1\r\n5\r\n*1\r\n$1\r\nm\r\n:4\r\n*1\r\n*2\r\n$3\r\n7-0\r\n*2\r\n$1\r\nv\r\n$1\r\nx\r\n",
 		"*2\r\n:17\r\n$3\r\nabc\r\n", "*2\r\n:-17\r\n$3\r\nabc\r\n", "*0\r\n", "*1\r\n*0\r\n", "+OK\r\n", ":5\r\n", "$-1\r\n", "$3\r\nabc",
@@ -86,6 +115,7 @@ func FuzzAnswers(f *testing.F) {
 		seeds.Add([]byte(answer))
 	}
 	p := newParrot(f)
+	p.believed(f)
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		p.answer.Store(&answer)
 		s := p.store()
@@ -103,7 +133,7 @@ func FuzzAnswers(f *testing.F) {
 
 func askAll(ctx context.Context, t *testing.T, s *Store, answer []byte) {
 	t.Helper()
-	r, err := s.Commit(ctx, store.Commit{Identity: "abc", Guards: []store.Guard{store.At("a", 1)}, Effects: []store.Effect{store.Put("a", nil)}})
+	r, err := s.Commit(ctx, someCommit())
 	mustBeKnown(t, answer, err)
 	if err == nil && (!bytes.HasPrefix(answer, []byte("*4\r\n")) || r.Conflict > 0) {
 		t.Fatalf("%q was believed as %+v", answer, r)
