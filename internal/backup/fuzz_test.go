@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,53 +100,91 @@ func mustBeDamaged(t *testing.T, err error) {
 	}
 }
 
-// FuzzManifest: no manifest is believed that was not written by Write, and none leads
-// out of the backup's folder.
+// FuzzManifest: whatever names a manifest has, whose sum is right, none leads out of the
+// backup's folder; and one that is not as it was written is not believed.
 func FuzzManifest(f *testing.F) {
 	seeds := fuzzseed.For(f)
 	dir := f.TempDir()
-	m := Manifest{Store: File{Name: "store-1.gz", Size: 3, SHA256: "00"}, Files: File{Name: "files-1.jsonl"}, Jobs: 2, End: End{Version: "1"}}
-	if err := m.Write(dir); err != nil {
+	inside := filepath.Join(dir, "inside")
+	for path, text := range map[string]string{
+		filepath.Join(dir, "outside"): secret, filepath.Join(inside, "store-1.gz"): "steps", filepath.Join(inside, "data", "key"): "key",
+	} {
+		keep(f, path, text)
+	}
+	if err := os.Symlink(filepath.Join(dir, "outside"), filepath.Join(inside, "link")); err != nil {
 		f.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, manifestName))
-	if err != nil {
-		f.Fatal(err)
+	for _, names := range [][3]string{
+		{"store-1.gz", "files-1.jsonl", "data/key"},
+		{"../outside", "data/../../outside", filepath.Join(dir, "outside")},
+		{"link", "./link", "..//outside"},
+		{"", ".", "data"},
+		{"..\\outside", "%2e%2e/outside", "data/\x00/../../outside"},
+	} {
+		seeds.Add(names[0], names[1], names[2], int64(10), uint(7))
 	}
-	seeds.Add(text)
-	seeds.Add(bytes.Replace(text, []byte("store-1.gz"), []byte("../../x.gz"), 1))
-	outside := filepath.Join(dir, "outside")
-	if err := os.WriteFile(outside, []byte("secret"), 0o600); err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		inside := filepath.Join(dir, "inside")
-		if err := os.MkdirAll(inside, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(inside, manifestName), text, 0o600); err != nil {
+	f.Fuzz(func(t *testing.T, storeName, files, data string, size int64, flip uint) {
+		named := func(name string) File { return File{Name: strings.ToValidUTF8(name, "?"), Size: size} } // JSON has no others
+		m := Manifest{Store: named(storeName), Files: named(files), Data: []File{named(data)}}
+		if err := m.Write(inside); err != nil {
 			t.Fatal(err)
 		}
 		b, err := Open(inside)
 		if err != nil {
-			return
+			t.Fatalf("%+v: %v", m, err)
 		}
-		defer b.Close() //nolint:errcheck // only read
-		if sum, err := b.sum(); err != nil || sum != b.Sum {
-			t.Fatalf("believed with the sum %q", b.Sum)
+		for _, name := range []File{b.Store, b.Files, b.Data[0]} {
+			staysInside(t, b, name)
 		}
-		for _, f := range append([]File{b.Store, b.Files}, b.Data...) {
-			r, err := b.Read(f)
-			if err != nil {
-				continue
-			}
-			got, err := io.ReadAll(r)
-			if bytes.Contains(got, []byte("secret")) {
-				t.Fatalf("%q leads out of the folder, %v", f.Name, err)
-			}
-			if err := r.Close(); err != nil {
-				t.Fatal(err)
-			}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
 		}
+		believesNoOther(t, inside, flip)
 	})
+}
+
+const secret = "what nobody may read"
+
+func keep(f *testing.F, path, text string) {
+	f.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		f.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		f.Fatal(err)
+	}
+}
+
+func staysInside(t *testing.T, b *Backup, f File) {
+	t.Helper()
+	r, err := b.Read(f)
+	if err != nil {
+		return
+	}
+	defer r.Close()         //nolint:errcheck // only read
+	got, _ := io.ReadAll(r) // of a folder it fails
+	if bytes.Contains([]byte(secret), got) && len(got) > 0 {
+		t.Fatalf("%q leads out of the folder", f.Name)
+	}
+}
+
+// believesNoOther changes a byte of the manifest: it is refused, or reads as the same.
+func believesNoOther(t *testing.T, dir string, at uint) {
+	t.Helper()
+	was, err := ReadManifest(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, manifestName)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[at%uint(len(text))] ^= 1
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if is, err := ReadManifest(dir); err == nil && !reflect.DeepEqual(is, was) {
+		t.Fatalf("believed %+v, written was %+v", is, was)
+	}
 }
