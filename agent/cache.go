@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"github.com/mlq-dev/mlq/internal/blob"
 )
@@ -22,11 +23,13 @@ import (
 const cacheFor = time.Hour
 
 // cache keeps payloads on disk, by SHA-256. It lies where only the agent can
-// write; what it has was checked when it came in, and is each time it is used: it is code.
+// write; what it has was checked when it came in, and is when it is used, unless it is as this
+// process has seen it: it is code.
 type cache struct {
-	dir string
-	api API
-	log zerolog.Logger
+	dir     string
+	api     API
+	log     zerolog.Logger
+	checked checked
 }
 
 // bootFile says in which boot of the host the cache was filled.
@@ -51,81 +54,79 @@ func (c *cache) since(boot string) error {
 	return os.WriteFile(path, []byte(boot), 0o600)
 }
 
-// open gives the payload with this hash, fetched if it is not here.
+// open gives the payload with this hash, to be read, fetched if it is not here.
 func (c *cache) open(ctx context.Context, sum string) (*os.File, error) {
 	path := filepath.Join(c.dir, sum)
-	f, err := c.cached(path, sum)
+	f, err := c.cached(ctx, path, sum)
 	if f != nil || err != nil {
 		return f, err
 	}
-	if err := c.fetch(ctx, sum, path); err != nil {
-		return nil, err
-	}
-	return os.Open(path)
+	return c.fetch(ctx, sum, path)
 }
 
-// cached gives what is here and still has its hash; nil: it is to be fetched.
-func (c *cache) cached(path, sum string) (*os.File, error) {
+// cached gives what is here and still has its hash; nil: it is to be fetched. Only what is
+// known to be damaged goes: with no descriptor left, say, the file may be good.
+func (c *cache) cached(ctx context.Context, path, sum string) (*os.File, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err == nil {
-		if err = checkFile(f, sum); err == nil {
-			err = used(path)
-		}
-		if err == nil {
+		if err = c.checked.check(ctx, f, path, sum); err == nil {
 			return f, nil
 		}
 		closeFile(f)
+	}
+	if !spoilt(err) {
+		return nil, fmt.Errorf("a cached payload: %w", err)
 	}
 	c.log.Error().Err(err).Str("path", path).Msg("a cached payload is damaged: it is fetched again")
 	return nil, os.RemoveAll(path)
 }
 
-// checkFile holds a file to its hash, and goes back to its start.
-func checkFile(f *os.File, sum string) error {
-	got, _, err := hashFile(f)
-	if err == nil && got != sum {
-		err = fmt.Errorf("its SHA-256 is %s", got)
-	}
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
-	return err
+// spoilt is pure: whether an error of a file says that it is not what it was.
+func spoilt(err error) bool {
+	return errors.Is(err, errDamaged) || errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EIO)
 }
 
-// used keeps the janitor from a file, unless it was faster: whoever has it open has it.
-func used(path string) error {
-	now := time.Now()
-	err := os.Chtimes(path, now, now)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
-// fetch writes beside and renames, so that the cache never has half a payload.
-func (c *cache) fetch(ctx context.Context, sum, path string) error {
+// fetch writes beside and renames, so that the cache never has half a payload. It gives the
+// file that it wrote: who found the one before damaged as well may remove its name again.
+func (c *cache) fetch(ctx context.Context, sum, path string) (*os.File, error) {
 	body, err := c.api.GetBlob(ctx, sum)
 	if err != nil {
-		return fmt.Errorf("fetch the payload: %w", err)
+		return nil, fmt.Errorf("fetch the payload: %w", err)
 	}
 	defer body.Close()
-	f, err := os.CreateTemp(c.dir, "fetch-*")
+	w, err := os.CreateTemp(c.dir, "fetch-*")
 	if err != nil {
-		return fmt.Errorf("spool the payload: %w", err)
+		return nil, fmt.Errorf("spool the payload: %w", err)
 	}
-	defer os.Remove(f.Name())
+	defer os.Remove(w.Name())
+	if err := errors.Join(receive(w, body, sum), w.Close()); err != nil {
+		return nil, fmt.Errorf("fetch the payload: %w", err)
+	}
+	f, err := os.Open(w.Name()) // the job gets it, and must not write through it
+	if err != nil {
+		return nil, fmt.Errorf("spool the payload: %w", err)
+	}
+	if err := os.Rename(w.Name(), path); err != nil {
+		closeFile(f)
+		return nil, fmt.Errorf("spool the payload: %w", err)
+	}
+	c.checked.wrote(f, path)
+	return f, nil
+}
+
+// receive writes a payload, and holds it to its hash.
+func receive(w io.Writer, body io.Reader, sum string) error {
 	h := sha256.New()
-	_, err = blob.CopyHashed(f, body, h)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("fetch the payload: %w", err)
+	if _, err := blob.CopyHashed(w, body, h); err != nil {
+		return err
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != sum {
-		return fmt.Errorf("fetch the payload: its SHA-256 is %s, not %s", got, sum)
+		return fmt.Errorf("its SHA-256 is %s, not %s", got, sum)
 	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
 // sweep removes what was not used for cacheFor, and what a crash left half fetched.
@@ -140,7 +141,9 @@ func (c *cache) sweep(now time.Time) error {
 		if err != nil || e.Name() == bootFile || now.Sub(info.ModTime()) < cacheFor {
 			continue // gone meanwhile, or still wanted
 		}
-		failed = append(failed, os.Remove(filepath.Join(c.dir, e.Name())))
+		path := filepath.Join(c.dir, e.Name())
+		c.checked.forget(path)
+		failed = append(failed, os.Remove(path))
 	}
 	return errors.Join(failed...)
 }

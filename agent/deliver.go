@@ -116,7 +116,7 @@ func (t *attempt) sendOut(ctx context.Context, file slot.OutFile) (blob.File, er
 		return blob.File{}, err
 	}
 	defer closeFile(f)
-	sum, size, err := hashFile(f)
+	sum, size, err := hashFile(ctx, f)
 	if err != nil {
 		return blob.File{}, err
 	}

@@ -72,11 +72,25 @@ func (t *attempt) putBytes(ctx context.Context, sum string, data []byte) error {
 	})
 }
 
-// hashFile reads a file once, to its end as it is now.
-func hashFile(f *os.File) (sum string, size int64, err error) {
+// hashFile reads a file once, to its end as it is now, or until ctx ends.
+func hashFile(ctx context.Context, f *os.File) (sum string, size int64, err error) {
 	h := sha256.New()
-	if size, err = io.Copy(h, f); err != nil {
+	if size, err = io.Copy(h, whileWanted{ctx, f}); err != nil {
 		return "", 0, fmt.Errorf("read: %w", err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), size, nil
+}
+
+// whileWanted reads until ctx ends.
+type whileWanted struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read reads, unless nobody waits for it any more.
+func (w whileWanted) Read(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.r.Read(p)
 }
