@@ -39,3 +39,33 @@ func TestJudge(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoCountsAsMaster: a server that does not tell its role to this user may be one; any
+// other refusal is that of the connection, as a replica may be what is behind it.
+func TestWhoCountsAsMaster(t *testing.T) {
+	t.Parallel()
+	p := newParrot(t)
+	p.says(&p.answer, committed)
+	for answer, want := range map[string]string{
+		"$0\r\n\r\n":               "", // a Sentinel
+		"$12\r\nrole:master\n\r\n": "",
+		"$11\r\nrole:slave\n\r\n":  "it is a replica",
+		"-NOPERM User mlq has no permissions to run the 'info' command\r\n": "",
+		"-ERR unknown command 'info', with args beginning with:\r\n":        "",
+		"-BUSY Redis is busy running a script\r\n":                          "BUSY Redis is busy running a script",
+		"-LOADING Redis is loading the dataset in memory\r\n":               "LOADING",
+		"-ERR max number of clients reached\r\n":                            "max number of clients",
+		"-NOAUTH Authentication required.\r\n":                              "NOAUTH",
+	} {
+		p.says(&p.role, answer)
+		s := p.store()
+		_, err := s.Commit(t.Context(), someCommit())
+		if want == "" && err != nil || want != "" && (!errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v; want %q", answer, err, want)
+		}
+		if isConfig := errors.Is(err, ErrConfig); isConfig != (want == "NOAUTH") {
+			t.Errorf("%q: a wrong configuration: %v", answer, err)
+		}
+		s.Close()
+	}
+}
