@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,7 +11,8 @@ import (
 
 // SignAll signs anew, with the first key, the records that another valid key has signed;
 // with adopt also those that none has. It returns how many it signed, and how many it
-// left as they were because no valid key has signed them. Codes to join with are not among
+// left as they were because no valid key has signed them, or because they are no records
+// of what their keys say. Codes to join with are not among
 // them: they live for minutes.
 func (t *Tokens) SignAll(ctx context.Context, adopt bool) (signed, refused int, err error) {
 	all := func(keys []string) error {
@@ -60,7 +62,7 @@ func (t *Tokens) signOne(ctx context.Context, key string, adopt bool) (signedOne
 		switch {
 		case r.Version == 0, valid && t.opts.Ring.IsFirst(sig):
 			return asItWas, nil
-		case !valid && !adopt, !json.Valid(text):
+		case !valid && !adopt, !readable(key, text):
 			return leftForged, nil
 		}
 		result, err := t.store.Commit(ctx, store.Commit{
@@ -73,6 +75,20 @@ func (t *Tokens) signOne(ctx context.Context, key string, adopt bool) (signedOne
 			return signedNow, nil
 		}
 	}
+}
+
+// readable reports whether a record of a token or user is one, and the one of its key. A
+// genuine one that is not would end each list of all; so it is not made genuine.
+func readable(key string, text []byte) bool {
+	if !bytes.HasSuffix(text, []byte("}")) { // in whose place the signature goes
+		return false
+	}
+	var k Token
+	var u User
+	if json.Unmarshal(text, &k) == nil && k.ID != "" && key == tokenKey(k.ID) {
+		return true
+	}
+	return json.Unmarshal(text, &u) == nil && u.Name != "" && key == userKey(u.Name)
 }
 
 // replace puts a record in the place of the one that was read, if that is still there.
