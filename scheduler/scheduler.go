@@ -24,6 +24,9 @@ type Options struct {
 	// acts on it; nil: nothing is signed, as in tests of other things. Agents have none:
 	// they check with their own set.
 	Ring *signing.Ring
+	// Worth is what Describe said of the store where this process told it, at its start:
+	// what it warns of is not logged once more.
+	Worth string
 }
 
 // HighWater keeps a number that only grows, across restarts and store losses.

@@ -137,7 +137,7 @@ func (s *server) openStore(ctx context.Context, c serverConfig) (err error) {
 		return misconfigured("highest job id: %w", err)
 	}
 	s.scheduler, err = scheduler.New(s.store, scheduler.Options{
-		Timing: c.timing, Log: c.log, Version: version, HighWater: high, Ring: s.ring,
+		Timing: c.timing, Log: c.log, Version: version, HighWater: high, Ring: s.ring, Worth: s.worth,
 	})
 	if err != nil {
 		return err
