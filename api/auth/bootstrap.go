@@ -13,13 +13,15 @@ import (
 	"github.com/mlq-dev/mlq/internal/token"
 )
 
+const adminToken = "admin.token"
+
 // Bootstrap writes the first admin token to DATA/admin.token (0600), once:
 // only where the store has no admin token yet. It reports whether it wrote
 // one. The file is written and synced first, under another name, so that a
 // token which the store accepts is never one that nobody knows; a start that
 // died between is completed by the next.
 func (t *Tokens) Bootstrap(ctx context.Context, data string) (path string, written bool, err error) {
-	path = filepath.Join(data, "admin.token")
+	path = filepath.Join(data, adminToken)
 	temp := path + ".new"
 	if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return path, false, err
@@ -38,6 +40,23 @@ func (t *Tokens) Bootstrap(ctx context.Context, data string) (path string, writt
 		return path, false, err
 	}
 	return path, true, os.Rename(temp, path)
+}
+
+// ForgetRefused removes DATA/admin.token where the store's servers refuse what is in it,
+// so that Bootstrap writes another one. Errors: those of the store, of the file.
+func (t *Tokens) ForgetRefused(ctx context.Context, data string) error {
+	path := filepath.Join(data, adminToken)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err = t.Check(ctx, strings.TrimSpace(string(text))); errors.Is(err, ErrUnauthorized) {
+		return os.Remove(path)
+	}
+	return err
 }
 
 // accepted reports whether the file holds a token that the store knows.

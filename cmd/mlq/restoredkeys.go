@@ -27,7 +27,7 @@ func (r *restorer) bindKeys(ctx context.Context, st store.Store) error {
 		if err != nil || bound {
 			return err
 		}
-		if err := order(file); err != nil {
+		if err := orderAdoption(file); err != nil {
 			return err
 		}
 	}

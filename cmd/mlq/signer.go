@@ -27,6 +27,7 @@ func newSigner(io streams) *cobra.Command {
 		signerCommand(io, "list", "Show the keys", "", none(), listSigners),
 		signerCommand(io, "rotate", "Put a new key before the others", "The older ones stay valid, and sign nothing any more.", none(), rotateSigner),
 		signerCommand(io, "remove ID", "Take a key out", "What only it has signed is refused as soon as the servers were restarted, and a minute later by all agents.", exactly(1, "the id of a key"), removeSigner),
+		signerCommand(io, "refuse", "Have the next start refuse what keys that were taken out have signed", "For a key that was stolen: jobs, users and all tokens that only it has signed are refused. That start writes a new admin token.", none(), refuseOthers),
 		signerCommand(io, "adopt", "Have the next start sign all that the store has", "Also what no server has signed: it is taken for genuine. For what older servers wrote after the upgrade, and for a store that was restored elsewhere.", none(), adoptStore),
 		signerCommand(io, "new", "Make a new file where the old one is lost", "The next start signs all that the store has, and takes it for genuine.", none(), newSigners),
 	)
@@ -91,10 +92,21 @@ func adoptStore(io streams, file signing.File, _ []string) error {
 	if _, _, err := file.Read(); err != nil {
 		return err
 	}
-	if err := order(file); err != nil {
+	if err := orderAdoption(file); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(io.out, "the next start of mlq serve signs all that its store has")
+	return err
+}
+
+func refuseOthers(io streams, file signing.File, _ []string) error {
+	if _, _, err := file.Read(); err != nil {
+		return err
+	}
+	if err := orderRefusal(file); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(io.out, "the next start of mlq serve refuses what none of its keys has signed, and writes a new admin token")
 	return err
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
@@ -28,41 +27,6 @@ func (c *serverConfig) signingFile() signing.File {
 		return signing.File{Path: c.signingKey}
 	}
 	return signing.File{Path: c.data.join("signing.key")}
-}
-
-// adoptMark is a file beside the keys: the next start is to sign all that the store has,
-// whoever wrote it. It is made with the first key, for jobs and users of before there
-// were signatures, and by mlq signer adopt; nothing in the store can make it.
-func adoptMark(f signing.File) string { return f.Path + ".adopt" }
-
-// What stands in it.
-const (
-	byFirstKey = "this key is the first, unless the store says that another one is\n"
-	byOrder    = "the next start of mlq serve signs all that its store has\n"
-)
-
-// marked says whether there is the mark, and whether an admin ordered it.
-func marked(f signing.File) (adopt, ordered bool, err error) {
-	text, err := os.ReadFile(adoptMark(f))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, false, nil
-	}
-	return err == nil, string(text) == byOrder, err
-}
-
-// order makes the mark for an admin.
-func order(f signing.File) error { return keyfile.Replace(adoptMark(f), byOrder) }
-
-// unmark takes the mark away, where there was one: on a read-only file system even the
-// removal of what is not there fails.
-func unmark(f signing.File, marked bool) error {
-	if !marked {
-		return nil
-	}
-	if err := ignoreMissing(os.Remove(adoptMark(f))); err != nil {
-		return failed("signing keys: %w", err).with("remove it by hand: what it orders is done")
-	}
-	return nil
 }
 
 // openRing reads the keys, or makes the first one where the store has none yet.
@@ -102,47 +66,57 @@ func (s *server) makeRing(ctx context.Context, file signing.File) error {
 
 func otherKey(err error, file signing.File) error {
 	return misconfigured("%w, which is not in %s", err, file.Path).
-		with("copy DATA/signing.key of a server of this store to this one (mode 0600); if it is lost: mlq signer new, which takes all that the store has for genuine")
+		with("copy DATA/signing.key of a server of this store to this one (mode 0600); if it is lost: mlq signer new, which takes all that the store has for genuine; if it was stolen and taken out: mlq signer refuse, after which all that it signed is refused")
 }
 
 // bindRing has the store signed by this server's keys: it notes which one, and signs
-// anew what an older key has signed, or all once, where the mark says so.
+// anew what an older key has signed, or all once, where a mark says so.
 func (s *server) bindRing(ctx context.Context, c serverConfig) error {
 	file := c.signingFile()
-	adopt, ordered, err := marked(file)
-	if err == nil && ordered { // whatever key was there
+	m, err := readMarks(file)
+	if err == nil && (m.ordered || m.refuse) { // whatever key was there
 		err = s.tokens.Unbind(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("signing keys: %w", err)
 	}
 	if err := s.tokens.Bind(ctx); errors.Is(err, auth.ErrOtherKey) {
-		return errors.Join(otherKey(err, file), unmark(file, adopt))
+		return errors.Join(otherKey(err, file), m.clear())
 	} else if err != nil {
 		return fmt.Errorf("signing keys: %w", err)
 	}
-	s.tellRing(c.log, adopt, ordered)
-	if adopt || len(s.ring.Keys) > 1 {
-		if err := s.signAll(ctx, c, adopt); err != nil {
-			return fmt.Errorf("signing keys: %w", err)
+	s.tellRing(c.log, m)
+	if err := s.obey(ctx, c, m); err != nil {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	return m.clear()
+}
+
+func (s *server) obey(ctx context.Context, c serverConfig, m marks) error {
+	if m.adopt || len(s.ring.Keys) > 1 {
+		if err := s.signAll(ctx, c, m.adopt); err != nil {
+			return err
 		}
 	}
-	return unmark(file, adopt)
+	if m.refuse { // the first admin's token too
+		return s.tokens.ForgetRefused(ctx, c.data.path)
+	}
+	return nil
 }
 
 // tellRing says which keys there are. What mlq signer did to the file is seen here, when
 // it comes to hold: that command asks no server, so that the audit log cannot have it.
-func (s *server) tellRing(log zerolog.Logger, adopt, ordered bool) {
+func (s *server) tellRing(log zerolog.Logger, m marks) {
 	valid := make([]string, len(s.ring.Keys))
 	for i, k := range s.ring.Keys {
 		valid[i] = k.ID()
 	}
 	level := zerolog.InfoLevel
-	if ordered {
+	if m.ordered || m.refuse {
 		level = zerolog.WarnLevel
 	}
 	log.WithLevel(level).Str("signs", s.ring.First().ID()).Strs("valid", valid).
-		Bool("adopts_all", adopt).Msg("signing keys")
+		Bool("adopts_all", m.adopt).Bool("refuses_others", m.refuse).Msg("signing keys")
 }
 
 func (s *server) signAll(ctx context.Context, c serverConfig, adopt bool) error {
