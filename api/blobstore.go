@@ -42,7 +42,8 @@ var (
 	_ Blobs = (*RemoteBlobs)(nil)
 )
 
-// readBlob reads a blob of at most limit bytes into memory. Errors: errDamagedBlob.
+// readBlob reads a blob of at most limit bytes into memory. Errors: errDamagedBlob, with
+// which it returns the bytes that there are.
 func readBlob(ctx context.Context, blobs Blobs, sum string, limit int64) ([]byte, error) {
 	c, err := blobs.Open(ctx, sum)
 	if err != nil {
@@ -50,7 +51,7 @@ func readBlob(ctx context.Context, blobs Blobs, sum string, limit int64) ([]byte
 	}
 	data, err := c.All(limit)
 	if err == nil && blob.Sum(data) != sum {
-		return nil, fmt.Errorf("%w: %s", errDamagedBlob, sum)
+		return data, fmt.Errorf("%w: %s", errDamagedBlob, sum)
 	}
 	return data, err
 }

@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/internal/blob"
@@ -60,4 +63,66 @@ func TestDamagedBlobs(t *testing.T) {
 			t.Errorf("%s, brought back: %d %s", part, a.status, a.body)
 		}
 	}
+}
+
+// damage changes what lies on the disk under a blob's name, and returns what mends it.
+func (w *world) damage(sum string, change func(text string) string) (mend func()) {
+	w.Helper()
+	at := filepath.Join(w.blobs.Path(), "blobs", sum[:2], sum)
+	info, err := os.Stat(at)
+	must(w, err)
+	good, err := os.ReadFile(at)
+	must(w, err)
+	put := func(text []byte) {
+		must(w, os.WriteFile(at, text, 0o600))
+		must(w, os.Chtimes(at, info.ModTime(), info.ModTime()))
+	}
+	put([]byte(change(string(good))))
+	return func() { put(good) }
+}
+
+// TestCollectGoesOnPastDamage: one damaged list of files, or body, does not stop the
+// collection, and what its names can still be read of is kept.
+func TestCollectGoesOnPastDamage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var log strings.Builder
+	c := w.collector(func(o *api.CollectorOptions) { o.Log = zerolog.New(&log) })
+	named := w.named()
+	orphan := w.orphaned("nobody names this")
+	w.damage(named["a manifest"], func(text string) string { return strings.Replace(text, `"name":"f"`, `"name":"`, 1) })
+	w.damage(named["that body"], func(text string) string { return strings.Replace(text, "vvvv", "vvuv", 1) })
+	w.age("blobs", 25*time.Hour)
+	w.collect(c)
+	w.age("trash", 2*time.Hour)
+	if got := w.collect(c); got.Blobs != 1 || w.has(orphan) {
+		t.Errorf("removed %+v, the orphan is there: %v", got, w.has(orphan))
+	}
+	for what, sum := range named {
+		if !w.has(sum) {
+			t.Errorf("%s is gone", what)
+		}
+	}
+	for _, job := range []string{`"job":3,`, `"job":4,`} {
+		if text := log.String(); !strings.Contains(text, job) || !strings.Contains(text, "is damaged") {
+			t.Errorf("the log does not name %s %s", job, text)
+		}
+	}
+	var u api.DiskUsage
+	w.ok(w.do(w.admin, "GET", "/usage/disk", nil), 200, &u)
+	if u.Orphans != 0 {
+		t.Errorf("%d bytes count as nobody's", u.Orphans)
+	}
+}
+
+// TestPurgeGoesOnPastDamage: a damaged list of files keeps neither its job nor others.
+func TestPurgeGoesOnPastDamage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	named := w.named()
+	w.damage(named["a manifest"], func(string) string { return "" })
+	if p := w.purge(w.admin, "older=0.000001&state=succeeded"); p.Jobs != 1 {
+		t.Errorf("purged %+v", p)
+	}
+	w.refused(w.do(w.ana, "GET", "/jobs/4", nil), 404, api.CodeNotFound)
 }

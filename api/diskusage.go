@@ -69,7 +69,7 @@ func (c counting) count(ctx context.Context) (DiskUsage, error) {
 		return DiskUsage{}, err
 	}
 	o := ownership{left: left, users: make(map[string]*UserDisk)}
-	m := marker{ctx: ctx, folder: c.folder, named: o.take}
+	m := marker{ctx: ctx, folder: c.folder, named: o.take, damaged: func(error) {}} // the collector tells
 	err = c.scheduler.EveryJob(ctx, func(job *scheduler.Job, spec scheduler.Spec) error {
 		c.looked.Add(1)
 		return o.job(&m, job, spec)

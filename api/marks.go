@@ -7,16 +7,12 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"time"
 
-	"github.com/mlq-dev/mlq/api/auth"
-	"github.com/mlq-dev/mlq/api/data"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/internal/submission"
 	"github.com/mlq-dev/mlq/scheduler"
-	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 // What names blobs:
@@ -31,9 +27,12 @@ import (
 
 // mark touches all blobs that are named and were last touched before t.
 func (c *Collector) mark(ctx context.Context, t time.Time) error {
+	var at scheduler.JobID // whose names are gone through
 	m := marker{ctx: ctx, folder: c.opts.Folder, named: func(sum string) error {
 		_, err := c.opts.Folder.Mark(ctx, sum, t)
 		return err
+	}, damaged: func(err error) {
+		c.opts.Log.Error().Err(err).Int64("job", int64(at)).Msg("what this blob names is kept as far as it can be read: look at the disk, and bring the blob back from a backup, with those that it names")
 	}}
 	if err := m.functions(c.opts.Store, c.opts.Tokens); err != nil {
 		return err
@@ -42,6 +41,7 @@ func (c *Collector) mark(ctx context.Context, t time.Time) error {
 		return err
 	}
 	return c.opts.Scheduler.EveryJob(ctx, func(job *scheduler.Job, spec scheduler.Spec) error {
+		at = job.ID
 		if err := m.job(job, spec); err != nil {
 			return fmt.Errorf("job %d: %w", job.ID, err)
 		}
@@ -51,9 +51,10 @@ func (c *Collector) mark(ctx context.Context, t time.Time) error {
 
 // marker goes through what names blobs.
 type marker struct {
-	ctx    context.Context
-	folder *blob.Folder
-	named  func(sum string) error // what is done with each name
+	ctx     context.Context
+	folder  *blob.Folder
+	named   func(sum string) error // what is done with each name
+	damaged func(err error)        // is told of a blob that names others and is damaged
 }
 
 func (m *marker) job(job *scheduler.Job, spec scheduler.Spec) error {
@@ -130,11 +131,23 @@ func (m *marker) ref(body []byte) error {
 	if err := m.one(p.Call.Ref.SHA256); err != nil || p.Call.Ref.Media != scheduler.MediaJSON {
 		return err
 	}
-	inner, err := readBlob(m.ctx, m.folder, p.Call.Ref.SHA256, maxInner)
+	inner, err := m.text(p.Call.Ref.SHA256, maxInner)
 	if err != nil {
-		return ignoreGone(err)
+		return err
 	}
 	return m.json(inner)
+}
+
+// text reads a blob that names others; nil where it is gone, or no such text. Of a damaged
+// one all that could be a name still is marked at once, nil then too: one bad sector stops
+// no collection, and the blob may be brought back.
+func (m *marker) text(sum string, limit int64) ([]byte, error) {
+	text, err := readBlob(m.ctx, m.folder, sum, limit)
+	if errors.Is(err, errDamagedBlob) {
+		m.damaged(err)
+		return nil, m.unread(text)
+	}
+	return text, ignoreGone(err)
 }
 
 // maxInner is above every body that names a blob: they hold small fields only.
@@ -176,9 +189,9 @@ func (m *marker) files(manifest string) error {
 	if err := m.one(manifest); err != nil {
 		return err
 	}
-	text, err := readBlob(m.ctx, m.folder, manifest, blob.MaxManifest)
+	text, err := m.text(manifest, blob.MaxManifest)
 	if err != nil {
-		return ignoreGone(err)
+		return err
 	}
 	list, err := blob.ParseManifest(text)
 	if err != nil {
@@ -190,56 +203,6 @@ func (m *marker) files(manifest string) error {
 		}
 	}
 	return nil
-}
-
-// functions marks the functions of the users that an index lists, and of those
-// who have tokens: there was no such index at first.
-func (m *marker) functions(st store.Store, tokens *auth.Tokens) error {
-	users, err := tokens.Users(m.ctx)
-	if err != nil {
-		return err
-	}
-	for _, u := range users {
-		if err := m.functionsOf(st, u.Name); err != nil {
-			return err
-		}
-	}
-	var from []byte
-	for {
-		page, err := scheduler.FunctionUsers(m.ctx, st, from, usersAtOnce)
-		if err != nil {
-			return err
-		}
-		for _, user := range page {
-			if err := m.functionsOf(st, string(user)); err != nil {
-				return err
-			}
-			from = append(slices.Clone(user), 0)
-		}
-		if len(page) < usersAtOnce {
-			return nil
-		}
-	}
-}
-
-const usersAtOnce = 256
-
-func (m *marker) functionsOf(st store.Store, user string) error {
-	list, err := scheduler.ReadFunctions(m.ctx, st, user)
-	if err != nil {
-		return err
-	}
-	for _, f := range list {
-		if err := m.one(f.SHA256); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// data marks what jobs keep for each other.
-func (m *marker) data(st store.Store) error {
-	return data.New(st).Every(m.ctx, func(_ string, item data.Item) error { return m.one(item.SHA256) })
 }
 
 func ignoreGone(err error) error {

@@ -138,15 +138,15 @@ func (s *Server) bytesOf(c *call, job *scheduler.Job) (n int64, err error) {
 		return n, nil
 	}
 	text, err := readBlob(c.ctx(), s.opts.Blobs, job.Result.Files, blob.MaxManifest)
-	if errors.Is(err, blob.ErrNotFound) {
-		return n, nil // it is gone already
+	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, errDamagedBlob) {
+		return n, nil // gone already, or damaged: no reason to keep its job
 	}
 	if err != nil {
 		return n, err
 	}
 	m, err := blob.ParseManifest(text)
 	if err != nil {
-		return n, nil //nolint:nilerr // a damaged list is no reason to keep its job
+		return n, nil //nolint:nilerr // likewise
 	}
 	for _, file := range m.Files {
 		n += file.Size
