@@ -19,7 +19,7 @@ import (
 // client is one with all rights.
 func client(t *testing.T, s *redistest.Server) *redis.Client {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Username: "admin", Password: "pw"})
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Username: "admin", Password: "pw-admin"})
 	t.Cleanup(func() { c.Close() })
 	return c
 }

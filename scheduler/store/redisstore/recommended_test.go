@@ -1,6 +1,8 @@
 package redisstore_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -13,15 +15,23 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store/redisstore"
 )
 
-// ours reads a file of deploy/redis, with this password and namespace.
+// ours reads a file of deploy/redis, with passwords and this namespace put in.
 func ours(t *testing.T, name string, more ...string) string {
 	t.Helper()
 	text, err := os.ReadFile("../../../deploy/redis/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.NewReplacer(append(more, "PASSWORD", "pw", "{lab}", "{n}")...).Replace(string(text))
+	more = append(more, "{lab}", "{n}", "PASSWORD OF THE SENTINELS", "pw-sentinels")
+	for _, user := range []string{"admin", "mlq", "mlq-agent", "mlq-replica", "mlq-sentinel"} {
+		digest := sha256.Sum256([]byte("pw-" + user))
+		more = append(more, placeholder(user), "#"+hex.EncodeToString(digest[:]), "PASSWORD OF "+user, "pw-"+user)
+	}
+	return strings.NewReplacer(more...).Replace(string(text))
 }
+
+// placeholder stands in mlq-users.acl for what Redis knows of a user's password.
+func placeholder(user string) string { return "#SHA256-OF-" + strings.ToUpper(user) + "-PASSWORD" }
 
 // recommended starts a Redis as deploy/redis has it.
 func recommended(t *testing.T, conf string, args ...string) *redistest.Server {
@@ -33,7 +43,7 @@ func recommended(t *testing.T, conf string, args ...string) *redistest.Server {
 	return redistest.Conf(t, conf, append([]string{"--aclfile", users}, args...)...)
 }
 
-func as(user, url string) string { return strings.Replace(url, "://", "://"+user+":pw@", 1) }
+func as(user, url string) string { return strings.Replace(url, "://", "://"+user+":pw-"+user+"@", 1) }
 
 // TestRecommendedRedis: a real Redis starts with the files of deploy/redis, lets in
 // whom it should, and the start-up line says what docs/operate.md promises of it.
@@ -52,7 +62,7 @@ func TestRecommendedRedis(t *testing.T) {
 	if a, err := agent.Read(soon(t), store.Query{Keys: []string{"live:a"}}); err != nil || a.Records[0].Version != 1 {
 		t.Errorf("the agent reads %+v, %v", a, err)
 	}
-	for _, url := range []string{server.URL("n"), strings.Replace(server.URL("n"), "://", "://default:pw@", 1)} {
+	for _, url := range []string{server.URL("n"), strings.Replace(server.URL("n"), "://", "://default:pw-default@", 1)} {
 		if _, err := redisstore.Open(soon(t), url); !errors.Is(err, redisstore.ErrConfig) {
 			t.Errorf("%s: %v", url, err)
 		}
@@ -62,7 +72,7 @@ func TestRecommendedRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	for user, rule := range map[string]string{"mlq": redisstore.ServerACL("lab", "mlq"), "mlq-agent": redisstore.AgentACL("lab", "mlq-agent")} {
-		if !strings.Contains(string(rules), "\nuser "+rule+"\n") {
+		if rule = strings.Replace(rule, ">PASSWORD", placeholder(user), 1); !strings.Contains(string(rules), "\nuser "+rule+"\n") {
 			t.Errorf("mlq-users.acl has not the rule of %s:\n%s", user, rule)
 		}
 	}
@@ -77,7 +87,7 @@ func TestThreeSentinels(t *testing.T) {
 	master := recommended(t, both)
 	replica := recommended(t, both, "--replicaof", "127.0.0.1", fmt.Sprint(master.Port), "--repl-diskless-sync-delay", "0")
 	replica.Await(t, "sync: Finished with success")
-	conf := ours(t, "sentinel.conf", "port 26379\n", "", "MASTER 6379", fmt.Sprint("127.0.0.1 ", master.Port),
+	conf := ours(t, "sentinel.conf", "port 26379\n", "", "ADDRESS\n", "\n", "MASTER 6379", fmt.Sprint("127.0.0.1 ", master.Port),
 		"milliseconds mlq 5000", "milliseconds mlq 1000", "timeout mlq 15000", "timeout mlq 3000")
 	var addrs []string
 	var all []*redistest.Server
@@ -89,7 +99,11 @@ func TestThreeSentinels(t *testing.T) {
 		s.Await(t, "+slave slave")
 		s.Await(t, "+sentinel sentinel")
 	}
-	s := open(t, fmt.Sprintf("redis+sentinel://mlq:pw@%s/mlq/0?namespace=n", strings.Join(addrs, ",")))
+	url := as("mlq", fmt.Sprintf("redis+sentinel://%s/mlq/0?namespace=n", strings.Join(addrs, ",")))
+	if _, err := redisstore.Open(soon(t), url); !errors.Is(err, redisstore.ErrConfig) {
+		t.Errorf("without the Sentinels' password: %v", err)
+	}
+	s := open(t, url+"&sentinel_password=pw-sentinels")
 	if line := describe(t, s); !strings.Contains(line, "AOF everysec") || !strings.Contains(line, "a failover may lose up to 10s of what was acknowledged (min-replicas-to-write 1)") {
 		t.Errorf("described as %q", line)
 	}
