@@ -15,6 +15,7 @@ import (
 
 	"github.com/mlq-dev/mlq/gpu"
 	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
@@ -27,6 +28,10 @@ func damages(whole []byte) map[string][]byte {
 		all["a flipped byte "+string(rune('0'+at%10))+strings.Repeat("'", at/10)] = b
 	}
 	return all
+}
+
+func someSigners() signing.Set {
+	return signing.NewRing("mlq", signing.NewKey([32]byte{1})).Set
 }
 
 // TestDamagedFilesOfAnAgent damages each of its small files, byte by byte: what is taken from one is
@@ -69,6 +74,13 @@ func TestDamagedFilesOfAnAgent(t *testing.T) {
 			}
 			several, err := users.add("ben")
 			return several && err == nil // ben's job must not be forked from what ana's could write to
+		}},
+		{signersFile, func(dir string) (string, error) {
+			s := newSigners(&Options{DataDir: dir, Signers: (&office{set: someSigners()}).fetch, Log: zerolog.Nop()})
+			return s.path, s.refresh(context.Background())
+		}, func(dir string, told io.Writer) bool {
+			set, was := newSigners(&Options{DataDir: dir, Log: zerolog.New(told)}).current(), someSigners()
+			return set != nil && set.Equal(&was)
 		}},
 		{"jobs/7.json", func(dir string) (string, error) {
 			w := &workdirs{root: dir}

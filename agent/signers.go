@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/mlq-dev/mlq/internal/sealed"
 	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -29,6 +30,8 @@ const (
 	// signersAgain is how long after an answer no job with a key that is not known has
 	// the server asked once more: somebody may write many of them.
 	signersAgain = time.Second
+	// signersWait is how long a server's answer is awaited: jobs wait for it, one after the other.
+	signersWait = 5 * time.Second
 )
 
 // signers are the keys of the servers, by which jobs are checked. Safe for concurrent use.
@@ -36,6 +39,7 @@ type signers struct {
 	fetch func(context.Context) (signing.Set, error)
 	path  string
 	log   zerolog.Logger
+	told  troubles // of the claim loop, which asks at each look at the queue
 
 	refused atomic.Uint64 // leases that were given back: no server had signed the job
 
@@ -49,9 +53,12 @@ type signers struct {
 // newSigners reads what is kept in dir. A file that cannot be read is as none: the
 // server is asked.
 func newSigners(o *Options) *signers {
-	s := &signers{fetch: o.Signers, path: filepath.Join(o.DataDir, signersFile), log: o.Log}
+	s := &signers{fetch: o.Signers, path: filepath.Join(o.DataDir, signersFile), log: o.Log, told: troubles{}}
 	var kept signing.Set
 	text, err := os.ReadFile(s.path)
+	if err == nil {
+		text, _, err = sealed.Unseal(text)
+	}
 	if err == nil {
 		err = json.Unmarshal(text, &kept)
 	}
@@ -71,11 +78,12 @@ func (s *signers) current() *signing.Set {
 }
 
 // known reports whether there is anything to check jobs by; where not, a server is asked.
+// One goroutine calls it, the claim loop.
 func (s *signers) known(ctx context.Context) bool {
 	if s.current() != nil {
 		return true
 	}
-	if err := s.refresh(ctx); err != nil && ctx.Err() == nil {
+	if err := s.refresh(ctx); err != nil && ctx.Err() == nil && s.told.fresh(err.Error(), time.Now()) {
 		s.log.Warn().Err(err).Msg("no job is claimed before a server has said by which keys jobs are signed")
 	}
 	return s.current() != nil
@@ -88,6 +96,8 @@ func (s *signers) refresh(ctx context.Context) error {
 	if time.Since(s.asked) < signersAgain {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, signersWait)
+	defer cancel()
 	set, err := s.fetch(ctx)
 	if err != nil {
 		return fmt.Errorf("ask a server for its signing keys: %w", err)
@@ -112,7 +122,7 @@ func (s *signers) refresh(ctx context.Context) error {
 func (s *signers) keep(set *signing.Set) {
 	text, err := json.Marshal(set)
 	if err == nil {
-		err = replaceFile(s.path, append(text, '\n'))
+		err = replaceFile(s.path, sealed.Seal(append(text, '\n')))
 	}
 	if err != nil {
 		s.log.Warn().Err(err).Msg("cannot keep the servers' keys: an agent that starts while none answers has to wait")
@@ -120,17 +130,22 @@ func (s *signers) keep(set *signing.Set) {
 }
 
 // verify refuses a job that no server has signed (scheduler.ErrUnsigned). A key that is
-// not known may be new: a server is asked; where none answers, that is errAPIAway.
+// not known may be new: a server is asked; where none answers, that is errAPIAway. One is
+// asked as well where a key has signed something else, for what is known here may be
+// damaged; where none answers, that decides.
 func (s *signers) verify(ctx context.Context, j *scheduler.Job, spec *scheduler.Spec) error {
 	set := s.current()
 	err := fmt.Errorf("%w: the servers' keys are not known", errAPIAway)
 	if set != nil {
 		err = scheduler.VerifySpec(set, j, spec)
 	}
-	if set != nil && !errors.Is(err, signing.ErrUnknownKey) {
+	if err == nil || errors.Is(err, signing.ErrUnsigned) {
 		return err
 	}
 	if asked := s.refresh(ctx); asked != nil {
+		if errors.Is(err, signing.ErrAltered) {
+			return err
+		}
 		return fmt.Errorf("%w: %w", errAPIAway, asked)
 	}
 	if set = s.current(); set == nil {

@@ -2,11 +2,13 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -120,6 +122,65 @@ func TestSignersWithoutASet(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSignersThatAreDamaged: a file of before it was sealed, with another letter in it, has no
+// genuine job refused while a server answers; without one what is known decides.
+func TestSignersThatAreDamaged(t *testing.T) {
+	ring := signing.NewRing("mlq", signing.NewKey([32]byte{1}))
+	job, spec := signed(t, ring)
+	text, err := json.Marshal(signing.Set{Scope: "mlr", Keys: ring.Keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, signersFile), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	away := &office{err: errors.New("away")}
+	if err := away.signers(dir).verify(t.Context(), &job, &spec); !errors.Is(err, signing.ErrAltered) {
+		t.Errorf("no server answers: %v", err)
+	}
+	server := &office{set: ring.Set}
+	if err := server.signers(dir).verify(t.Context(), &job, &spec); err != nil {
+		t.Errorf("a server answers: %v", err)
+	}
+	spec.Signature = nil
+	if err := server.signers(dir).verify(t.Context(), &job, &spec); !errors.Is(err, signing.ErrUnsigned) || server.asked > 1 {
+		t.Errorf("without a signature: %v; asked %d times", err, server.asked)
+	}
+}
+
+// TestSignersOfAServerThatHangs: who waits for its answer goes on.
+func TestSignersOfAServerThatHangs(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSigners(&Options{DataDir: dir, Log: zerolog.Nop(), Signers: func(ctx context.Context) (signing.Set, error) {
+			<-ctx.Done()
+			return signing.Set{}, ctx.Err()
+		}})
+		start := time.Now()
+		if s.known(t.Context()) {
+			t.Error("keys without an answer")
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("it waited for %s", took)
+		}
+	})
+}
+
+// TestSignersAreMissedOnce: what goes on is not told at each look at the queue.
+func TestSignersAreMissedOnce(t *testing.T) {
+	var told strings.Builder
+	s := newSigners(&Options{DataDir: t.TempDir(), Log: zerolog.New(&told), Signers: (&office{err: errors.New("away")}).fetch})
+	for range 10 {
+		if s.known(t.Context()) {
+			t.Error("keys without an answer")
+		}
+	}
+	if n := strings.Count(told.String(), "no job is claimed"); n != 1 {
+		t.Errorf("told %d times: %s", n, told.String())
 	}
 }
 

@@ -40,7 +40,7 @@ var keptFiles = []kept{
 	{`agent/host\.json`, mended},
 	{`agent/tenants`, mended},
 	{`agent/runner/[0-9a-f]{16}/mlq/.+\.py`, mended},
-	{`agent/signers\.json`, "a key that is not known has the server asked"},
+	{`agent/signers\.json`, mended},
 	{`admin\.token`, "the store has the token; the file is for people"},
 	{`secret\.key`, "read by who needs a secret (secrets.TestKeyFilesThatAreRefused)"},
 	{`(serve|agent)\.(lock|pid)|store/store\.pid|agent/agent\.lock`, "a lock is what the kernel says; the text is for people"},
