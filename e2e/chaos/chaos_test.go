@@ -112,6 +112,9 @@ func (c *chaos) judge() string {
 	if report.Jobs == 0 || report.Faults == 0 {
 		c.t.Errorf("seed %d: nothing was tried", c.seed)
 	}
+	if report.Enough != nil {
+		c.t.Errorf("seed %d: this run says too little: %v", c.seed, report.Enough)
+	}
 	c.tell(report.Scope())
 	fmt.Println(report.Line(c.seed))
 	return report.Line(c.seed)

@@ -18,6 +18,7 @@ func (c *chaos) start(ctx context.Context) {
 	c.must(record.Write(c.record, record.World{
 		Seed: c.seed, Scale: float64(*scaleFlag), BootNS: int64(boottime.Now()), UnixNS: time.Now().UnixNano(),
 		RecoveryNS: int64(recovery()), PauseGraceNS: int64(grace),
+		BelieveNS: int64(scheduler.DefaultTiming().Scale(*scaleFlag).Believe),
 	}))
 	var err error
 	c.world, err = world.Start(ctx, world.Options{

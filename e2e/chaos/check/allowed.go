@@ -2,6 +2,7 @@ package check
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -15,9 +16,10 @@ type span struct{ from, to int64 }
 func (s span) overlaps(o span) bool { return s.from < o.to && o.from < s.to }
 
 // inLoss: the store acknowledged this while it was losing writes. It may be
-// missing, or be undone.
+// missing, or be undone. Of several tries only the one that was answered counts: where it
+// found what one before it had done, it found it in the store that answered.
 func (h *history) inLoss(op record.Op) bool {
-	return h.during(record.Loss, "", span{op.CallNS, op.ReturnNS})
+	return h.during(record.Loss, "", span{cmp.Or(op.LastNS, op.CallNS), op.ReturnNS})
 }
 
 // Lossy says that the store was losing writes at some time of an interval.
@@ -26,13 +28,14 @@ func Lossy(rec *record.Record, i record.Interval) bool {
 	return h.during(record.Loss, "", span{i.FromNS, i.ToNS})
 }
 
-// lossy is for how long the store was losing writes, all in all.
-func (h *history) lossy() (all time.Duration) {
-	until := int64(0)
+// lossy is for how long of some time the store was losing writes, all in all.
+func (h *history) lossy(in span) (all time.Duration) {
+	until := in.from
 	for _, i := range slices.SortedFunc(slices.Values(h.Intervals), func(a, b record.Interval) int { return cmp.Compare(a.FromNS, b.FromNS) }) {
-		if i.Kind == record.Loss && i.ToNS > until {
-			all += time.Duration(i.ToNS - max(i.FromNS, until))
-			until = i.ToNS
+		from, to := max(i.FromNS, until), min(i.ToNS, in.to)
+		if i.Kind == record.Loss && to > from {
+			all += time.Duration(to - from)
+			until = to
 		}
 	}
 	return all
@@ -42,6 +45,20 @@ func (h *history) lossy() (all time.Duration) {
 func (h *history) during(kind, host string, s span) bool {
 	return slices.ContainsFunc(h.Intervals, func(i record.Interval) bool {
 		return i.Kind == kind && (host == "" || i.Host == host) && i.FromNS <= s.to && s.from <= i.ToNS
+	})
+}
+
+// broken: a fault of a number was there on a target at some time.
+func (h *history) broken(fault, target string, s span) bool {
+	healed := map[int]int64{}
+	for _, f := range h.Faults {
+		if f.Step == record.Heal {
+			healed[f.ID] = f.AtNS
+		}
+	}
+	return slices.ContainsFunc(h.Faults, func(f record.Fault) bool {
+		until := cmp.Or(healed[f.ID], math.MaxInt64)
+		return f.Step == record.Inject && f.Fault == fault && f.Target == target && f.AtNS <= s.to && s.from <= until
 	})
 }
 

@@ -27,7 +27,7 @@ type builder struct{ record.Record }
 
 func newBuilder() *builder {
 	b := &builder{}
-	b.World = record.World{Seed: 1, Scale: 20, RecoveryNS: 4000 * ms, PauseGraceNS: 100 * ms}
+	b.World = record.World{Seed: 1, Scale: 20, RecoveryNS: 4000 * ms, PauseGraceNS: 100 * ms, BelieveNS: 3000 * ms}
 	return b
 }
 
@@ -35,7 +35,7 @@ func newBuilder() *builder {
 func (b *builder) job(id int64, state string, tries ...try) *record.Job {
 	name := fmt.Sprint("job-", id)
 	b.Ops = append(b.Ops, record.Op{Client: "ana", Op: record.Submit, Job: id, Name: name, CallNS: 1 * ms, ReturnNS: 2 * ms})
-	j := record.Job{ID: id, Name: name, State: state}
+	j := record.Job{ID: id, Name: name, State: state, Cancelled: state == "cancelled"}
 	for i, t := range tries {
 		if t.fence == 0 {
 			t.fence = fence(t.claimed)

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,9 @@ type Report struct {
 	// Deaths are those of hosts that lasted for long enough to ask whether their leases ended.
 	Deaths     int
 	Violations []Violation
+	// Enough is an error where what was excused, or never answered, is most of the run: that
+	// nothing was found says little then.
+	Enough error
 }
 
 // Line is a run in one line.
@@ -82,13 +86,15 @@ func Run(rec *record.Record, folder string) Report {
 	}
 	report.Submitted, report.Excused = h.made()
 	report.Copies = h.copies
-	report.Lossy, report.Deaths = h.lossy(), len(h.deaths())
+	report.Lossy, report.Deaths = h.lossy(span{0, math.MaxInt64}), len(h.deaths())
 	for _, invariant := range []func(*history) []Violation{
-		oneAttempt, oneJob, oneEnd, rightResult, growingFences, nothingLeft, timelyRecovery, noStartAfterCancel, conserved,
+		oneAttempt, oneJob, oneEnd, rightResult, growingFences, nothingLeft, timelyRecovery, noStartAfterCancel, conserved, inTurn,
 	} {
 		report.Violations = append(report.Violations, invariant(h)...)
 	}
+	report.Violations = append(report.Violations, withinLease(h, report.Violations)...)
 	report.Violations = append(report.Violations, linearizable(h, report.Violations, folder)...)
+	report.Enough = h.enough(&report)
 	for _, v := range report.Violations {
 		switch v.Invariant {
 		case "I1", "I2":

@@ -3,22 +3,14 @@ package check
 import "github.com/mlq-dev/mlq/e2e/chaos/record"
 
 // conserved: what is there was submitted, or made by a requeue, and once. That
-// what was submitted is there is I3. No id names two submissions, not even
-// after a loss.
+// what was submitted is there is I3.
 func conserved(h *history) (out []Violation) {
+	out = h.onceNamed()
 	asked := map[string]bool{} // names that may have become a job
 	again := map[int64]bool{}  // jobs that may have been requeued
-	named := map[int64]string{}
 	for _, op := range h.Ops {
 		again[op.Job] = again[op.Job] || op.Op == record.Requeue && op.Refused == ""
-		if op.Op != record.Submit || op.Refused != "" {
-			continue
-		}
-		asked[op.Name] = true
-		if before, twice := named[op.Job]; twice && op.Job != 0 && before != op.Name {
-			out = append(out, violation("conservation", op.Job, "this id was given to %s and to %s", before, op.Name))
-		}
-		named[op.Job] = op.Name
+		asked[op.Name] = asked[op.Name] || op.Op == record.Submit && op.Refused == ""
 	}
 	seen := map[string]int64{}
 	for _, id := range sorted(h.jobs) {

@@ -1,11 +1,6 @@
 package check
 
-import (
-	"cmp"
-	"math"
-
-	"github.com/mlq-dev/mlq/e2e/chaos/record"
-)
+import "github.com/mlq-dev/mlq/e2e/chaos/record"
 
 // copyOf is the job that a submit became a second time; 0: none. Its key was lost with the
 // job that it became first, so that a copy of the request makes another. There must have
@@ -20,17 +15,5 @@ func (h *history) copyOf(op record.Op) int64 {
 
 // copied says that the network delivered users' requests twice (F10) while this one was sent.
 func (h *history) copied(op record.Op) bool {
-	healed := map[int]int64{}
-	for _, f := range h.Faults {
-		if f.Step == record.Heal {
-			healed[f.ID] = f.AtNS
-		}
-	}
-	for _, f := range h.Faults {
-		until := cmp.Or(healed[f.ID], math.MaxInt64)
-		if f.Step == record.Inject && f.Fault == "F10" && f.Target == "client" && f.AtNS <= op.ReturnNS && op.CallNS <= until {
-			return true
-		}
-	}
-	return false
+	return h.broken("F10", "client", span{op.CallNS, op.ReturnNS})
 }

@@ -20,6 +20,9 @@ func oneEnd(h *history) (out []Violation) {
 			out = append(out, violation("I3", id, "it is still %s", state))
 			continue
 		}
+		if h.jobs[id].Reason == "expired" {
+			out = append(out, violation("I3", id, "it expired, and nobody gave it a time until which it may wait"))
+		}
 		out = append(out, h.endStays(h.jobs[id])...)
 	}
 	return out

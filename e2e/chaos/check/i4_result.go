@@ -1,6 +1,8 @@
 package check
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/mlq-dev/mlq/e2e/chaos/record"
@@ -11,7 +13,7 @@ import (
 func rightResult(h *history) (out []Violation) {
 	for _, id := range sorted(h.jobs) {
 		j := h.jobs[id]
-		if text := h.wrongResult(j); text != "" {
+		if text := cmp.Or(h.wrongResult(j), h.wrongFailure(j)); text != "" {
 			out = append(out, violation("I4", id, "%s", text))
 			continue
 		}
@@ -51,4 +53,17 @@ func (h *history) wrongResult(j *record.Job) string {
 		}
 	}
 	return "no attempt returned its result, " + j.Result
+}
+
+// wrongFailure says which attempt returned something and is told to have failed, if any. A
+// host whose disk was full meanwhile (F28) may have had no room for what was returned.
+func (h *history) wrongFailure(j *record.Job) string {
+	for _, l := range h.lives[j.ID] {
+		a := h.attemptOf(l)
+		if a == nil || !l.ended || a.Outcome != "failed" || h.broken("F28", a.Host, span{l.from, h.boot(a.EndedNS)}) {
+			continue
+		}
+		return fmt.Sprintf("%s returned %q, and is told to have failed: %s", l, l.value, a.Cause)
+	}
+	return ""
 }

@@ -45,7 +45,7 @@ func (j job) step(s step) (job, bool) {
 		}
 		return j, true // else a repeat, under the same key
 	case record.Get:
-		return j, j.shows(s.Op)
+		return j, j.shows(s.Op) && (!s.last || j.cancel == s.asked)
 	case missed:
 		return j, j.state == ""
 	case record.Cancel:
@@ -84,7 +84,7 @@ func (j job) attempt(s step) (job, bool) {
 		j.state = "running"
 		return j, possible
 	case over:
-		possible := j.active() && j.fence == s.Fence
+		possible := j.active() && j.fence == s.Fence && (j.cancel || s.then != "cancelled")
 		j.state, j.result = s.then, s.Result
 		if j.cancel && s.then == waiting {
 			j.state = "cancelled" // never queued again

@@ -17,7 +17,7 @@ const patience = time.Minute
 // job allows. Jobs that an invariant found wrong are left out: it would be told twice.
 func linearizable(h *history, found []Violation, folder string) (out []Violation) {
 	for _, id := range sorted(h.jobs) {
-		if slices.ContainsFunc(found, func(v Violation) bool { return v.Job == id }) {
+		if told(found, id) {
 			continue
 		}
 		if err := possible(h.steps(h.jobs[id]), filepath.Join(folder, fmt.Sprintf("job-%d.html", id))); err != nil {

@@ -30,6 +30,8 @@ const never = math.MaxInt64
 type step struct {
 	record.Op
 	then string // of over: the state after it
+	// last is the look at the end, at which the job says whether a cancel was asked for.
+	last, asked bool
 }
 
 func (s step) String() string {
@@ -64,7 +66,7 @@ func (h *history) steps(j *record.Job) []step {
 	if n := len(j.Attempts); n > 0 {
 		last.Fence = j.Attempts[n-1].Fence
 	}
-	return append(out, step{Op: last})
+	return append(out, step{Op: last, last: true, asked: j.Cancelled})
 }
 
 // asked are the operations of clients that tell something.
@@ -128,8 +130,8 @@ func after(j *record.Job, i int, a record.Attempt) string {
 	switch {
 	case a.Outcome == "succeeded", last && j.State == "failed" && !waited:
 		return j.State
-	case a.Outcome == "cancelled":
-		return "cancelled"
+	case a.Outcome == "cancelled" && last:
+		return "cancelled" // before the last it was a cancel that the store lost: a retry
 	}
 	return waiting
 }

@@ -14,6 +14,9 @@ type World struct {
 	// PauseGraceNS is how long what a paused host ran may go on after it woke: the time
 	// that its watchdogs take.
 	PauseGraceNS int64 `json:"pause_grace_ns,omitempty"`
+	// BelieveNS is for how long an agent believes in its leases after a heartbeat that was
+	// acknowledged, also by a store that lost it.
+	BelieveNS int64 `json:"believe_ns,omitempty"`
 }
 
 // The operations of clients.
@@ -35,6 +38,8 @@ type Op struct {
 	ReturnNS int64 `json:"return_ns,omitempty"`
 	// Tries is how often a submit was sent, what Go's client repeats by itself included.
 	Tries int `json:"tries,omitempty"`
+	// LastNS is when the try began that was answered, where there were several; 0: CallNS.
+	LastNS int64 `json:"last_ns,omitempty"`
 	// Unknown: there was no answer that says whether it was done; it may have been, or
 	// may still be.
 	Unknown bool `json:"unknown,omitempty"`
@@ -46,6 +51,8 @@ type Op struct {
 	// Name is the name that a submit gave its job, one of its own to each: by it a job
 	// is known whose submit had no answer.
 	Name string `json:"name,omitempty"`
+	// After are the jobs that a submit's job is to follow.
+	After []int64 `json:"after,omitempty"`
 
 	// What the answer told of the job: State and Already of a cancel, NewJob of a
 	// requeue, all others of a get.
@@ -54,6 +61,7 @@ type Op struct {
 	Fence    uint64 `json:"fence,string,omitempty"` // the last one's
 	Result   string `json:"result,omitempty"`       // the short result
 	Already  bool   `json:"already,omitempty"`      // a cancel found it cancelled, or final
+	Shown    int64  `json:"shown,omitempty"`        // the id of another job than was asked about
 	NewJob   int64  `json:"new_job,omitempty"`
 }
 

@@ -20,7 +20,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &record.Record{
-		World:     record.World{Seed: 7, Scale: 20, BootNS: 5, UnixNS: 6, RecoveryNS: 7, PauseGraceNS: 8},
+		World:     record.World{Seed: 7, Scale: 20, BootNS: 5, UnixNS: 6, RecoveryNS: 7, PauseGraceNS: 8, BelieveNS: 9},
 		Ops:       []record.Op{{Client: "c1", Op: record.Submit, CallNS: 1, Unknown: true, Name: "a", Fence: 1<<63 + 1}},
 		Faults:    []record.Fault{{ID: 1, Fault: "F3", Step: record.Inject, Target: "h1", AtNS: 3}},
 		Intervals: []record.Interval{{Kind: record.Loss, FromNS: 1, ToNS: 2}, {Kind: record.Pause, Host: "h1", FromNS: 1, ToNS: 2}},

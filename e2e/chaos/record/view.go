@@ -27,7 +27,10 @@ func View(j *api.Job) Job {
 // Saw fills in what an answer told of a job.
 func (o *Op) Saw(j *api.Job) {
 	v := View(j)
-	o.Job, o.State, o.Result, o.Attempts = v.ID, v.State, v.Result, len(v.Attempts)
+	if v.ID != o.Job {
+		o.Shown = v.ID
+	}
+	o.State, o.Result, o.Attempts = v.State, v.Result, len(v.Attempts)
 	if n := len(v.Attempts); n > 0 {
 		o.Fence = v.Attempts[n-1].Fence
 	}

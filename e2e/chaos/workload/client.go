@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mlq-dev/mlq/api"
+	"github.com/mlq-dev/mlq/internal/boottime"
 )
 
 // Door is where a server is reached.
@@ -71,11 +72,17 @@ func (d Door) send(ctx context.Context, token string, q request, into any) error
 	return read(answer, text, into)
 }
 
-// counted counts how often requests of a context are sent. Go's own client sends one with
-// an Idempotency-Key again where its connection broke.
-func counted(ctx context.Context) (context.Context, *atomic.Int64) {
-	n := new(atomic.Int64)
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { n.Add(1) }}), n
+// sent tells of the requests of a context how many were sent, and when the last one began.
+type sent struct{ tries, last atomic.Int64 }
+
+// counted counts the requests of a context. Go's own client sends one with an
+// Idempotency-Key again where its connection broke: it has a connection for each.
+func counted(ctx context.Context) (context.Context, *sent) {
+	s := new(sent)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+		s.tries.Add(1)
+		s.last.Store(int64(boottime.Now()))
+	}}), s
 }
 
 // read understands an answer. One that MLQ did not write is none, and neither is

@@ -24,10 +24,11 @@ const submitPatience = 20 * time.Second
 // visit is one arrival at work.
 type visit struct {
 	intent
-	run    *Run
-	who    string // the user, and the arrival: a client that does one thing at a time
-	token  string
-	server int
+	run     *Run
+	who     string // the user, and the arrival: a client that does one thing at a time
+	token   string
+	server  int
+	parents []int64 // that its jobs are to follow
 }
 
 func (v *visit) door() Door { return v.run.Doors[v.server%len(v.run.Doors)] }
@@ -60,6 +61,9 @@ func (v *visit) do(ctx context.Context) {
 // and once more where that was meant. It gives the ids that are known.
 func (v *visit) submit(ctx context.Context) []int64 {
 	q := request{method: http.MethodPost, path: "/jobs", key: fmt.Sprintf("%s-%d", v.run.keys, v.n)}
+	if id := v.run.known.get(v.n - v.after); v.after > 0 && id != 0 {
+		v.parents = []int64{id}
+	}
 	var err error
 	if q.body, err = v.body(); err != nil {
 		v.run.failed(err)
@@ -79,8 +83,8 @@ func (v *visit) submit(ctx context.Context) []int64 {
 func (v *visit) submitted(ctx context.Context, q request) []int64 {
 	ctx, cancel := context.WithTimeout(ctx, submitPatience)
 	defer cancel()
-	ctx, tries := counted(ctx)
-	op := record.Op{Client: v.who, Op: record.Submit, CallNS: int64(boottime.Now())}
+	ctx, requests := counted(ctx)
+	op := record.Op{Client: v.who, Op: record.Submit, After: v.parents, CallNS: int64(boottime.Now())}
 	var ids []int64
 	unsure := false
 	for {
@@ -103,7 +107,7 @@ func (v *visit) submitted(ctx context.Context, q request) []int64 {
 	if op.Refused != "" && unsure { // one of the tries before may have been taken
 		op.Refused, op.Unknown = "", true
 	}
-	op.ReturnNS, op.Tries = int64(boottime.Now()), int(tries.Load())
+	op.ReturnNS, op.Tries, op.LastNS = int64(boottime.Now()), int(requests.tries.Load()), requests.last.Load()
 	for member := range max(1, v.batch) {
 		op.Name = v.name(member)
 		if member < len(ids) {
@@ -135,8 +139,8 @@ func (v *visit) body() ([]byte, error) {
 		"source": v.run.source + strings.Repeat("#", v.padding), "function": "chaos", "retries": v.retries, "timeout": "60s", "grace": 0.5,
 		"msg": map[string]any{"root": v.run.Root, "do": v.intent.do, "seconds": v.seconds, "size": v.size},
 	}
-	if id := v.run.known.get(v.n - v.after); v.after > 0 && id != 0 {
-		job["after"] = []int64{id}
+	if len(v.parents) > 0 {
+		job["after"] = v.parents
 	}
 	if v.batch == 0 {
 		job["name"] = v.name(0)
