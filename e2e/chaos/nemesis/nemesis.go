@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -26,6 +27,9 @@ const (
 	// missedMost is the part of all faults, one of so many, that may not come about:
 	// with the store away no token can be revoked. More is a fault of the nemesis.
 	missedMost = 10
+	// neverLeast is how many faults of one number that do not come about are one that
+	// cannot, where none of it did.
+	neverLeast = 3
 )
 
 // errEnded: the run ended while a fault was being injected.
@@ -60,6 +64,7 @@ type Nemesis struct {
 	counts map[string]int
 	errs   []error
 	missed []error // what others that were there did not let happen
+	misses map[string]int
 }
 
 // New makes a nemesis. A number in Only that is not injected is an error, which
@@ -74,7 +79,7 @@ func New(o Options) (*Nemesis, error) {
 			return nil, fmt.Errorf("%s (%s) is not injected: %s", number, f.Name, f.Elsewhere)
 		}
 	}
-	return &Nemesis{o: o, active: map[int]*strike{}, counts: map[string]int{}}, nil
+	return &Nemesis{o: o, active: map[int]*strike{}, counts: map[string]int{}, misses: map[string]int{}}, nil
 }
 
 // Run breaks things until ctx ends, mends all, and gives how many faults there
@@ -92,6 +97,7 @@ func (n *Nemesis) Run(ctx context.Context) (map[string]int, error) {
 	if len(n.missed) > 1+n.drawn/missedMost {
 		n.errs = append(n.errs, n.missed...)
 	}
+	n.errs = append(n.errs, n.never()...)
 	return n.counts, errors.Join(n.errs...)
 }
 
@@ -174,7 +180,19 @@ func (n *Nemesis) over(id int, f Fault, missed, err error) {
 		n.counts[f.Number]++
 	case !errors.Is(missed, errEnded):
 		n.missed = append(n.missed, missed)
+		n.misses[f.Number]++
 	}
+}
+
+// never says which faults were drawn again and again and did not come about. The caller
+// has the lock.
+func (n *Nemesis) never() (errs []error) {
+	for _, number := range slices.Sorted(maps.Keys(n.misses)) {
+		if missed := n.misses[number]; missed >= neverLeast && n.counts[number] == 0 {
+			errs = append(errs, fmt.Errorf("%s was drawn %d times, and never came about", number, missed))
+		}
+	}
+	return errs
 }
 
 // strike breaks, waits, and mends. missed says why it could not be broken: that is

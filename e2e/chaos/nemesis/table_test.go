@@ -1,6 +1,7 @@
 package nemesis
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -64,6 +65,33 @@ func TestOnly(t *testing.T) {
 		n, err := New(Options{Only: strings.Fields(numbers)})
 		if want == "" && (err != nil || len(n.shuffled(rand.New(rand.NewPCG(1, 1)))) != 2) || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
 			t.Errorf("%s: %v, want %q", numbers, err, want)
+		}
+	}
+}
+
+// TestNever: a fault that does not come about however often it is drawn is told; one that
+// did once, or that the end of the run cut off, is not.
+func TestNever(t *testing.T) {
+	t.Parallel()
+	no := errors.New("no")
+	for name, c := range map[string]struct {
+		missed []error // nil: it came about
+		want   int
+	}{
+		"never":                 {[]error{no, no, no}, 1},
+		"once":                  {[]error{no, nil, no, no}, 0},
+		"hardly drawn":          {[]error{no, no}, 0},
+		"the run ended instead": {[]error{no, no, errEnded}, 0},
+	} {
+		n, err := New(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for id, missed := range c.missed {
+			n.over(id, Fault{Number: "F5"}, missed, nil)
+		}
+		if got := n.never(); len(got) != c.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }
