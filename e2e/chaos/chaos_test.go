@@ -195,4 +195,7 @@ func (c *chaos) collect(ctx context.Context) {
 		c.t.Errorf("seed %d: %s", c.seed, crash)
 	}
 	c.say("all is written down")
+	for _, line := range c.world.Alone() {
+		c.tell(line)
+	}
 }

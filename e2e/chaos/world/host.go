@@ -108,6 +108,7 @@ func (h *Host) Pids() []int {
 // nothing is born meanwhile.
 func (h *Host) KillAll() error {
 	err := h.StopAll()
+	h.ask()
 	for range 100 {
 		pids := h.Pids()
 		if len(pids) == 0 {

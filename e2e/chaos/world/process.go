@@ -45,6 +45,8 @@ type Process struct {
 	ended   chan struct{} // closed when cmd was waited for
 	stopped bool
 	began   int64 // where its present life begins in the log
+	asked   bool  // somebody ends its present life
+	alone   map[string]int
 }
 
 // Restart starts the process where it does not run, and waits until it is ready,
@@ -89,8 +91,8 @@ func (p *Process) start() (<-chan struct{}, error) {
 		return nil, err
 	}
 	ended := make(chan struct{})
-	p.cmd, p.ended, p.stopped, p.began = cmd, ended, false, began
-	go func() { _ = cmd.Wait(); close(ended) }() // how it ended says its log
+	p.cmd, p.ended, p.stopped, p.began, p.asked = cmd, ended, false, began, false
+	go func() { _ = cmd.Wait(); p.over(cmd); close(ended) }() // why it ended says its log
 	return ended, nil
 }
 
@@ -155,6 +157,7 @@ func (p *Process) end(with syscall.Signal, grace time.Duration) error {
 		p.mu.Unlock()
 		return nil
 	}
+	p.asked = true
 	err, ended := p.cmd.Process.Signal(with), p.ended
 	p.mu.Unlock()
 	select {
