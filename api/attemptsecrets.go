@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 
 	"github.com/mlq-dev/mlq/api/auth"
@@ -84,29 +85,37 @@ func isHostOf(host, name string) bool {
 	return host == name || len(host) > len(name) && host[:len(name)] == name && host[len(name)] == '@'
 }
 
-// wholeRequest parses a spec, wherever its body lies. Of an envelope the header is enough.
+// wholeRequest parses a spec, wherever its body lies: that, too, is what was signed, for its
+// SHA-256 stands in the spec. Of an envelope the header is enough. Errors: errDamagedBlob.
 func (s *Server) wholeRequest(ctx context.Context, spec scheduler.Spec) (*submission.Parsed, error) {
 	p, err := submission.Parse(spec.Media, spec.Body)
 	if err != nil || p.Call.Kind != submission.KindRef {
 		return p, err
 	}
 	ref := p.Call.Ref
-	body, err := s.opts.Blobs.Open(ctx, ref.SHA256)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close() //nolint:errcheck // only read
-	content := io.NewSectionReader(body, 0, body.Size)
 	if ref.Media == scheduler.MediaEnvelope {
-		h, err := envelope.ReadHeader(content)
-		if err != nil {
-			return nil, err
-		}
-		return submission.FromHeader(h)
+		return s.requestOfCall(ctx, ref.SHA256)
 	}
-	text, err := io.ReadAll(content)
+	text, err := readBlob(ctx, s.opts.Blobs, ref.SHA256, math.MaxInt64) // it was taken, whatever the limit is now
 	if err != nil {
 		return nil, fmt.Errorf("read the spec: %w", err)
 	}
 	return submission.Parse(ref.Media, text)
+}
+
+// requestOfCall is what the header of an envelope asks for.
+func (s *Server) requestOfCall(ctx context.Context, sum string) (*submission.Parsed, error) {
+	body, err := s.opts.Blobs.Open(ctx, sum)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close() //nolint:errcheck // only read
+	if err := s.verified.check(ctx, sum, body); err != nil {
+		return nil, err
+	}
+	h, err := envelope.ReadHeader(io.NewSectionReader(body, 0, body.Size))
+	if err != nil {
+		return nil, err
+	}
+	return submission.FromHeader(h)
 }

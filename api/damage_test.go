@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,4 +126,48 @@ func TestPurgeGoesOnPastDamage(t *testing.T) {
 		t.Errorf("purged %+v", p)
 	}
 	w.refused(w.do(w.ana, "GET", "/jobs/4", nil), 404, api.CodeNotFound)
+}
+
+// TestDamagedMessage: no consumer gets a message that is not what was sent. It is given
+// back, and is had when the disk gives it again.
+func TestDamagedMessage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.consumer(w.ana, consumerA, "f")
+	msg := fmt.Sprintf(`{"msg":%q}`, strings.Repeat("m", 10_000))
+	id := w.submit(w.ana, msg)
+	mend := w.damage(blob.Sum([]byte(msg)), func(text string) string { return strings.Replace(text, "mmm", "mnm", 1) })
+	if a := c.post("take", c.asking(0)); a.status != 500 || strings.Contains(string(a.body), "mnm") {
+		t.Errorf("%d %.200s", a.status, a.body)
+	}
+	if j := w.job(w.ana, id); j.State != scheduler.Queued {
+		t.Errorf("the job is %s: %s", j.State, j.Detail)
+	}
+	mend()
+	other := w.consumer(w.ana, consumerB, "f")
+	if job := other.take(); job.Job != id || string(job.Msg) != `"`+strings.Repeat("m", 10_000)+`"` {
+		t.Errorf("took %d: %.100s", job.Job, job.Msg)
+	}
+}
+
+// TestDamagedSpecGetsNoSecrets: which secrets a job names is read of what was signed alone,
+// wherever that lies.
+func TestDamagedSpecGetsNoSecrets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setSecret(w.ana, "ONE", "the first")
+	w.setSecret(w.ana, "TWO", "the other")
+	call, err := envelope.Encode(envelope.Header{Kind: envelope.KindCall, Function: "train", Python: "3.11.7", Request: json.RawMessage(`{"secrets":{"A":"ONE"}}`)},
+		envelope.Part{Name: "code", Data: []byte("c")}, envelope.Part{Name: "args", Data: make([]byte, 20_000)})
+	must(t, err)
+	msg := fmt.Sprintf(`{"msg":%q,"secrets":{"A":"ONE"}}`, strings.Repeat("m", 10_000))
+	for i, job := range []struct{ body, media string }{{string(call), envelope.Media}, {msg, "application/json"}} {
+		l := w.claim(w.submit(w.ana, job.body, header{"Content-Type", job.media}), i)
+		mend := w.damage(blob.Sum([]byte(job.body)), func(text string) string { return strings.Replace(text, "ONE", "TWO", 1) })
+		if a := l.values(w.nodeToken); a.status != 500 {
+			t.Errorf("%s: %d %s", job.media, a.status, a.body)
+		}
+		mend()
+		l.wantValues(w.nodeToken, map[string]string{"A": "the first"})
+	}
 }

@@ -161,10 +161,12 @@ func (s *Server) handOver(c *call, won *scheduler.Claimed, registered []schedule
 	}, nil
 }
 
-// unreadable ends a job whose message cannot be had: for good, or until it can.
+// unreadable ends a job whose message cannot be had: for good, or until it can, as one that
+// is damaged and brought back from a backup.
 func (s *Server) unreadable(c *call, ref scheduler.LeaseRef, cause error) error {
 	var bad *submission.Error
 	if code, _ := codeOf(cause); code != CodeNotFound && !errors.As(cause, &bad) {
+		cause = fmt.Errorf("the message of job %d: %w", ref.Job, cause)
 		return errors.Join(cause, s.scheduler.Release(c.ctx(), ref, "its message could not be fetched"))
 	}
 	_, err := s.scheduler.Finish(c.ctx(), ref, scheduler.Finish{
