@@ -1,9 +1,9 @@
 package scheduler_test
 
 import (
-	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/mlq-dev/mlq/internal/redistest"
 	"github.com/mlq-dev/mlq/scheduler"
@@ -32,12 +32,7 @@ func TestFullStore(t *testing.T) {
 		running = append(running, w.start(c))
 	}
 	waiting := w.submit("ana")
-	fill(t, st)
-
-	for err = nil; err == nil; { // what a large record no longer fits in, some jobs do
-		_, err = w.submitN("ana", 1)
-	}
-	w.wantErr(err, store.ErrFull)
+	fill(w)
 
 	for _, a := range h.renew(running...).Answers {
 		if a.Gone {
@@ -58,15 +53,40 @@ func TestFullStore(t *testing.T) {
 	h.join(nil, func(string) bool { return true }) // a restarted agent too
 }
 
-// fill puts records until the store takes no more.
-func fill(t *testing.T, st store.Store) {
-	t.Helper()
-	a, err := st.Read(t.Context(), store.Query{})
+// TestSignAllOnAFullStore: a server whose key was changed starts on a full store too, or
+// nobody could make room there.
+func TestSignAllOnAFullStore(t *testing.T) {
+	t.Parallel()
+	st, err := redisstore.Open(t.Context(), redistest.Start(t, "--maxmemory", "8mb").URL("n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	old := ringOf("mlq", 1)
+	w := worldOn(t, st, scheduler.DefaultTiming()).as(old)
+	id := w.submitSigned(aCommand)
+	w.must(w.s.ChangeFunctions(w.ctx, "alice", func([]scheduler.Function, time.Time, bool) ([]scheduler.Function, error) {
+		return []scheduler.Function{{Name: "f"}}, nil
+	}))
+	fill(w)
+	if n, err := w.as(ringOf("mlq", 2, old.First())).s.SignAll(w.ctx, false); err != nil || n != (scheduler.Signing{Signed: n.Signed}) || n.Signed < 2 {
+		t.Fatalf("%+v, %v", n, err)
+	}
+	_, _, err = w.as(ringOf("mlq", 2)).s.SignedJob(w.ctx, id)
+	w.must(err)
+}
+
+// fill puts records and then jobs until the store takes no more.
+func fill(w *world) {
+	w.Helper()
+	a, err := w.st.Read(w.ctx, store.Query{})
 	for i := 0; err == nil; i++ {
 		put := store.Put(fmt.Sprintf("live:fill:%d", i), make([]byte, 64<<10))
-		_, err = st.Commit(t.Context(), store.Commit{Identity: a.Identity, Effects: []store.Effect{put}})
+		_, err = w.st.Commit(w.ctx, store.Commit{Identity: a.Identity, Effects: []store.Effect{put}})
 	}
-	if !errors.Is(err, store.ErrFull) {
-		t.Fatalf("filling the store: %v", err)
+	w.wantErr(err, store.ErrFull)
+	for err = nil; err == nil; { // what a large record no longer fits in, some jobs do
+		_, err = w.submitN("ana", 1)
 	}
+	w.wantErr(err, store.ErrFull)
 }

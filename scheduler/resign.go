@@ -16,7 +16,8 @@ type Signing struct {
 
 // SignAll signs anew, with the first key, the specs and functions that another valid key has
 // signed; with adopt also those that none has, as if this server had taken them. It may be
-// done twice, and by two servers at once.
+// done twice, and by two servers at once, and on a full store: a server that did not start
+// there could not make room.
 func (s *Scheduler) SignAll(ctx context.Context, adopt bool) (n Signing, err error) {
 	if s.opts.Ring == nil {
 		return n, nil
@@ -41,7 +42,7 @@ func (s *Scheduler) signPage(ctx context.Context, ids []JobID, adopt bool, n *Si
 		q.Keys = append(q.Keys, keyJob(id), keySpec(id))
 	}
 	var page Signing
-	t := transition[struct{}]{name: "sign", patient: true, query: q}
+	t := transition[struct{}]{name: "sign", freeing: true, patient: true, query: q}
 	t.decide = func(f *facts) (p plan[struct{}], _ error) {
 		page = Signing{}
 		for _, id := range ids {
@@ -100,7 +101,7 @@ func (s *Scheduler) signFunctions(ctx context.Context, adopt bool, n *Signing) e
 func (s *Scheduler) signFunctionsOf(ctx context.Context, user string, adopt bool, n *Signing) error {
 	key := keyFunctions(user)
 	var found Signing
-	t := transition[struct{}]{name: "sign", patient: true, query: store.Query{Keys: []string{key}}}
+	t := transition[struct{}]{name: "sign", freeing: true, patient: true, query: store.Query{Keys: []string{key}}}
 	t.decide = func(f *facts) (p plan[struct{}], _ error) {
 		found = Signing{}
 		list, err := f.functions(user)

@@ -21,8 +21,8 @@ type transition[T any] struct {
 	// patient transitions (those of agents) repeat what the store did not
 	// answer; the others tell their caller at once.
 	patient bool
-	// freeing transitions end something, or keep alive what runs: a full store
-	// is to apply them too (store.Commit), or it would cost results.
+	// freeing transitions end something, or keep alive what runs, servers too: a full
+	// store is to apply them too (store.Commit), or it would cost results.
 	freeing bool
 	// recalls names the job whose record is all that the query reads: it may
 	// be recalled instead. remembers names the job to keep for that. 0: none.

@@ -71,7 +71,7 @@ func (t *Tokens) Unbind(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the store's identity: %w", err)
 	}
-	result, err := t.store.Commit(ctx, store.Commit{Identity: answer.Identity, Effects: []store.Effect{store.Delete(signingKey)}})
+	result, err := t.store.Commit(ctx, store.Commit{Identity: answer.Identity, Effects: []store.Effect{store.Delete(signingKey)}, Freeing: true})
 	if err == nil && !result.OK() {
 		err = store.ErrUnavailable // the store was replaced meanwhile
 	}

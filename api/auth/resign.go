@@ -67,6 +67,7 @@ func (t *Tokens) signOne(ctx context.Context, key string, adopt bool) (signedOne
 		}
 		result, err := t.store.Commit(ctx, store.Commit{
 			Identity: answer.Identity, Guards: []store.Guard{store.At(key, r.Version)}, Effects: []store.Effect{store.Put(key, t.signed(key, text))},
+			Freeing: true, // else no server would start on a full store, and none could make room
 		})
 		if err != nil {
 			return asItWas, fmt.Errorf("sign %s: %w", key, err)
@@ -99,6 +100,7 @@ func (t *Tokens) replace(ctx context.Context, key string, value any, version uin
 	}
 	_, err = t.store.Commit(ctx, store.Commit{
 		Identity: identity, Guards: []store.Guard{store.At(key, version)}, Effects: []store.Effect{store.Put(key, text)},
+		Freeing: true, // as in signOne
 	})
 	if err != nil {
 		return fmt.Errorf("keep %s: %w", key, err)

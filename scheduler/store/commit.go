@@ -72,9 +72,10 @@ type Commit struct {
 	Effects  []Effect
 
 	// Freeing says that this commit ends or frees something (finish, release,
-	// reap, cancel, purge), so that a store that is full applies it as long as
-	// it can: Redis beyond its memory limit, the embedded one out of a reserve of
-	// disk. Without it a full store answers ErrFull.
+	// reap, cancel, purge), or that without it nobody could (what a server with a
+	// new key signs as it starts), so that a store that is full applies it as long
+	// as it can: Redis beyond its memory limit, the embedded one out of a reserve
+	// of disk. Without it a full store answers ErrFull.
 	Freeing bool
 }
 
