@@ -18,8 +18,8 @@ const journalFile = "attempt.jsonl"
 // journal is the memory of a slot that was killed: the record of its attempt
 // and, in a second line, how that ended. It is empty where there is none. The
 // file stays open and is only appended to and emptied, because each job waits
-// for it; a line without its end was being written when the slot was killed
-// and counts as not written. It need not survive a loss of power: after one
+// for it; a line that was being written when the slot was killed counts as not
+// written. It need not survive a loss of power: after one
 // nothing that it tells of is alive.
 //
 // The slot's lock on its folder guards it: one process writes, first begin,
@@ -65,7 +65,7 @@ func (j *journal) load() (*record, *Ended, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	first, rest, whole := bytes.Cut(text, []byte{'\n'})
+	first, rest, whole := cutLine(text)
 	if !whole {
 		return nil, nil, nil
 	}
@@ -76,7 +76,7 @@ func (j *journal) load() (*record, *Ended, error) {
 	if err != nil {
 		return nil, nil, j.unreadable(err)
 	}
-	second, _, whole := bytes.Cut(rest, []byte{'\n'})
+	second, _, whole := cutLine(rest)
 	if !whole {
 		return r, nil, nil
 	}
@@ -88,6 +88,26 @@ func (j *journal) load() (*record, *Ended, error) {
 		return nil, nil, j.unreadable(err)
 	}
 	return r, e, nil
+}
+
+// cutLine gives the first line and what follows it. A last one without its end was being written
+// when the slot was killed, unless its seal fits: then its end alone is missing, or another byte.
+func cutLine(text []byte) (line, rest []byte, whole bool) {
+	line, rest, whole = bytes.Cut(text, []byte{'\n'})
+	if n := len(line); !whole && n > 0 {
+		switch {
+		case isSealed(line):
+			return line, nil, true
+		case isSealed(line[:n-1]):
+			return line[:n-1], nil, true
+		}
+	}
+	return line, rest, whole
+}
+
+func isSealed(line []byte) bool {
+	text, err := sealed.UnsealLine(line)
+	return err == nil && len(text) < len(line)
 }
 
 // unreadable: nobody knows what may still run on the device.
