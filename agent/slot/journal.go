@@ -3,6 +3,7 @@ package slot
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -110,8 +111,14 @@ func isSealed(line []byte) bool {
 	return err == nil && len(text) < len(line)
 }
 
+// errLater: who wrote it is there to be started again.
+var errLater = errors.New("start the later mlq again, which ends what is noted there")
+
 // unreadable: nobody knows what may still run on the device.
 func (j *journal) unreadable(err error) error {
+	if errors.Is(err, errLater) {
+		return fmt.Errorf("%s cannot be read: %w", j.file.Name(), err)
+	}
 	return fmt.Errorf("%s cannot be read: %w. If nothing of a job runs on the device any more, remove the file", j.file.Name(), err)
 }
 
@@ -124,7 +131,7 @@ func readRecord(line []byte, r *record) error {
 		return err
 	}
 	if by.Protocol > Protocol {
-		return fmt.Errorf("it has slot protocol %d, and this mlq knows those up to %d: start the later mlq again, which ends what is noted there", by.Protocol, Protocol)
+		return fmt.Errorf("it has slot protocol %d, and this mlq knows those up to %d: %w", by.Protocol, Protocol, errLater)
 	}
 	return json.Unmarshal(line, r)
 }

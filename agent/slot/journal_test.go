@@ -70,6 +70,9 @@ func TestJournalOfALaterBuild(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("slot protocol %d, and this mlq knows those up to %d", Protocol+1, Protocol)) {
 		t.Errorf("%v", err)
 	}
+	if err != nil && strings.Contains(err.Error(), "remove the file") {
+		t.Errorf("two orders, of which one forgets the attempt: %v", err)
+	}
 }
 
 // A slot can be killed while it writes: at every byte, the journal tells of
