@@ -80,16 +80,20 @@ func withNamespace(raw, namespace string) (string, error) {
 	if namespace == "" {
 		return raw, nil
 	}
-	base, query, _ := strings.Cut(raw, "?")
+	_, query, found := strings.Cut(raw, "?")
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return "", misconfigured("--store: what follows the ? cannot be read")
 	}
-	if named := values.Get("namespace"); named != "" && named != namespace {
+	switch named := values.Get("namespace"); {
+	case named == namespace:
+		return raw, nil
+	case named != "":
 		return "", misconfigured("--namespace says %q, the store's URL says %q", namespace, named)
+	case found && query != "":
+		return raw + "&namespace=" + url.QueryEscape(namespace), nil
 	}
-	values.Set("namespace", namespace)
-	return base + "?" + values.Encode(), nil
+	return strings.TrimSuffix(raw, "?") + "?namespace=" + url.QueryEscape(namespace), nil
 }
 
 // open opens the store.

@@ -15,6 +15,7 @@ func TestReadStoreURL(t *testing.T) {
 		{"redis://h", "lab", storePlace{onRedis, "redis://h?namespace=lab", "lab"}},
 		{"redis://h?namespace=lab", "lab", storePlace{onRedis, "redis://h?namespace=lab", "lab"}},
 		{"unix:///run/r.sock?db=1", "lab", storePlace{onRedis, "unix:///run/r.sock?db=1&namespace=lab", "lab"}},
+		{"redis+sentinel://h/m?sentinel_password=a+b%20c", "lab", storePlace{onRedis, "redis+sentinel://h/m?sentinel_password=a+b%20c&namespace=lab", "lab"}},
 		{"local:/data/store", "", storePlace{inFolder, "/data/store", "mlq"}},
 		{"local:/data/store", "lab", storePlace{inFolder, "/data/store/lab", "lab"}},
 		{"local:/data/store", "mlq", storePlace{inFolder, "/data/store", "mlq"}}, // the default one, by its name

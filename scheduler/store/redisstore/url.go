@@ -96,7 +96,11 @@ func (t target) with(u *url.URL) (target, error) {
 	t.user = u.User.Username()
 	t.password, _ = u.User.Password()
 	t.namespace = DefaultNamespace
-	options := u.Query()
+	// A + is itself, as it is before the @: url.ParseQuery would make a blank of it.
+	options, err := url.ParseQuery(strings.ReplaceAll(u.RawQuery, "+", "%2B"))
+	if err != nil || u.Fragment != "" {
+		return target{}, refuse("the options of the store's URL cannot be read (special characters of a password are written as %%XX)")
+	}
 	for name, values := range options {
 		switch {
 		case name == "namespace":
@@ -107,6 +111,8 @@ func (t target) with(u *url.URL) (target, error) {
 			t.sentinelUser = values[0]
 		case name == "sentinel_password" && t.master != "":
 			t.sentinelPassword = values[0]
+		case options.Has("sentinel_password") && name != "sentinel_password": // it may be a piece of that
+			return target{}, refuse("unknown option in the store's URL (special characters of a password are written as %%XX)")
 		default:
 			return target{}, refuse("unknown option %q in the store's URL", name)
 		}
