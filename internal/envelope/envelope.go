@@ -127,7 +127,7 @@ func decodeHeader(text []byte) (*Header, error) {
 		return nil, fmt.Errorf("%w: header: %.200v", ErrInvalid, err) //nolint:errorlint // it quotes foreign text, of any length
 	}
 	if err := json.Unmarshal(text, &wire); err != nil {
-		return nil, fmt.Errorf("%w: header: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: header: %.200v", ErrInvalid, err) //nolint:errorlint // likewise: a number that does not fit
 	}
 	h := wire.Header
 	switch h.Kind {

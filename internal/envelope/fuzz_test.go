@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/mlq-dev/mlq/internal/fuzzseed"
@@ -17,6 +18,8 @@ func FuzzParse(f *testing.F) {
 	seeds.Add(append(raw(`{"kind":"call","frames":[["a",3]]}`), "xyz"...))
 	seeds.Add(append(raw(`{"kind":"result","value":"text","short":"s","frames":[["a",0],["\u0062",1]],"request":{"x":[1]}}`), 'y'))
 	seeds.Add(raw(`{"kind":"error","frames":[["a",1125899906842624],["b",1e3]]}`))
+	seeds.Add(raw(`{"kind":"call","frames":[["a",` + strings.Repeat("9", 900_000) + `]]}`)) // an error must not quote it whole
+	seeds.Add(raw(`{"kind":"call","frames":[],"modules":{"size":` + strings.Repeat("9", 900_000) + `}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		h, err := Parse(data)
 		var row Row
