@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 // signingKey is the record of the key that the servers of this store sign with: so
 // that one which lacks it does not start, where all that it signed were refused. It proves
-// nothing, and who changes it can keep servers from starting.
+// nothing: who changes it can keep servers from starting, and who takes it away is found out
+// by what else is signed (Fits).
 const signingKey = "auth:signing"
 
 type bound struct {
@@ -28,6 +30,46 @@ func SignedBy(ctx context.Context, st store.Store) (string, error) {
 		return "", nil
 	}
 	return b.Key, err
+}
+
+// Fits refuses a store whose servers sign with a key that the ring does not have
+// (ErrOtherKey): it says so itself, or says nothing and has users or tokens that such a key
+// has signed, so that somebody took the record away.
+func (t *Tokens) Fits(ctx context.Context) error {
+	answer, err := t.store.Read(ctx, store.Query{Keys: []string{signingKey}})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", signingKey, err)
+	}
+	r := answer.Records[0]
+	if r.Version == 0 {
+		return t.eachRecord(ctx, t.noneOfOthers)
+	}
+	if t.genuine(signingKey, r.Value) != nil {
+		return t.other(ctx)
+	}
+	return nil
+}
+
+func (t *Tokens) noneOfOthers(ctx context.Context, keys []string) error {
+	answer, err := t.store.Read(ctx, store.Query{Keys: keys})
+	if err != nil {
+		return fmt.Errorf("read who signed the users and tokens: %w", err)
+	}
+	for i, r := range answer.Records {
+		if _, sig := cutSeal(r.Value); sig != nil && errors.Is(t.genuine(keys[i], r.Value), signing.ErrUnknownKey) {
+			return fmt.Errorf("%w: that of %s", ErrOtherKey, keys[i])
+		}
+	}
+	return nil
+}
+
+func (t *Tokens) eachRecord(ctx context.Context, do func(ctx context.Context, keys []string) error) error {
+	for index, key := range map[string]func(string) string{tokensIndex: tokenKey, usersIndex: userKey} {
+		if err := t.pages(ctx, index, key, func(keys []string) error { return do(ctx, keys) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Bind notes with which key this store is signed, and refuses where that is one which

@@ -27,9 +27,9 @@ func (r *restorer) bindKeys(ctx context.Context, st store.Store) error {
 		if err != nil || bound {
 			return err
 		}
-		if err := orderAdoption(file); err != nil {
-			return err
-		}
+	}
+	if err := orderAdoption(file); err != nil { // also before there is a key
+		return err
 	}
 	if err := auth.New(st, o).Unbind(ctx); err != nil {
 		return err

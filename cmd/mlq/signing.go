@@ -29,7 +29,7 @@ func (c *serverConfig) signingFile() signing.File {
 	return signing.File{Path: c.data.join("signing.key")}
 }
 
-// openRing reads the keys, or makes the first one where the store has none yet.
+// openRing reads the keys, or makes the first one where nothing in the store is signed yet.
 func (s *server) openRing(ctx context.Context, c serverConfig) error {
 	file := c.signingFile()
 	first, others, err := file.Read()
@@ -47,12 +47,15 @@ func (s *server) openRing(ctx context.Context, c serverConfig) error {
 }
 
 func (s *server) makeRing(ctx context.Context, file signing.File) error {
-	other, err := auth.SignedBy(ctx, s.store)
+	m, err := readMarks(file)
+	if err == nil && !m.ordered {
+		err = auth.New(s.store, auth.Options{Ring: new(signing.Ring)}).Fits(ctx)
+	}
+	if errors.Is(err, auth.ErrOtherKey) {
+		return otherKey(err, file)
+	}
 	if err != nil {
 		return fmt.Errorf("signing keys: %w", err)
-	}
-	if other != "" {
-		return otherKey(fmt.Errorf("%w: %s", auth.ErrOtherKey, other), file)
 	}
 	// The mark first: a start that ends between the two does both again.
 	if err := keyfile.WriteNew(adoptMark(file), byFirstKey); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -74,15 +77,20 @@ func otherKey(err error, file signing.File) error {
 func (s *server) bindRing(ctx context.Context, c serverConfig) error {
 	file := c.signingFile()
 	m, err := readMarks(file)
-	if err == nil && (m.ordered || m.refuse) { // whatever key was there
+	switch {
+	case err != nil:
+	case m.ordered || m.refuse: // whatever key was there
 		err = s.tokens.Unbind(ctx)
+	default:
+		err = s.tokens.Fits(ctx)
+	}
+	if err == nil {
+		err = s.tokens.Bind(ctx)
+	}
+	if errors.Is(err, auth.ErrOtherKey) {
+		return errors.Join(otherKey(err, file), m.clear())
 	}
 	if err != nil {
-		return fmt.Errorf("signing keys: %w", err)
-	}
-	if err := s.tokens.Bind(ctx); errors.Is(err, auth.ErrOtherKey) {
-		return errors.Join(otherKey(err, file), m.clear())
-	} else if err != nil {
 		return fmt.Errorf("signing keys: %w", err)
 	}
 	s.tellRing(c.log, m)

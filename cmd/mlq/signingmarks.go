@@ -13,7 +13,8 @@ import (
 // in the store can make them.
 type marks struct {
 	// adopt: sign all that the store has, whoever wrote it. The mark is made with the first
-	// key, for jobs and users of before there were signatures, and by mlq signer adopt.
+	// key, where no user and no token is signed, for what is older than signatures; and by
+	// mlq signer adopt and mlq restore, which is ordered.
 	adopt, ordered bool
 	// refuse: what only keys that are not in the file have signed is refused, also where
 	// the store says that its servers sign with one of these: mlq signer refuse.

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/internal/signing"
+	"github.com/mlq-dev/mlq/scheduler/store/localstore"
+)
+
+// signedStore is a store with a user that another server has signed, and without
+// auth:signing: somebody took that away.
+func signedStore(t *testing.T) *server {
+	t.Helper()
+	st, err := localstore.OpenMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := auth.New(st, auth.Options{Ring: signing.NewRing("", signing.NewKey([32]byte{1}))})
+	if _, err := other.SetUser(t.Context(), "ana", auth.Change{}, true); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	return &server{store: st}
+}
+
+// TestNoFirstKeyForASignedStore: a server without keys takes nothing for genuine because one
+// record is missing.
+func TestNoFirstKeyForASignedStore(t *testing.T) {
+	s, path := signedStore(t), filepath.Join(t.TempDir(), "signing.key")
+	c := serverConfig{signingKey: path, log: zerolog.Nop()}
+	var e *exit
+	if err := s.openRing(t.Context(), c); !errors.As(err, &e) || e.code != exitConfig || !errors.Is(err, auth.ErrOtherKey) {
+		t.Errorf("a signed store: %v", err)
+	}
+	for _, file := range []string{path, path + ".adopt"} {
+		if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s was made: %v", file, err)
+		}
+	}
+	// An admin may order it, with mlq restore also before there is a key.
+	if err := orderAdoption(signing.File{Path: path}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.openRing(t.Context(), c); err != nil {
+		t.Errorf("with an admin's word: %v", err)
+	}
+}
+
+// TestFirstKeyOfAStartThatFailed: nor does one whose first start was cut off, and which
+// found an empty store then.
+func TestFirstKeyOfAStartThatFailed(t *testing.T) {
+	s, file := signedStore(t), signing.File{Path: filepath.Join(t.TempDir(), "signing.key")}
+	if err := errors.Join(os.WriteFile(adoptMark(file), []byte(byFirstKey), 0o600), file.Make()); err != nil {
+		t.Fatal(err)
+	}
+	c := serverConfig{signingKey: file.Path, log: zerolog.Nop()}
+	if err := s.openRing(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	s.tokens = auth.New(s.store, auth.Options{Ring: s.ring})
+	if err := s.bindRing(t.Context(), c); !errors.Is(err, auth.ErrOtherKey) {
+		t.Errorf("a signed store: %v", err)
+	}
+}
