@@ -192,10 +192,12 @@ func (l *lab) search(secrets map[string]string) {
 	}
 }
 
+// clean looks for the first half of each secret: it is in the whole one, and what was cut, or
+// was only half a one when it was typed, must not be said either.
 func clean(t *testing.T, secrets map[string]string, where, text string) {
 	t.Helper()
 	for name, secret := range secrets {
-		if strings.Contains(text, secret) {
+		if strings.Contains(text, secret[:len(secret)/2]) {
 			t.Errorf("%s has %s", where, name)
 		}
 	}
