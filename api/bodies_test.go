@@ -53,9 +53,12 @@ func TestBodyLimits(t *testing.T) {
 	w.refused(w.do(w.ana, "POST", "/blobs", blobBody), 413, api.CodeTooLarge)
 	w.refused(w.do(w.ana, "POST", "/blobs", io.MultiReader(strings.NewReader(blobBody))), 413, api.CodeTooLarge)
 	w.refused(w.do(w.ana, "PUT", "/blobs/"+blob.Sum([]byte(blobBody)), io.MultiReader(strings.NewReader(blobBody))), 413, api.CodeTooLarge)
+	padded := `{"user":"me"` + strings.Repeat(" ", 64<<10) + `}`
 	fields := newWorld(t)
 	fields.refused(fields.do(fields.ana, "POST", "/jobs", `{"command":["`+strings.Repeat("a", 70_000)+`"]}`), 413, api.CodeTooLarge)
 	fields.submit(fields.ana, `{"msg":"`+strings.Repeat("a", 70_000)+`"}`)
+	fields.refused(fields.do(fields.admin, "POST", "/tokens", padded), 413, api.CodeTooLarge)
+	fields.refused(fields.do(fields.admin, "PATCH", "/users/ana", io.MultiReader(strings.NewReader(padded))), 413, api.CodeTooLarge)
 }
 
 func TestBlobs(t *testing.T) {

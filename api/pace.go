@@ -18,13 +18,23 @@ func (s *Server) pace(c *call) {
 	if c.r.Body == nil || c.r.ContentLength == 0 {
 		return
 	}
+	now := time.Now()
 	c.r.Body = &pacedBody{
 		body: c.r.Body, conn: http.NewResponseController(c.ResponseWriter),
-		start: time.Now(), grace: s.opts.SlowGrace, perSecond: s.opts.MinBytesPerSec,
+		start: now, grace: s.opts.SlowGrace, perSecond: s.opts.MinBytesPerSec,
+		asked: now, revoked: s.revokedNow(c),
 	}
 }
 
-// pacedBody moves the connection's read deadline on with what has arrived.
+// revokedNow looks whether what the request was made with is good no more.
+func (s *Server) revokedNow(c *call) func() bool {
+	revoked, ctx := s.rechecked(c), c.ctx()
+	return func() bool { return revoked != nil && revoked(ctx) }
+}
+
+// pacedBody moves the connection's read deadline on with what has arrived. It is where all
+// bodies come through, so it also asks again for the token: who sends slowly could otherwise
+// have a body done, a job or a token say, for as long as they liked after theirs was revoked.
 type pacedBody struct {
 	body      io.ReadCloser
 	conn      *http.ResponseController
@@ -32,9 +42,11 @@ type pacedBody struct {
 	grace     time.Duration
 	perSecond int64
 	n         int64
-	ended     bool   // nobody reads it any more
-	whole     bool   // all of it was read
-	head      []byte // its start, as much as there is room for; nil: nobody wants it
+	ended     bool        // nobody reads it any more
+	whole     bool        // all of it was read
+	head      []byte      // its start, as much as there is room for; nil: nobody wants it
+	asked     time.Time   // when the token was last found good
+	revoked   func() bool // asks again
 }
 
 // Read reads with the deadline of what has arrived so far.
@@ -51,7 +63,23 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 		b.end()
 		err = malformed(err)
 	}
+	if b.refused() {
+		return 0, unauthorized() // also of the last bytes: without them it is not whole
+	}
 	return n, err
+}
+
+// refused: the token was revoked, as far as that could have been seen since it was asked for.
+func (b *pacedBody) refused() bool {
+	now := time.Now()
+	if now.Sub(b.asked) < recheckAge {
+		return false
+	}
+	if b.revoked() {
+		return true
+	}
+	b.asked = now
+	return false
 }
 
 // errMalformed: the bytes of a body are there, and are not what HTTP says that they are.

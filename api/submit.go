@@ -106,12 +106,16 @@ func wantMedia(r *http.Request, media string) error {
 	return nil
 }
 
-// readBody reads a body into memory. A body that ends before its
-// Content-Length is refused by net/http; nothing was stored yet.
+// readBody reads a body into memory.
 func (s *Server) readBody(c *call) ([]byte, error) {
-	most := s.opts.MaxBody
+	return readAtMost(c, s.opts.MaxBody, bodyTooLarge(s.opts.MaxBody))
+}
+
+// readAtMost reads a body of at most so many bytes into memory. One that ends before its
+// Content-Length is refused by net/http; nothing was stored yet.
+func readAtMost(c *call, most int64, tooLarge error) ([]byte, error) {
 	if c.r.ContentLength > most {
-		return nil, bodyTooLarge(most)
+		return nil, tooLarge
 	}
 	if c.r.ContentLength >= 0 {
 		body, err := readAnnounced(c.r.Body, c.r.ContentLength)
@@ -119,7 +123,7 @@ func (s *Server) readBody(c *call) ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(c.r.Body, most+1))
 	if int64(len(body)) > most {
-		return nil, bodyTooLarge(most)
+		return nil, tooLarge
 	}
 	return body, readError(err)
 }
