@@ -161,6 +161,15 @@ def test_a_broken_take(answer: Any) -> None:
         assert taken.timeout <= 5
 
 
+@pytest.mark.parametrize("field", ["lease", "timeout", "grace"])
+@pytest.mark.parametrize("told", ["NaN", "Infinity", "-Infinity", '"nan"'])
+def test_a_take_with_a_time_that_is_no_number(field: str, told: str) -> None:
+    """json.loads reads them; with such a lease a job would never be anybody else's."""
+    answer = {**TAKEN, field: json.loads(told)}
+    with pytest.raises(mlq.MlqError, match="no job to run as MLQ tells it"):
+        Taken.of(answer)
+
+
 @given(broken(STOP))
 def test_a_broken_answer_to_a_heartbeat(answer: Any) -> None:
     """It stops nothing that it does not name, and ends the keeper in no way."""

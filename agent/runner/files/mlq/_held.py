@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from ._answers import reading
+from ._answers import reading, seconds
 from ._belief import Belief, now
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ class Taken(NamedTuple):
             answer["msg"],
             [str(name) for name in answer["functions"]],
             dict(answer.get("full_message") or {}),
-            float(answer.get("timeout") or "inf"),
-            float(answer.get("grace") or 0),
-            float(answer["lease"]),
+            seconds(answer.get("timeout") or 0) or float("inf"),
+            seconds(answer.get("grace") or 0),
+            seconds(answer["lease"]),
         )
 
     def within(self, limit: float) -> Taken:

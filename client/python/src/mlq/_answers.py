@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._errors import MlqError, Unavailable, from_problem
@@ -60,6 +61,14 @@ def reading(what: str) -> Iterator[None]:
         raise
     except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as err:
         raise MlqError(f"the server's answer is no {what} as MLQ tells it: {err!r:.200}") from err
+
+
+def seconds(told: Any) -> float:
+    """What the server told as a time; ValueError where it is none: JSON in Python has NaN."""
+    read = float(told)
+    if not math.isfinite(read):
+        raise ValueError(f"{read} s")
+    return read
 
 
 def _is_above(digits: str, most: int) -> bool:

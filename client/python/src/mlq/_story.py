@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
-from ._answers import reading
+from ._answers import reading, seconds
 from ._follow import Away, Notice, Progress, State, Step
 from ._limit import limit_in_words
 from ._measure import Measure
@@ -49,12 +48,7 @@ def waiting_of(why: Mapping[str, Any]) -> Waiting:
 
 
 def _seconds(told: Any) -> float | None:
-    if told is None:
-        return None
-    seconds = float(told)
-    if not math.isfinite(seconds):
-        raise ValueError(f"{seconds} s")
-    return seconds
+    return None if told is None else seconds(told)
 
 
 class Story:
