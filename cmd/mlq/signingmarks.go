@@ -53,12 +53,16 @@ func readMarks(f signing.File) (m marks, err error) {
 }
 
 // orderAdoption makes the mark for an admin. Of two orders the later one holds.
-func orderAdoption(f signing.File) error { return order(adoptMark(f), byOrder, refuseMark(f)) }
+func orderAdoption(f signing.File) error {
+	return order(f, adoptMark(f), byOrder, refuseMark(f))
+}
 
-func orderRefusal(f signing.File) error { return order(refuseMark(f), byRefusal, adoptMark(f)) }
+func orderRefusal(f signing.File) error {
+	return order(f, refuseMark(f), byRefusal, adoptMark(f))
+}
 
-func order(mark, text, other string) error {
-	if err := keyfile.Replace(mark, text); err != nil {
+func order(f signing.File, mark, text, other string) error {
+	if err := keyfile.ReplaceAs(f.Path, mark, text); err != nil { // for who reads the keys
 		return err
 	}
 	return ignoreMissing(os.Remove(other))

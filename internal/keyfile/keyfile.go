@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Private refuses a file that others can read: a key in it is none.
@@ -41,22 +42,27 @@ func Lines(path string) (lines map[int]string, order []int, err error) {
 // WriteNew writes a file that nobody else can read. It appears whole, and never in
 // place of one that is there (os.ErrExist): processes may share it.
 func WriteNew(path, text string) error {
-	return write(path, text, os.Link)
+	return write(path, text, path, os.Link)
 }
 
 // Replace writes a file that nobody else can read in place of the one that is there.
 func Replace(path, text string) error {
-	return write(path, text, os.Rename)
+	return write(path, text, path, os.Rename)
 }
 
-func write(path, text string, put func(from, to string) error) error {
+// ReplaceAs is Replace for a file that is to belong to whom the file like belongs.
+func ReplaceAs(like, path, text string) error {
+	return write(path, text, like, os.Rename)
+}
+
+func write(path, text, like string, put func(from, to string) error) error {
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new") // 0600
 	if err != nil {
 		return err
 	}
 	defer os.Remove(file.Name()) //nolint:errcheck // a name too many for the same file, or gone
 	_, err = file.WriteString(text)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+	if err := errors.Join(err, giveAs(file, like), file.Sync(), file.Close()); err != nil {
 		return err
 	}
 	if err := put(file.Name(), path); err != nil {
@@ -67,4 +73,25 @@ func write(path, text string, put func(from, to string) error) error {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// giveAs gives a new file to whom the one at like belongs, or where there is none its
+// folder: what root writes for a server must be for the server's eyes.
+func giveAs(file *os.File, like string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(like)
+	if errors.Is(err, os.ErrNotExist) {
+		info, err = os.Stat(filepath.Dir(like))
+	}
+	if err != nil {
+		return err
+	}
+	owner := info.Sys().(*syscall.Stat_t) //nolint:forcetypeassert // documented, on Linux
+	err = file.Chown(int(owner.Uid), int(owner.Gid))
+	if errors.Is(err, os.ErrPermission) { // root without that right, as in a container: it stays root's
+		return nil
+	}
+	return err
 }
