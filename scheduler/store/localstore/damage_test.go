@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -67,7 +68,7 @@ func sameForBolt(t *testing.T, data []byte, idle []int) {
 		flipped := bytes.Clone(data)
 		flipped[at] ^= 1 << (at % 8)
 		s := opened(t, folderWith(t, flipped))
-		if got := contents(t, s); len(got) != len(want) {
+		if got := contents(t, s); !maps.Equal(got, want) {
 			t.Fatalf("byte %d: %d entries, want %d", at, len(got), len(want))
 		}
 		must(t, s, store.Put("more", nil))
