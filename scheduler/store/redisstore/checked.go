@@ -12,10 +12,11 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
-// What an answer may claim of itself. The longest that a server gives us is INFO, the
-// keys of one SCAN, or the records of a read: each as long as a commit may be.
+// What an answer may claim of itself. The longest text that a server gives us is the note of
+// a commit, for a snapshot (commit.lua): all keys and values that the commit may have, and
+// the words and lengths between.
 const (
-	maxBulk   = store.MaxCommitBytes
+	maxBulk   = 2 * store.MaxCommitBytes
 	maxArray  = 1 << 20 // values, or pairs of them
 	maxNested = 8       // arrays in arrays: a log's entries need three
 	maxHeader = 64 << 10
