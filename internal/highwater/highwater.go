@@ -47,7 +47,7 @@ func (f *File) load() (scheduler.JobID, error) {
 	number, _, err := sealed.Unseal(text)
 	n, no := strconv.ParseInt(strings.TrimSpace(string(number)), 10, 64)
 	if err != nil || no != nil || n < 0 || !strings.HasSuffix(string(number), "\n") {
-		return 0, fmt.Errorf("%s is damaged: it does not hold a job id. Write a number into it that is above every id that was ever issued: echo 1000000 > %s", f.path, f.path)
+		return 0, fmt.Errorf("%s is damaged: it does not hold a job id. Write a number into it that is above every id that was ever issued: echo NUMBER > %s", f.path, f.path)
 	}
 	return scheduler.JobID(n), nil
 }
