@@ -16,8 +16,8 @@ const restoreLong = `Fill an empty place with a backup, while no server runs the
 as for mlq serve; it need not be the kind of store that the backup was taken of.
 
 All of the backup is read and compared with its sums before anything is written.
-Jobs that were running then are queued again, as lost; ids go on a million above
-all that may have been given since. Start the servers, then the agents.`
+Jobs that were running then are queued again, as lost; ids go on one to two million
+above the highest that the backup knows. Start the servers, then the agents.`
 
 // restoreFlags are the settings of mlq restore.
 type restoreFlags struct {
