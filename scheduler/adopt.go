@@ -71,7 +71,8 @@ func decideAdopt(f *facts, high JobID, t Timing) (p plan[struct{}], err error) {
 
 // apart is how much further than idJump the ids of a store go on. Two servers may adopt
 // two stores that continue the same one, as an old master that has just come back and the
-// new one: up to there both have the same ids to give.
+// new one: up to there both have the same ids to give. Beyond it they most likely have not:
+// where each gives n ids, some are the same in one case of idJump / 2n.
 func apart(identity string) JobID {
 	h := fnv.New64a()
 	h.Write([]byte(identity)) // never fails

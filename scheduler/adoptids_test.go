@@ -61,7 +61,8 @@ func TestIDsFromBeforeTheAdoption(t *testing.T) {
 }
 
 // TestIDsOfASplit: two servers adopt two stores that continue the same one, as an old
-// master that has just come back and the new one. No id is given by both.
+// master that has just come back and the new one. No id is given by both of these two: how
+// far each jumps is a hash, so that of others it is only very likely (apart).
 func TestIDsOfASplit(t *testing.T) {
 	given := map[scheduler.JobID]int{}
 	for side := range 2 {
@@ -85,7 +86,7 @@ func TestIDsOfASplit(t *testing.T) {
 	}
 }
 
-// TestListsAfterManyAdoptions: each leaves a million ids out, and lists look for
+// TestListsAfterManyAdoptions: each leaves one to two million ids out, and lists look for
 // jobs in none of them, also after more adoptions than a store sees in years.
 func TestListsAfterManyAdoptions(t *testing.T) {
 	mem, err := localstore.OpenMemory()

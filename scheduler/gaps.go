@@ -11,7 +11,7 @@ import (
 // gaps are the ranges of ids [from, to) that were never issued, in order and
 // apart: one for each time that the store was lost (adopt.go), or that a server knew
 // of more ids than the one that adopted it (ids.go), and ids were issued since. None is ever
-// forgotten: whoever walks through all ids would look for a million jobs in it.
+// forgotten: whoever walks through all ids would look for a million jobs or two in it.
 type gaps [][2]JobID
 
 // below is the highest id up to the given one that lies in no gap; 0: there is none.

@@ -133,8 +133,9 @@ func (f *Filter) matches(j *Job) bool {
 		(len(f.Reasons) == 0 || slices.Contains(f.Reasons, j.Reason))
 }
 
-// JobCount counts the jobs in each state, all at one moment, but for whether an active
-// one runs already.
+// JobCount counts the jobs in each state, all at one moment, but for whether an active one
+// runs already. Which classes and hosts there are is read just before: what a new one has
+// by then is in no count.
 func (s *Scheduler) JobCount(ctx context.Context) (map[State]int64, error) {
 	classes, err := s.listedClasses(ctx)
 	if err != nil {
