@@ -8,10 +8,13 @@ func (m *message) clean() {
 	words := []*string{&m.Error, &m.Refused}
 	for i := range m.Devices {
 		d := &m.Devices[i]
-		words = append(words, &d.UUID, &d.Model, &d.PCI, &d.Parent)
+		words = append(words, &d.UUID, (*string)(&d.Kind), &d.Model, &d.PCI, &d.Parent)
+	}
+	for i := range m.Links {
+		words = append(words, &m.Links[i].A, &m.Links[i].B)
 	}
 	if s := m.Sample; s != nil {
-		words = append(words, &s.Err, &s.Recovery)
+		words = append(words, &s.UUID, (*string)(&s.Fault), &s.Err, &s.Unheld, &s.Recovery)
 		for i := range s.Processes {
 			words = append(words, &s.Processes[i].User, &s.Processes[i].Name)
 		}

@@ -19,6 +19,8 @@ func FuzzHeard(f *testing.F) {
 	for _, m := range []message{
 		{ID: 1, Devices: []gpu.Device{{UUID: "GPU-1", Model: "A\x1b[31m100"}}},
 		{ID: 2, Sample: &gpu.Sample{}},
+		{ID: 1, Sample: &gpu.Sample{Err: "no\x1b[m", Recovery: "reset\n", Processes: []gpu.Process{{User: "a\rb", Name: "\u202ex"}}}},
+		{ID: 1, Links: []gpu.Link{{A: "GPU-1\n", B: "GPU-2"}}, Sample: &gpu.Sample{UUID: "GPU-1\r", Fault: "o\x1b", Unheld: "\x07"}},
 		{ID: 9, Error: "no\nsuch"},
 		{Info: &gpu.Info{Driver: "5\r", Warnings: []string{"\u202e"}}},
 		{Event: &gpu.Event{}},
@@ -47,22 +49,42 @@ func FuzzHeard(f *testing.F) {
 			}
 		case said = <-c.news:
 		}
-		words := []string{said.Error, said.Refused}
-		for _, d := range said.Devices {
-			words = append(words, d.UUID, d.Model, d.PCI, d.Parent)
-		}
-		if said.Info != nil {
-			words = append(append(words, said.Info.Driver, said.Info.CUDA, said.Info.Problem), said.Info.Warnings...)
-		}
-		if said.Event != nil {
-			words = append(words, said.Event.UUID)
-		}
-		for _, w := range words {
+		for _, w := range wordsOf(t, said) {
 			if w != gpu.Printable(w) {
 				t.Fatalf("%q has the words %q", line, w)
 			}
 		}
 	})
+}
+
+// wordsOf are all texts of a message, also of fields that are still to come.
+func wordsOf(t *testing.T, m message) (words []string) {
+	t.Helper()
+	text, err := json.Marshal(m) //nolint:musttag // as above
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all any
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			words = append(words, v)
+		case []any:
+			for _, each := range v {
+				walk(each)
+			}
+		case map[string]any:
+			for _, each := range v {
+				walk(each)
+			}
+		}
+	}
+	walk(all)
+	return words
 }
 
 // nothing is a provider without devices.
