@@ -12,7 +12,6 @@ import (
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/keyfile"
 	"github.com/mlq-dev/mlq/internal/signing"
-	"github.com/mlq-dev/mlq/scheduler"
 )
 
 func signingKeyFlag(f *pflag.FlagSet) *string {
@@ -136,14 +135,15 @@ func (s *server) signAll(ctx context.Context, c serverConfig, adopt bool) error 
 	if err != nil {
 		return err
 	}
-	if jobs == (scheduler.Signing{}) && records+forged == 0 {
-		return nil
+	left := jobs.Refused + forged
+	if jobs.Signed+records+left == 0 && len(s.ring.Keys) == 1 {
+		return nil // there is no other key of which somebody waits to hear
 	}
-	level := zerolog.InfoLevel
-	if jobs.Refused+forged > 0 {
-		level = zerolog.WarnLevel
+	level, more := zerolog.InfoLevel, ""
+	if left > 0 {
+		level, more = zerolog.WarnLevel, "; what none of the keys has signed is refused"
 	}
-	c.log.WithLevel(level).Str("key", s.ring.First().ID()).Bool("adopted", adopt).Int("jobs", jobs.Signed).Int("records", records).Int("left_unsigned", jobs.Refused+forged).
-		Msg("signed anew with the first key: nothing is left of the others")
+	c.log.WithLevel(level).Str("key", s.ring.First().ID()).Bool("adopted", adopt).Int("jobs", jobs.Signed).Int("records", records).Int("left_unsigned", left).
+		Msg("signed anew with the first key: nothing is left of the others" + more)
 	return nil
 }

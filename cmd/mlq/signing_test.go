@@ -1,16 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/signing"
+	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store/localstore"
 )
 
@@ -67,5 +70,40 @@ func TestFirstKeyOfAStartThatFailed(t *testing.T) {
 	s.tokens = auth.New(s.store, auth.Options{Ring: s.ring})
 	if err := s.bindRing(t.Context(), c); !errors.Is(err, auth.ErrOtherKey) {
 		t.Errorf("a signed store: %v", err)
+	}
+}
+
+// TestSaysWhenAKeyMayGo: each start with an older key says that nothing is left of it, also
+// where another server was first to sign all anew.
+func TestSaysWhenAKeyMayGo(t *testing.T) {
+	s := signedStore(t)
+	s.ring = signing.NewRing("", signing.NewKey([32]byte{2}), signing.NewKey([32]byte{1}).PublicKey)
+	var said bytes.Buffer
+	log := zerolog.New(&said)
+	s.tokens = auth.New(s.store, auth.Options{Ring: s.ring})
+	var err error
+	if s.scheduler, err = scheduler.New(s.store, scheduler.Options{Log: zerolog.Nop(), Ring: s.ring}); err != nil {
+		t.Fatal(err)
+	}
+	c := serverConfig{signingKey: filepath.Join(t.TempDir(), "signing.key"), log: log}
+	for _, records := range []string{`"records":1`, `"records":0`} {
+		said.Reset()
+		if err := s.bindRing(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if text := said.String(); !strings.Contains(text, records) || !strings.Contains(text, `"left_unsigned":0`) || !strings.Contains(text, `nothing is left of the others"`) {
+			t.Errorf("want %s in:\n%s", records, text)
+		}
+	}
+	forger := auth.New(s.store, auth.Options{})
+	if _, err := forger.SetUser(t.Context(), "mallory", auth.Change{}, true); err != nil {
+		t.Fatal(err)
+	}
+	said.Reset()
+	if err := s.bindRing(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if text := said.String(); !strings.Contains(text, `"left_unsigned":1`) || !strings.Contains(text, `what none of the keys has signed is refused"`) {
+		t.Errorf("of a record that nobody signed:\n%s", text)
 	}
 }
