@@ -1,11 +1,13 @@
 package signing
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/mlq-dev/mlq/internal/keyfile"
@@ -74,7 +76,8 @@ func (f File) Rotate() (Key, error) {
 	if err != nil {
 		return first, err
 	}
-	if err := f.write(newLine(), append([]PublicKey{first.PublicKey}, others...)); err != nil {
+	others = append([]PublicKey{first.PublicKey}, others...)
+	if err := f.write(newLine(others...), others); err != nil {
 		return first, err
 	}
 	first, _, err = f.Read()
@@ -111,8 +114,15 @@ func (f File) write(first string, others []PublicKey) error {
 	return keyfile.Replace(f.Path, text.String())
 }
 
-func newLine() string {
-	var seed [32]byte
-	rand.Read(seed[:]) //nolint:errcheck // never fails
-	return hex.EncodeToString(seed[:]) + "\n"
+// newLine is the line of a new key, whose hint none of the others has: by its hint a
+// signature is taken for one of the first key.
+func newLine(others ...PublicKey) string {
+	for {
+		var seed [32]byte
+		rand.Read(seed[:]) //nolint:errcheck // never fails
+		hint := NewKey(seed).hint()
+		if !slices.ContainsFunc(others, func(k PublicKey) bool { return bytes.Equal(k.hint(), hint) }) {
+			return hex.EncodeToString(seed[:]) + "\n"
+		}
+	}
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,6 +216,32 @@ func BenchmarkVerify(b *testing.B) {
 	for b.Loop() {
 		if err := ring.Verify(signing.Job, sig, []byte("one"), []byte("two")); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestRotateMakesAnotherHint: by its hint a signature is taken for one of the key that
+// signs, so the new key has none that another one has.
+func TestRotateMakesAnotherHint(t *testing.T) {
+	var text strings.Builder
+	text.WriteString(strings.Repeat("ab", 32) + "\n")
+	for n := range 100_000 { // with these nearly four in five hints are taken
+		fmt.Fprintf(&text, "public %064x\n", n)
+	}
+	f := signing.File{Path: filepath.Join(t.TempDir(), "signing.key")}
+	if err := os.WriteFile(f.Path, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		if _, err := f.Rotate(); err != nil {
+			t.Fatal(err)
+		}
+		first, others, err := f.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(others, func(k signing.PublicKey) bool { return k.ID()[:4] == first.ID()[:4] }) {
+			t.Fatalf("the hint of %s is another key's", first.ID())
 		}
 	}
 }
