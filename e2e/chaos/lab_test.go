@@ -56,6 +56,11 @@ func recovery() time.Duration {
 func (c *chaos) mount() {
 	unmount, err := nemesis.Disks(c.dir)
 	c.t.Cleanup(func() {
+		if c.t.Failed() { // the world has ended: it was started later
+			if err := nemesis.Keep(c.dir); err != nil {
+				c.t.Log(err)
+			}
+		}
 		if err := unmount(); err != nil {
 			c.t.Error(err)
 		}

@@ -35,6 +35,9 @@ func Disks(dir string) (unmount func() error, err error) {
 	return unmount, nil
 }
 
+// fillerName is the file that fills a disk up.
+const fillerName = ".filler"
+
 func blobsOf(dir string) string  { return filepath.Join(dir, "blobs") }
 func fullHost(dir string) string { return filepath.Join(dir, "h3") }
 
@@ -49,7 +52,7 @@ func (d *draw) full(name, path string) *strike {
 	if !d.disks {
 		return nil
 	}
-	filler, spare := filepath.Join(path, ".filler"), int64(d.r.IntN(2)*16<<10)
+	filler, spare := filepath.Join(path, fillerName), int64(d.r.IntN(2)*16<<10)
 	return &strike{
 		target: name, touches: []string{name}, lasts: d.between(500*time.Millisecond, 4*time.Second),
 		inject: func(context.Context) error { return fill(path, filler, spare) },
