@@ -18,7 +18,18 @@ func (p *Process) over(cmd *exec.Cmd) {
 	if p.alone == nil {
 		p.alone = map[string]int{}
 	}
-	p.alone[cmd.ProcessState.String()]++
+	how := cmd.ProcessState.String()
+	if !p.isUp {
+		how += " before it was ready"
+	}
+	p.alone[how]++
+}
+
+// up notes that its present life is ready.
+func (p *Process) up() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.isUp = true
 }
 
 // ask says that somebody ends the process without Kill: it does not end by itself.

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -11,7 +12,7 @@ func TestAlone(t *testing.T) {
 	t.Parallel()
 	w := &World{opts: Options{Dir: t.TempDir()}}
 	run := func(script string) (*Process, <-chan struct{}) {
-		p := &Process{Name: script, argv: []string{"/bin/sh", "-c", script}, log: filepath.Join(w.opts.Dir, "log")}
+		p := &Process{Name: script, argv: []string{"/bin/sh", "-c", script}, dir: w.opts.Dir, log: filepath.Join(w.opts.Dir, "log")}
 		w.processes = append(w.processes, p)
 		ended, err := p.start()
 		if err != nil {
@@ -19,7 +20,12 @@ func TestAlone(t *testing.T) {
 		}
 		return p, ended
 	}
-	alone, ended := run("exit 3")
+	gate := filepath.Join(w.opts.Dir, "gate")
+	alone, ended := run("until [ -e gate ]; do sleep 0.01; done; exit 3")
+	alone.up()
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	<-ended
 	if _, err := alone.start(); err != nil {
 		t.Fatal(err)
@@ -32,7 +38,7 @@ func TestAlone(t *testing.T) {
 	again := alone.ended
 	alone.mu.Unlock()
 	<-again
-	if got, want := w.Alone(), []string{"exit 3 ended by itself 2 times with exit status 3"}; !slices.Equal(got, want) {
+	if got, want := w.Alone(), []string{"until [ -e gate ]; do sleep 0.01; done; exit 3 ended by itself 1 times with exit status 3, 1 times with exit status 3 before it was ready"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -46,6 +46,7 @@ type Process struct {
 	stopped bool
 	began   int64 // where its present life begins in the log
 	asked   bool  // somebody ends its present life
+	isUp    bool  // it was ready, in its present life
 	alone   map[string]int
 }
 
@@ -59,7 +60,10 @@ func (p *Process) Restart(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("start %s: %w", p.Name, err)
 		}
-		if err = p.await(ctx, ended); err == nil || ctx.Err() != nil {
+		if err = p.await(ctx, ended); err == nil {
+			p.up()
+			return nil
+		} else if ctx.Err() != nil {
 			return err
 		}
 		// It ended, because its port is not free yet or its store is away: once more.
@@ -91,7 +95,7 @@ func (p *Process) start() (<-chan struct{}, error) {
 		return nil, err
 	}
 	ended := make(chan struct{})
-	p.cmd, p.ended, p.stopped, p.began, p.asked = cmd, ended, false, began, false
+	p.cmd, p.ended, p.stopped, p.began, p.asked, p.isUp = cmd, ended, false, began, false, false
 	go func() { _ = cmd.Wait(); p.over(cmd); close(ended) }() // why it ended says its log
 	return ended, nil
 }
