@@ -16,7 +16,7 @@ var bugs = []struct {
 	scale    int
 	scenario func(*lab) []int64
 	breaks   string
-	always   bool // in each `make test`: one for each invariant
+	always   bool // in each `make test`: one for each invariant that any of them breaks
 }{
 	{"no-fence", 10, lateFinish, "I4", true},
 	{"finish-without-fence", 10, lateFinish, "I4", false},
