@@ -8,6 +8,7 @@ import (
 
 	"github.com/mlq-dev/mlq/api/audit"
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/internal/token"
 )
 
 // Of the audit log: how much of a body is kept, and how long writing may take.
@@ -15,16 +16,20 @@ const (
 	auditBody = 512 // bytes
 	auditTime = 5 * time.Second
 	auditPage = 100 // entries
+	// Of each user the log has as many refusals at once, then one each ten seconds.
+	refusalsAtOnce    = 10
+	refusalsPerSecond = 0.1
 )
 
 // othersJobs are the routes for everybody with which an admin reaches the jobs of others.
 var othersJobs = []string{
 	"DELETE /jobs", "DELETE /jobs/{id}", "POST /jobs/requeue", "POST /jobs/{id}/requeue", "POST /jobs/{id}/links", "POST /purge",
+	"PUT /jobs/{id}/blocked", "DELETE /jobs/{id}/blocked",
 }
 
 // audited reports whether a request is an admin's order: what only admins may do,
-// or what they do to jobs that may be another's. What users are refused is told in
-// the server's log only, so that nobody can push entries out of the store's.
+// or what they do to jobs that may be another's. What users are refused of it is told in
+// the server's log only (noteRefused), so that nobody can push entries out of the store's.
 func (c *call) audited() bool {
 	if c.who.Role != auth.RoleAdmin || c.route.method == http.MethodGet {
 		return false
@@ -51,11 +56,12 @@ func (c *call) bodyHead() string {
 // caller who has gone, and where it was refused or failed.
 func (s *Server) audit(c *call) { s.auditAs(c, c.who.User, c.who.Token) }
 
-// auditAs is audit for a caller who has become somebody by this very request.
-func (s *Server) auditAs(c *call, user, token string) {
+// auditAs is audit for a caller who has become somebody by this very request. A token that
+// somebody pasted into what they asked for is in no log.
+func (s *Server) auditAs(c *call, user, id string) {
 	e := audit.Entry{
-		User: user, Token: token, Address: peerAddress(c.r), Method: c.r.Method, Path: c.r.URL.Path,
-		Query: c.r.URL.RawQuery, Body: c.bodyHead(), Status: c.status, Request: c.id,
+		User: user, Token: id, Address: peerAddress(c.r), Method: c.r.Method, Path: token.Redact(c.r.URL.Path),
+		Query: token.Redact(c.r.URL.RawQuery), Body: token.Redact(c.bodyHead()), Status: c.ended(), Request: c.id,
 	}
 	s.log.Info().Str("user", e.User).Str("token", e.Token).Str("address", e.Address).Str("method", e.Method).Str("path", e.Path).
 		Str("query", e.Query).Str("body", e.Body).Int("status", e.Status).Str("request_id", e.Request).Msg("audit")
@@ -64,6 +70,24 @@ func (s *Server) auditAs(c *call, user, token string) {
 	if err := s.audits.Append(ctx, e); err != nil {
 		s.log.Error().Err(err).Str("request_id", e.Request).Msg("an audit entry is in this log only")
 	}
+}
+
+// ended is the status that the caller has, or will have where the handler panicked; 0: the caller
+// has gone before.
+func (c *call) ended() int {
+	if c.status == 0 && c.within {
+		return http.StatusInternalServerError
+	}
+	return c.status
+}
+
+// noteRefused tells the server's log who wanted to do what only admins may.
+func (s *Server) noteRefused(c *call) {
+	if c.route.method == http.MethodGet || !slices.Equal(c.route.roles, admins) || s.refusals.allow(c.who.User, 1, "") != nil {
+		return
+	}
+	s.log.Warn().Str("request", c.id).Str("user", c.who.User).Str("token", c.who.Token).Str("address", peerAddress(c.r)).
+		Str("method", c.r.Method).Str("path", printable(token.Redact(c.r.URL.Path))).Msg("refused what only admins may do")
 }
 
 // AuditPage answers GET /audit.

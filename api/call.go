@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/internal/token"
 )
 
 // call is one request under way. It is the ResponseWriter that the router
@@ -28,6 +29,7 @@ type call struct {
 	stream *streamPace // nil: not HTTP/2
 	noted  *pacedBody  // of which the audit log has the start; nil: none
 	link   bool        // by a signed link
+	within bool        // the handler has begun, and has not returned
 	until  time.Time   // when that ends
 }
 
@@ -166,7 +168,7 @@ func (s *Server) logFailure(c *call, e *Error) {
 	if e.Status >= http.StatusInternalServerError {
 		event = s.log.Error()
 	}
-	event.Str("request", c.id).Str("method", c.r.Method).Str("path", printable(c.r.URL.Path)).
+	event.Str("request", c.id).Str("method", c.r.Method).Str("path", printable(token.Redact(c.r.URL.Path))).
 		Str("code", string(e.Code)).AnErr("cause", e.cause).Msg("request refused")
 }
 

@@ -187,6 +187,7 @@ func (s *Server) serve(rt *route) http.HandlerFunc {
 		c := w.(*call) //nolint:forcetypeassert // ServeHTTP hands on nothing else
 		c.r, c.route = r, rt
 		if !rt.allows(c.who.Role) {
+			s.noteRefused(c)
 			s.fail(c, refuse(CodeForbidden, "this needs a token of the role "+rt.wants()))
 			return
 		}
@@ -201,7 +202,10 @@ func (s *Server) serve(rt *route) http.HandlerFunc {
 			c.noteBody()
 			defer s.audit(c)
 		}
-		if err := rt.handle(s, c); err != nil {
+		c.within = true
+		err := rt.handle(s, c)
+		c.within = false
+		if err != nil {
 			s.fail(c, err)
 		}
 	}

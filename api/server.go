@@ -35,6 +35,7 @@ type Server struct {
 	tail      *tail
 	rates     rates
 	joins     rates // by address
+	refusals  rates // told in the log, by user
 	renewals  rates
 	data      *data.Shelf
 	audits    *audit.Log
@@ -64,6 +65,7 @@ func New(opts Options) (*Server, error) {
 		disk:      disk{look: lookAt(opts.Blobs)},
 		rates:     rates{perSecond: opts.SubmitRate, burst: opts.SubmitBurst},
 		joins:     rates{perSecond: joinsPerSecond, burst: joinsAtOnce},
+		refusals:  rates{perSecond: refusalsPerSecond, burst: refusalsAtOnce},
 		renewals:  renewalRate(opts.Scheduler.Timing()),
 		places:    newPlaces(opts),
 		tail:      newTail(opts.Scheduler),

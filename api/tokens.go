@@ -7,6 +7,7 @@ import (
 
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/submission"
+	"github.com/mlq-dev/mlq/internal/token"
 	"github.com/mlq-dev/mlq/internal/units"
 )
 
@@ -82,9 +83,12 @@ func (s *Server) wantedToken(c *call) (auth.Wanted, error) {
 	return wanted, nil
 }
 
-// revokeToken answers DELETE /tokens/{id}.
+// revokeToken answers DELETE /tokens/{id}. The whole token is as good as its id.
 func (s *Server) revokeToken(c *call) error {
 	id := c.param("id")
+	if whole, ok := token.Parse(id); ok {
+		id = whole
+	}
 	if err := s.opts.Tokens.Revoke(c.ctx(), id); err != nil {
 		return err
 	}
