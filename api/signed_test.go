@@ -10,6 +10,7 @@ import (
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/signing"
+	"github.com/mlq-dev/mlq/internal/token"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
@@ -99,5 +100,24 @@ func TestSecretsOfAForgedLease(t *testing.T) {
 			t.Errorf("%s: %+v", class, p)
 		}
 		back()
+	}
+}
+
+// TestTokensOfAForgedJob: who asks with any text that could be the token of a job which no server
+// has signed fills no log; who has its token is told of.
+func TestTokensOfAForgedJob(t *testing.T) {
+	t.Parallel()
+	var log logged
+	w := newWorld(t, signs, func(o *api.Options) { o.Log = zerolog.New(&log) })
+	id := w.submit(w.ana, `{"msg":1}`)
+	l := w.claim(id, 0)
+	w.forge("spec:job:"+idText(id), inPlaceOf("ana", "bob"))
+	w.refused(w.do(token.Attempt(int64(id), 1, token.NewSecret()), "GET", "/whoami", nil), 401, api.CodeUnauthorized)
+	if text := log.String(); strings.Contains(text, "refused the token of a job") {
+		t.Errorf("the log says %s", text)
+	}
+	w.refused(w.do(l.token, "GET", "/whoami", nil), 401, api.CodeUnauthorized)
+	if text := log.String(); !strings.Contains(text, "refused the token of a job") {
+		t.Errorf("the log says nothing of it: %s", text)
 	}
 }

@@ -61,16 +61,17 @@ func (s *Server) identify(ctx context.Context, text string) (auth.Identity, erro
 // acts as the job's user.
 func (s *Server) identifyAttempt(ctx context.Context, id scheduler.JobID, n int, secret string) (auth.Identity, error) {
 	known, isKnown := s.opts.Tokens.KnownAttempt(secret)
-	job, err := s.attemptJob(ctx, id, isKnown)
+	job, err := s.scheduler.Job(ctx, id)
+	if err == nil && !isKnown && s.opts.Ring != nil && runs(&job, n, secret) {
+		job, err = s.attemptJob(ctx, id)
+	}
 	if errors.Is(err, scheduler.ErrNotFound) {
 		return auth.Identity{}, auth.ErrUnauthorized
 	}
 	if err != nil {
 		return auth.Identity{}, err
 	}
-	a := job.Attempt()
-	hash := token.Hash(secret)
-	if !job.State.Active() || a == nil || a.N != n || subtle.ConstantTimeCompare(hash[:], a.TokenSHA256) != 1 {
+	if !runs(&job, n, secret) {
 		return auth.Identity{}, auth.ErrUnauthorized
 	}
 	if isKnown {
@@ -82,15 +83,20 @@ func (s *Server) identifyAttempt(ctx context.Context, id scheduler.JobID, n int,
 	if s.opts.Ring == nil {
 		return who, nil
 	}
+	a := job.Attempt()
 	return who, s.opts.Tokens.CheckAttempt(ctx, secret, a.Host, a.ClaimID, who)
 }
 
-// attemptJob reads the job of a token. Whose it is, is believed of a signed spec only,
-// once for as long as the token is remembered.
-func (s *Server) attemptJob(ctx context.Context, id scheduler.JobID, known bool) (scheduler.Job, error) {
-	if known || s.opts.Ring == nil {
-		return s.scheduler.Job(ctx, id)
-	}
+// runs: the job's attempt n has that secret, and its lease.
+func runs(job *scheduler.Job, n int, secret string) bool {
+	a, hash := job.Attempt(), token.Hash(secret)
+	return job.State.Active() && a != nil && a.N == n && subtle.ConstantTimeCompare(hash[:], a.TokenSHA256) == 1
+}
+
+// attemptJob reads the job of a token that is the attempt's. Whose it is, is believed of a signed
+// spec only, once for as long as the token is remembered. Who has another token is refused before:
+// anybody could fill the log with an unsigned job's.
+func (s *Server) attemptJob(ctx context.Context, id scheduler.JobID) (scheduler.Job, error) {
 	job, _, err := s.scheduler.SignedJob(ctx, id)
 	if errors.Is(err, scheduler.ErrUnsigned) {
 		s.log.Error().Err(err).Int64("job", int64(id)).Msg("refused the token of a job that no server has signed: somebody else wrote to the store, or another server has another key")
