@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/mlq-dev/mlq/internal/fuzzseed"
@@ -31,21 +32,25 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzKeys: a file of keys is read whole or not at all, and no error shows a part of it.
+// FuzzKeys: a file of keys is read whole or not at all, and no error shows a part of it:
+// it says where, and what is wanted there.
 func FuzzKeys(f *testing.F) {
 	seeds := fuzzseed.For(f)
 	one := hex.EncodeToString(make([]byte, keyBytes))
 	seeds.Add([]byte("# a key\n" + one + "\n\n" + one + "\n"))
 	seeds.Add([]byte(one[:60] + "zz\n"))
-	dir := f.TempDir()
+	path := filepath.Join(f.TempDir(), "secret.key")
+	said := regexp.MustCompile("^" + regexp.QuoteMeta(ErrKey.Error()+": "+path) + "( has none|, line [0-9]+: want 64 hexadecimal digits)$")
 	f.Fuzz(func(t *testing.T, text []byte) {
-		path := filepath.Join(dir, "secret.key")
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		keys, err := readKeys(path)
 		if err == nil && len(keys) == 0 || err != nil && !errors.Is(err, ErrKey) {
 			t.Fatalf("%q was read as %d keys, %v", text, len(keys), err)
+		}
+		if err != nil && !said.MatchString(err.Error()) {
+			t.Fatalf("the error of %q: %v", text, err)
 		}
 		for _, k := range keys {
 			if raw, err := hex.DecodeString(k.text); err != nil || len(raw) != keyBytes {
