@@ -48,6 +48,7 @@ in it too. The store keeps the last 10,000; the log of each server has all of it
 // auditEntries reads as many pages as it takes.
 func auditEntries(cmd *cobra.Command, r *remote, limit int) (entries []audit.Entry, leftOut int, err error) {
 	q := url.Values{}
+	entries = []audit.Entry{} // none is [] in JSON
 	for {
 		var page api.AuditPage
 		q.Set("limit", strconv.Itoa(limit-len(entries)))
