@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/mlq-dev/mlq/api"
@@ -190,5 +191,16 @@ func TestMetricsAreClean(t *testing.T) {
 		if !strings.HasPrefix(p.Metric, "DCGM_") {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
+	}
+}
+
+// TestMetricsAreDescribed: what a scrape collects is what was announced, so that nobody
+// else's registry refuses it.
+func TestMetricsAreDescribed(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	metered(t, func(o *api.Options) { o.Metrics = registry })
+	if _, err := registry.Gather(); err != nil {
+		t.Error(err)
 	}
 }

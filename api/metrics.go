@@ -101,7 +101,7 @@ type queueCollector struct{ s *Server }
 // Describe names the metrics.
 func (q *queueCollector) Describe(ch chan<- *prometheus.Desc) {
 	own := []*prometheus.Desc{
-		jobsDesc, leasesDesc, hostsDesc, devicesDesc, simDesc, waitDesc, diskDesc, storeDesc, roundsDesc, errorsDesc, ageDesc, reapedDesc, promotedDesc, purgedDesc, repairsDesc,
+		jobsDesc, leasesDesc, hostsDesc, devicesDesc, simDesc, refusedDesc, waitDesc, diskDesc, storeDesc, roundsDesc, errorsDesc, ageDesc, reapedDesc, promotedDesc, purgedDesc, repairsDesc,
 	}
 	for _, d := range slices.Concat(own, deviceDescs, dcgmDescs()) {
 		ch <- d
