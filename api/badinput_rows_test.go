@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// row is a row of the table of bad inputs. Its number and words are found again in
-// docs/reliability.md.
+// row is a kind of bad input about requests. docs/inputs.md groups them in another way, and
+// has no numbers; names of tests that fail begin with ours.
 type row struct {
 	number int
 	what   string

@@ -61,7 +61,7 @@ func (s *Server) readyz(c *call) error {
 func (s *Server) judgeDisk(ready *Ready) {
 	space, err := s.disk.now()
 	switch free := space.FreePercent(); {
-	case errors.Is(err, blob.ErrAway): // with its address for the log only
+	case errors.Is(err, blob.ErrAway): // its address, which is in the error, is not for everybody
 		ready.Problems = append(ready.Problems, "blobs: "+blob.ErrAway.Error())
 	case err != nil:
 		ready.Problems = append(ready.Problems, "blobs: "+err.Error())
@@ -102,7 +102,7 @@ func (s *Server) inspectStore(ctx context.Context, ready *Ready) {
 		return
 	}
 	problems, warnings, err := inspected.Inspect(ctx)
-	if err != nil { // with its address for the log only
+	if err != nil { // likewise: it has an address
 		warnings = append(warnings, "the settings of its server could not be read")
 	}
 	for _, text := range problems {

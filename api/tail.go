@@ -128,8 +128,9 @@ func (t *tail) run(ctx context.Context, h *hub, every time.Duration) {
 	}
 }
 
-// Each round wakes all followers, and each of them writes. With more of them there are
-// fewer rounds, so that they take a tenth of a second's work at most, not all of it.
+// Each round wakes all followers, and each of them writes. The rest after it grows with
+// their number, so that many leave time for others, too; from 2,000 on it grows no more, for
+// events shall not be late.
 const (
 	restEach = 100 * time.Microsecond
 	restMost = 200 * time.Millisecond
