@@ -94,7 +94,7 @@ func (s *Server) wholeRequest(ctx context.Context, spec scheduler.Spec) (*submis
 	}
 	ref := p.Call.Ref
 	if ref.Media == scheduler.MediaEnvelope {
-		return s.requestOfCall(ctx, ref.SHA256)
+		return s.requestOfCall(ctx, ref)
 	}
 	text, err := readBlob(ctx, s.opts.Blobs, ref.SHA256, math.MaxInt64) // it was taken, whatever the limit is now
 	if err != nil {
@@ -104,15 +104,15 @@ func (s *Server) wholeRequest(ctx context.Context, spec scheduler.Spec) (*submis
 }
 
 // requestOfCall is what the header of an envelope asks for.
-func (s *Server) requestOfCall(ctx context.Context, sum string) (*submission.Parsed, error) {
-	body, err := s.opts.Blobs.Open(ctx, sum)
+func (s *Server) requestOfCall(ctx context.Context, ref submission.Ref) (*submission.Parsed, error) {
+	if err := s.verified.check(ctx, ref.SHA256, ref.Size); err != nil {
+		return nil, err
+	}
+	body, err := s.opts.Blobs.Open(ctx, ref.SHA256)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close() //nolint:errcheck // only read
-	if err := s.verified.check(ctx, sum, body); err != nil {
-		return nil, err
-	}
 	h, err := envelope.ReadHeader(io.NewSectionReader(body, 0, body.Size))
 	if err != nil {
 		return nil, err

@@ -58,14 +58,14 @@ func (s *Server) getFile(c *call) error {
 	if !ok {
 		return noSuchFile()
 	}
+	if !c.compares() && !c.bodiless(entry.SHA256) {
+		if err := s.intact(c, &job, entry.SHA256, entry.Size); err != nil {
+			return err
+		}
+	}
 	file, err := s.opts.Blobs.Open(c.ctx(), entry.SHA256)
 	if errors.Is(err, blob.ErrNotFound) {
 		return resultGone(&job)
-	}
-	if err == nil {
-		if err = s.verified.check(c.ctx(), entry.SHA256, file); err != nil {
-			err = errors.Join(s.resultDamaged(&job, err), file.Close())
-		}
 	}
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ func (s *Server) getResult(c *call) error {
 	if job.State != scheduler.Succeeded {
 		return s.unsuccessful(c, &job, wantsEnvelope)
 	}
-	r, err := s.openResult(c, &job, !wantsEnvelope)
+	r, err := s.openResult(c, &job, !wantsEnvelope && !c.bodiless(viewTag(&job.Job)))
 	if err != nil {
 		return err
 	}
@@ -101,17 +101,17 @@ func (s *Server) openResult(c *call, job *awaited, check bool) (*resultFile, err
 }
 
 func (s *Server) openBlobResult(c *call, job *scheduler.Job, check bool) (*resultFile, error) {
+	if check {
+		if err := s.intact(c, job, job.Result.SHA256, job.Result.Size); err != nil {
+			return nil, err
+		}
+	}
 	kept, err := s.opts.Blobs.Open(c.ctx(), job.Result.SHA256)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, resultGone(job)
 	}
 	if err != nil {
 		return nil, err
-	}
-	if check {
-		if err := s.verified.check(c.ctx(), job.Result.SHA256, kept); err != nil {
-			return nil, errors.Join(s.resultDamaged(job, err), kept.Close())
-		}
 	}
 	h, err := envelope.ReadHeader(io.NewSectionReader(kept, 0, kept.Size))
 	if err == nil && h.Size != kept.Size {
@@ -129,13 +129,17 @@ func resultGone(job *scheduler.Job) error {
 	return e
 }
 
+// viewTag is the ETag of the value as the caller can use it: another representation than
+// the envelope.
+func viewTag(job *scheduler.Job) string { return job.Result.SHA256 + "-view" }
+
 // serveView sends the value as the caller can use it.
 func (s *Server) serveView(c *call, job *scheduler.Job, r *resultFile, ext string) error {
 	view, ok := r.header.Frame("view")
 	if !ok {
 		return errors.Join(fmt.Errorf("result of job %d: its envelope has no view", job.ID), r.Close())
 	}
-	as := served{etag: job.Result.SHA256 + "-view", value: r.header.Value} // another representation than the envelope
+	as := served{etag: viewTag(job), value: r.header.Value}
 	switch {
 	case extensions[strings.ToLower(ext)] != "":
 		as.media = extensions[strings.ToLower(ext)]

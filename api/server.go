@@ -42,7 +42,7 @@ type Server struct {
 	// clientVersion is the header Mlq-Client, as a value that all answers share; nil: none.
 	clientVersion []string
 	disk          disk
-	verified      verified
+	verified      *verified
 	surveys       surveys
 	metrics       *metrics
 	// stopping is closed when Serve ends: streams and waits end with it.
@@ -69,6 +69,7 @@ func New(opts Options) (*Server, error) {
 		renewals:  renewalRate(opts.Scheduler.Timing()),
 		places:    newPlaces(opts),
 		tail:      newTail(opts.Scheduler),
+		verified:  newVerified(opts.Blobs),
 		stopping:  make(chan struct{}),
 	}
 	if opts.Client.Version != "" {
@@ -84,6 +85,7 @@ func New(opts Options) (*Server, error) {
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer s.verified.end()
 	server := s.httpServer()
 	watching := make(chan struct{})
 	go func() {

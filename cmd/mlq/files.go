@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/scheduler"
 )
@@ -84,7 +85,12 @@ func fetchFiles(ctx context.Context, r *remote, id scheduler.JobID, files []blob
 
 // fetchFile writes one file beside its place, and moves it there when it is whole.
 func fetchFile(ctx context.Context, r *remote, id scheduler.JobID, f blob.File, root *os.Root) (err error) {
-	response, err := r.do(ctx, http.MethodGet, jobPath(id, "/files/"+escaped(f.Name)), nil, nil)
+	request, err := r.request(ctx, http.MethodGet, jobPath(id, "/files/"+escaped(f.Name)), nil, nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set(api.HeaderCompares, "sha-256")
+	response, err := r.answer(request)
 	if err != nil {
 		return err
 	}

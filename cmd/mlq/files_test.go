@@ -8,13 +8,17 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/internal/blob"
 )
 
 // TestFetchedFilesReplaceOnlyThemselves: what lies beside a file that is
 // fetched stays, whatever it is called.
 func TestFetchedFilesReplaceOnlyThemselves(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get(api.HeaderCompares); got != "sha-256" {
+			t.Errorf("it does not say that it compares: %q", got)
+		}
 		if _, err := io.WriteString(w, "new"); err != nil {
 			t.Error(err)
 		}

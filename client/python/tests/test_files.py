@@ -41,6 +41,8 @@ class TestFiles:
         written = client.job(53).download(tmp_path / "new")
         assert written == [tmp_path / "new" / name for name in files]
         assert [path.read_bytes() for path in written] == list(files.values())
+        asked = scripted.asked("GET /jobs/53/files/model.bin")
+        assert asked[0].headers["Mlq-Compares"] == "sha-256"
 
     def test_a_damaged_file_is_not_kept(
         self, scripted: Scripted, client: mlq.Client, files: dict[str, bytes], tmp_path: Path
