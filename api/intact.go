@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -26,7 +27,7 @@ func (c *call) compares() bool { return c.r.Header.Get(HeaderCompares) == "sha-2
 func (s *Server) intact(c *call, job *scheduler.Job, sum string, size int64) error {
 	stop := s.whileGood(c)
 	err := s.verified.check(c.ctx(), sum, size)
-	revoked := c.revoked()
+	revoked := errors.Is(context.Cause(c.ctx()), errRevoked)
 	stop()
 	switch {
 	case revoked:
