@@ -145,7 +145,19 @@ func (s *server) openStore(ctx context.Context, c serverConfig) (err error) {
 	s.callbacks = callback.New(callback.Options{
 		Scheduler: s.scheduler, Policy: c.callbacks, Log: c.log, Metrics: s.metrics, Version: version,
 	})
-	if err = s.scheduler.OpenSchema(ctx, true); err != nil {
+	return s.openSchema(ctx, c)
+}
+
+// openSchema migrates the store only for a server that has its keys: one that has not ends
+// here, and servers of before are to find the store as they left it.
+func (s *server) openSchema(ctx context.Context, c serverConfig) error {
+	if err := s.scheduler.OpenSchema(ctx, false); err != nil && !errors.Is(err, scheduler.ErrOlderSchema) {
+		return err
+	}
+	if err := s.fitRing(ctx, c); err != nil {
+		return err
+	}
+	if err := s.scheduler.OpenSchema(ctx, true); err != nil {
 		return err
 	}
 	return s.bindRing(ctx, c)

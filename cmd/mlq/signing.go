@@ -71,26 +71,40 @@ func otherKey(err error, file signing.File) error {
 		with("copy DATA/signing.key of a server of this store to this one (mode 0600); if it is lost: mlq signer new, which takes all that the store has for genuine; if it was stolen and taken out: mlq signer refuse, after which all that it signed is refused")
 }
 
+// fitRing refuses a store that other keys sign, unless an admin has decided about them.
+func (s *server) fitRing(ctx context.Context, c serverConfig) error {
+	file := c.signingFile()
+	m, err := readMarks(file)
+	if err == nil && !m.ordered && !m.refuse {
+		err = s.tokens.Fits(ctx)
+	}
+	if err != nil {
+		return notBound(err, file, m)
+	}
+	return nil
+}
+
+// notBound tells that. The mark of a first key that is none goes.
+func notBound(err error, file signing.File, m marks) error {
+	if errors.Is(err, auth.ErrOtherKey) {
+		return errors.Join(otherKey(err, file), m.clear())
+	}
+	return fmt.Errorf("signing keys: %w", err)
+}
+
 // bindRing has the store signed by this server's keys: it notes which one, and signs
 // anew what an older key has signed, or all once, where a mark says so.
 func (s *server) bindRing(ctx context.Context, c serverConfig) error {
 	file := c.signingFile()
 	m, err := readMarks(file)
-	switch {
-	case err != nil:
-	case m.ordered || m.refuse: // whatever key was there
+	if err == nil && (m.ordered || m.refuse) { // whatever key was there
 		err = s.tokens.Unbind(ctx)
-	default:
-		err = s.tokens.Fits(ctx)
 	}
 	if err == nil {
 		err = s.tokens.Bind(ctx)
 	}
-	if errors.Is(err, auth.ErrOtherKey) {
-		return errors.Join(otherKey(err, file), m.clear())
-	}
 	if err != nil {
-		return fmt.Errorf("signing keys: %w", err)
+		return notBound(err, file, m)
 	}
 	s.tellRing(c.log, m)
 	if err := s.obey(ctx, c, m); err != nil {

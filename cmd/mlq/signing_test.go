@@ -14,6 +14,7 @@ import (
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
 	"github.com/mlq-dev/mlq/scheduler/store/localstore"
 )
 
@@ -68,7 +69,7 @@ func TestFirstKeyOfAStartThatFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.tokens = auth.New(s.store, auth.Options{Ring: s.ring})
-	if err := s.bindRing(t.Context(), c); !errors.Is(err, auth.ErrOtherKey) {
+	if err := s.fitRing(t.Context(), c); !errors.Is(err, auth.ErrOtherKey) {
 		t.Errorf("a signed store: %v", err)
 	}
 }
@@ -106,4 +107,50 @@ func TestSaysWhenAKeyMayGo(t *testing.T) {
 	if text := said.String(); !strings.Contains(text, `"left_unsigned":1`) || !strings.Contains(text, `what none of the keys has signed is refused"`) {
 		t.Errorf("of a record that nobody signed:\n%s", text)
 	}
+}
+
+// TestWrongKeyMigratesNothing: a server without the store's key leaves its schema as it is.
+func TestWrongKeyMigratesNothing(t *testing.T) {
+	dir := t.TempDir()
+	at := func(do func(st store.Store)) {
+		t.Helper()
+		st, err := localstore.Open(t.Context(), filepath.Join(dir, "store"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(st)
+		if err := st.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at(func(st store.Store) {
+		other := auth.New(st, auth.Options{Ring: signing.NewRing("", signing.NewKey([32]byte{1}))})
+		if err := other.Bind(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+	c := serverConfig{data: &dataFolder{path: dir}, log: zerolog.Nop()}
+	var err error
+	if c.timing, err = timing(1); err != nil {
+		t.Fatal(err)
+	}
+	if c.store, err = readStoreURL("local:"+filepath.Join(dir, "store"), ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.signingFile().Make(); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{}
+	if err := s.openStore(t.Context(), c); !errors.Is(err, auth.ErrOtherKey) {
+		t.Errorf("with another key: %v", err)
+	}
+	if err := s.close(); err != nil {
+		t.Fatal(err)
+	}
+	at(func(st store.Store) {
+		a, err := st.Read(t.Context(), store.Query{Keys: []string{"spec:schema"}})
+		if err != nil || a.Records[0].Version != 0 {
+			t.Errorf("the schema was written: %+v, %v", a.Records, err)
+		}
+	})
 }
