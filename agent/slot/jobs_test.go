@@ -1,6 +1,7 @@
 package slot_test
 
 import (
+	"errors"
 	"strconv"
 	"syscall"
 
@@ -40,7 +41,8 @@ func (b *bench) cancel(g slot.Grant, s slot.Stop) *slot.Ended {
 	return b.await(slot.EventEnded).Ended
 }
 
-// killSlot kills the slot, and returns when the line to it has ended.
+// killSlot kills the slot, and returns when it is gone with all its threads: until the last has
+// ended, its socket takes connections, which are then reset.
 func (b *bench) killSlot() (pid int) {
 	b.t.Helper()
 	pid = b.client.State().PID
@@ -49,5 +51,6 @@ func (b *bench) killSlot() (pid int) {
 	}
 	for range b.client.Events() { //nolint:revive // until the connection has ended
 	}
+	eventually(b.t, "the slot to be gone", func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
 	return pid
 }
