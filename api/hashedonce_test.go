@@ -86,6 +86,24 @@ func TestHashedOnce(t *testing.T) {
 	}
 }
 
+// TestRevokedWhileHashed: whoever is revoked while a file is hashed for them gets none of it.
+func TestRevokedWhileHashed(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("0123456789abcdef", 4<<10)
+	folder, err := blob.Open(t.TempDir())
+	must(t, err)
+	t.Cleanup(func() { _ = folder.Close() })
+	h := &halting{Folder: folder, slow: blob.Sum([]byte(text)), halted: make(chan struct{}, 16), gate: make(chan struct{})}
+	w := newWorld(t, func(o *api.Options) { o.Blobs = h })
+	file := path(w.withLargeFile(h, text), "/files/large.bin")
+	got := make(chan answer)
+	go func() { got <- w.do(w.ana, "GET", file, nil) }()
+	<-h.halted
+	must(t, w.tokens.Revoke(t.Context(), strings.Split(w.ana, "_")[2]))
+	w.refused(<-got, 401, api.CodeUnauthorized) // the gate is shut still
+	close(h.gate)
+}
+
 // TestUnhashed: who gets none of the bytes, or compares them, waits for no hash.
 func TestUnhashed(t *testing.T) {
 	t.Parallel()
