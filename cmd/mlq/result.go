@@ -55,7 +55,7 @@ func printResult(ctx context.Context, out io.Writer, r *remote, id scheduler.Job
 	}
 	if to != "" {
 		if err := intoFile(to, copied); err != nil {
-			return failed("--to: %w", err)
+			return fmt.Errorf("--to: %w", err) // of which kind it is decides the exit code: a signal's
 		}
 		return nil
 	}
