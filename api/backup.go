@@ -86,11 +86,7 @@ func (s *Server) backupStore(c *call) error {
 // snapshotWhileGood takes a snapshot, of a large store for minutes, unless the token is revoked meanwhile.
 func (s *Server) snapshotWhileGood(c *call, folder *blob.Folder, file io.Writer) error {
 	defer s.whileGood(c)()
-	err := s.snapshot(c, folder, file)
-	if c.revoked() {
-		return unauthorized()
-	}
-	return err
+	return c.orRevoked(s.snapshot(c, folder, file))
 }
 
 func (s *Server) snapshot(c *call, folder *blob.Folder, file io.Writer) error {
@@ -129,7 +125,7 @@ func (s *Server) backupFiles(c *call) error {
 	if err != nil {
 		return err
 	}
-	defer s.whileWriting(c)()
+	defer s.whileSending(c)()
 	c.Header().Set("Content-Type", mediaBytes)
 	c.WriteHeader(http.StatusOK)
 	lines, count := json.NewEncoder(c), int64(0)

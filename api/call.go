@@ -29,6 +29,7 @@ type call struct {
 	stream *streamPace // nil: not HTTP/2
 	noted  *pacedBody  // of which the audit log has the start; nil: none
 	link   bool        // by a signed link
+	finite bool        // what is being sent has an end
 	within bool        // the handler has begun, and has not returned
 	until  time.Time   // when that ends
 }

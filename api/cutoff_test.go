@@ -13,6 +13,8 @@ import (
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/blob"
+	"github.com/mlq-dev/mlq/internal/envelope"
+	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
 	"github.com/mlq-dev/mlq/scheduler/store/localstore"
 )
@@ -32,7 +34,9 @@ func TestRevokedTokenCutsDownloads(t *testing.T) {
 		w.start(running, 0).put(0, log)
 		sum, err := w.blobs.PutBytes(t.Context(), []byte(log))
 		must(t, err)
-		for _, target := range []string{"/backup/store", "/blobs/" + sum, path(running, "/logs"), path(running, "/logs?follow=1")} {
+		failed := w.submit(w.ana, `{"msg":1}`)
+		w.start(failed, 1).finish(scheduler.Finish{Outcome: scheduler.OutcomeFailed, Reason: scheduler.ReasonError}, envelope.Header{Kind: envelope.KindError}, view(log))
+		for _, target := range []string{path(failed, "/result"), "/backup/store", "/blobs/" + sum, path(running, "/logs"), path(running, "/logs?follow=1")} {
 			t.Run(name+target, func(t *testing.T) { t.Parallel(); w.cutOff(t, target) })
 		}
 	}
@@ -63,6 +67,7 @@ func (w *world) cutOff(t *testing.T, target string) {
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+target, nil)
 	must(t, err)
 	request.Header.Set("Authorization", "Bearer "+text)
+	request.Header.Set("Accept", envelope.Media) // of a failed job: the exception, of any size
 	response, err := w.client.Do(request)
 	must(t, err)
 	defer response.Body.Close() //nolint:errcheck // only read
@@ -73,5 +78,25 @@ func (w *world) cutOff(t *testing.T, target string) {
 	rest, err := io.CopyN(io.Discard, response.Body, much-begun)
 	if err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("%d bytes came after it was revoked, then %v", rest, err)
+	}
+}
+
+// TestDownloadOutlivesItsLink: what began in time by a signed link goes on to its end.
+func TestDownloadOutlivesItsLink(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *api.Options) { o.MaxLog = 2 * much })
+	id := w.submit(w.ana, `{"msg":1}`)
+	w.start(id, 0).put(0, strings.Repeat("x", much))
+	link := w.link(w.ana, id, `{"path":"logs","ttl":1}`)
+	response, err := w.client.Get(w.url + link) //nolint:noctx // it ends with the test
+	must(t, err)
+	defer response.Body.Close() //nolint:errcheck // only read
+	begun, err := io.CopyN(io.Discard, response.Body, 1000)
+	must(t, err)
+	<-time.After(within)
+	w.refused(w.do("", "GET", link, nil), http.StatusForbidden, api.CodeLinkExpired)
+	rest, err := io.Copy(io.Discard, response.Body)
+	if err != nil || begun+rest != much {
+		t.Errorf("%d of %d bytes came, then %v", begun+rest, much, err)
 	}
 }

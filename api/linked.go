@@ -48,7 +48,7 @@ func (s *Server) openLink(c *call) error {
 		return badLink()
 	}
 	if errors.Is(err, auth.ErrLinkExpired) {
-		return refuse(CodeLinkExpired, "ask whoever sent it for a new one")
+		return linkExpired()
 	}
 	c.who, c.until = who, time.Now().Add(left)
 	return err
@@ -74,6 +74,8 @@ func readLink(r *http.Request) (link auth.Link, sig string, err error) {
 	}
 	return auth.Link{Path: r.URL.EscapedPath(), Token: q.Get("by"), Expires: time.Unix(seconds, 0)}, q.Get("sig"), nil
 }
+
+func linkExpired() error { return refuse(CodeLinkExpired, "ask whoever sent it for a new one") }
 
 func badLink() error {
 	return refuse(CodeBadLink, "it was altered, or what it was made with was revoked; ask whoever sent it for a new one")

@@ -96,7 +96,7 @@ func (f *follower) once() error {
 		return nil
 	}
 	if size-f.offset > pieceBytes {
-		defer f.s.whileWriting(f.c)()
+		defer f.s.whileSending(f.c)()
 	}
 	return f.send(size)
 }

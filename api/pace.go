@@ -26,10 +26,14 @@ func (s *Server) pace(c *call) {
 	}
 }
 
-// revokedNow looks whether what the request was made with is good no more.
-func (s *Server) revokedNow(c *call) func() bool {
+// revokedNow looks whether what the request was made with is good no more, and gives what the answer
+// says then.
+func (s *Server) revokedNow(c *call) func() error {
 	revoked, ctx := s.rechecked(c), c.ctx()
-	return func() bool { return revoked != nil && revoked(ctx) }
+	if revoked == nil {
+		return func() error { return nil }
+	}
+	return func() error { return revoked(ctx) }
 }
 
 // pacedBody moves the connection's read deadline on with what has arrived. It is where all
@@ -42,11 +46,11 @@ type pacedBody struct {
 	grace     time.Duration
 	perSecond int64
 	n         int64
-	ended     bool        // nobody reads it any more
-	whole     bool        // all of it was read
-	head      []byte      // its start, as much as there is room for; nil: nobody wants it
-	asked     time.Time   // when the token was last found good
-	revoked   func() bool // asks again
+	ended     bool         // nobody reads it any more
+	whole     bool         // all of it was read
+	head      []byte       // its start, as much as there is room for; nil: nobody wants it
+	asked     time.Time    // when the token was last found good
+	revoked   func() error // asks again
 }
 
 // Read reads with the deadline of what has arrived so far.
@@ -63,23 +67,23 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 		b.end()
 		err = malformed(err)
 	}
-	if b.refused() {
-		return 0, unauthorized() // also of the last bytes: without them it is not whole
+	if why := b.refused(); why != nil {
+		return 0, why // also of the last bytes: without them it is not whole
 	}
 	return n, err
 }
 
 // refused: the token was revoked, as far as that could have been seen since it was asked for.
-func (b *pacedBody) refused() bool {
+func (b *pacedBody) refused() error {
 	now := time.Now()
 	if now.Sub(b.asked) < recheckAge {
-		return false
+		return nil
 	}
-	if b.revoked() {
-		return true
+	if why := b.revoked(); why != nil {
+		return why
 	}
 	b.asked = now
-	return false
+	return nil
 }
 
 // errMalformed: the bytes of a body are there, and are not what HTTP says that they are.

@@ -194,6 +194,9 @@ func (s *Server) sendError(c *call, r *resultFile) error {
 	h.Set("Content-Type", envelope.Media)
 	h.Set("Content-Length", strconv.FormatInt(body.size, 10))
 	c.WriteHeader(statusOf(CodeJobFailed))
+	if body.size > pieceBytes {
+		defer s.whileSending(c)()
+	}
 	_, err := io.Copy(c, body)
 	return errors.Join(err, body.close())
 }

@@ -69,7 +69,7 @@ func (s *Server) serveContent(c *call, body content, as served) error {
 		h.Set("ETag", `"`+as.etag+`"`)
 	}
 	if body.size > pieceBytes { // less is with the kernel at once
-		defer s.whileWriting(c)()
+		defer s.whileSending(c)()
 	}
 	if conditional(c.r) || body.file == nil {
 		http.ServeContent(c, c.r, "", time.Time{}, body)

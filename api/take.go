@@ -35,7 +35,7 @@ func (s *Server) take(c *call) error {
 		job, err := s.tryTake(c, in, time.Since(began))
 		switch {
 		case err != nil:
-			return err
+			return c.orRevoked(err)
 		case job != nil:
 			return s.write(c, http.StatusOK, job)
 		case last:
@@ -44,8 +44,8 @@ func (s *Server) take(c *call) error {
 		}
 		// A wake that comes with the deadline is not lost: one look more.
 		last = !s.sleep(c, wake, deadline.C)
-		if c.revoked() {
-			return unauthorized()
+		if err := c.orRevoked(nil); err != nil {
+			return err
 		}
 		if last && c.ctx().Err() != nil {
 			return c.ctx().Err()

@@ -43,13 +43,11 @@ func (s *Server) awaitEnd(c *call, id scheduler.JobID, d time.Duration) (awaited
 	for {
 		job, err := s.look(c, id)
 		if err != nil || job.State.Final() {
-			return job, err
+			return job, c.orRevoked(err)
 		}
 		if !s.sleep(c, wake, deadline.C) {
-			if c.revoked() {
-				return awaited{}, unauthorized()
-			}
-			return s.look(c, id)
+			job, err = s.look(c, id)
+			return job, c.orRevoked(err)
 		}
 	}
 }

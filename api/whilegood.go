@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -38,6 +39,13 @@ func (s *Server) whileWriting(c *call) (stop func()) {
 	}
 }
 
+// whileSending is whileWriting for what has an end, as a file: a link whose time is over meanwhile
+// does not cut it off, as it could not be resumed.
+func (s *Server) whileSending(c *call) (stop func()) {
+	c.finite = true
+	return s.whileWriting(c)
+}
+
 // untilRevoked ends the request's context once it is revoked, and calls cut a little later.
 func (s *Server) untilRevoked(c *call, cut func()) (stop func()) {
 	asked := c.r
@@ -54,11 +62,13 @@ func (s *Server) untilRevoked(c *call, cut func()) (stop func()) {
 		switch {
 		case errors.Is(context.Cause(ctx), errRevoked):
 			cut()
-		case revoked(ctx):
-			cancel(errRevoked)
-			timer.Reset(cutAfter)
 		case ctx.Err() == nil:
-			timer.Reset(recheckEvery)
+			next := recheckEvery
+			if why := revoked(ctx); why != nil {
+				cancel(fmt.Errorf("%w: %w", errRevoked, why))
+				next = cutAfter
+			}
+			timer.Reset(next)
 		}
 	})
 	close(ready)
@@ -69,21 +79,38 @@ func (s *Server) untilRevoked(c *call, cut func()) (stop func()) {
 	}
 }
 
-// rechecked looks whether what the request was made with is good no more; nil: it was
-// made with nothing. A store that does not answer revokes nothing.
-func (s *Server) rechecked(c *call) func(context.Context) bool {
+// rechecked gives what the answer says where the request was made with what is good no more;
+// nil: it was made with nothing. A store that does not answer revokes nothing.
+func (s *Server) rechecked(c *call) func(context.Context) error {
 	if c.link {
-		link, sig, err := readLink(c.r)
-		return func(ctx context.Context) bool {
-			_, _, now := s.opts.Tokens.CheckLink(ctx, link, sig, s.linkOwner())
-			return err != nil || errors.Is(now, auth.ErrBadLink) || errors.Is(now, auth.ErrLinkExpired)
-		}
+		return s.relinked(c)
 	}
 	text, ok := bearer(c.r.Header["Authorization"])
 	if !ok {
 		return nil
 	}
-	return func(ctx context.Context) bool { return errors.Is(s.recheck(ctx, text), auth.ErrUnauthorized) }
+	return func(ctx context.Context) error {
+		if errors.Is(s.recheck(ctx, text), auth.ErrUnauthorized) {
+			return unauthorized()
+		}
+		return nil
+	}
+}
+
+// relinked is rechecked for a signed link. That its time is over ends no download that began before.
+func (s *Server) relinked(c *call) func(context.Context) error {
+	link, sig, err := readLink(c.r)
+	finite := c.finite
+	return func(ctx context.Context) error {
+		_, _, now := s.opts.Tokens.CheckLink(ctx, link, sig, s.linkOwner())
+		switch {
+		case err != nil, errors.Is(now, auth.ErrBadLink):
+			return badLink()
+		case errors.Is(now, auth.ErrLinkExpired) && !finite:
+			return linkExpired()
+		}
+		return nil
+	}
 }
 
 func (s *Server) recheck(ctx context.Context, text string) error {
@@ -94,5 +121,11 @@ func (s *Server) recheck(ctx context.Context, text string) error {
 	return s.opts.Tokens.Recheck(ctx, text, recheckAge)
 }
 
-// revoked: it was, and the answer says no more than that.
-func (c *call) revoked() bool { return errors.Is(context.Cause(c.ctx()), errRevoked) }
+// orRevoked is an error, or what the answer says instead where the call ended because what it was
+// made with was revoked: whatever was under way then failed with an error of its own.
+func (c *call) orRevoked(err error) error {
+	if cause := context.Cause(c.ctx()); errors.Is(cause, errRevoked) {
+		return cause
+	}
+	return err
+}
