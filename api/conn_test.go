@@ -33,3 +33,36 @@ func TestDeadlineOfOthers(t *testing.T) {
 		t.Error("the connection waited longer than it was told to")
 	}
 }
+
+// crossed is a connection on which others set a deadline while the first one is being set.
+type crossed struct {
+	net.Conn
+	during func()
+	at     time.Time
+}
+
+// SetWriteDeadline is met by another one before it takes effect.
+func (c *crossed) SetWriteDeadline(at time.Time) error {
+	if during := c.during; during != nil {
+		c.during = nil
+		during()
+	}
+	c.at = at
+	return nil
+}
+
+// TestDeadlineOfOthersStays: one that cuts the connection off is not undone by a write that begins
+// just then.
+func TestDeadlineOfOthersStays(t *testing.T) {
+	t.Parallel()
+	under := &crossed{}
+	c := &conn{Conn: under}
+	past := time.Unix(1, 0)
+	under.during = func() { _ = c.SetWriteDeadline(past) }
+	if err := c.until(time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if !under.at.Equal(past) {
+		t.Errorf("the write may go on until %v", under.at)
+	}
+}

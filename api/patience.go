@@ -82,12 +82,18 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// until sets the deadline of one write, the earlier one of ours and theirs.
+// until sets the deadline of one write, the earlier one of ours and theirs. One of theirs that comes
+// meanwhile, to cut the connection off, is not undone.
 func (c *conn) until(due time.Time) error {
-	if told := c.told.Load(); told != nil && !told.IsZero() && told.Before(due) {
-		due = *told
+	for {
+		told, at := c.told.Load(), due
+		if told != nil && !told.IsZero() && told.Before(due) {
+			at = *told
+		}
+		if err := c.Conn.SetWriteDeadline(at); err != nil || c.told.Load() == told {
+			return err
+		}
 	}
-	return c.Conn.SetWriteDeadline(due)
 }
 
 // Write writes as long as the reader is not too slow.
