@@ -99,10 +99,11 @@ class TestSubmit:
         assert sorted(values.get(timeout=LONG) for _ in range(6)) == [10, 11, 12, 13, 14, 15]
 
     def test_no_thread_per_job(self, executor: mlq.Executor, gate: Path) -> None:
+        before = set(threading.enumerate())  # one of a test before may be about to end
         futures = [executor.submit(wait_for, str(gate)) for _ in range(12)]
         until(futures[0].running)
-        mine = [t.name for t in threading.enumerate() if t.name.startswith("mlq-")]
-        assert mine.count("mlq-watch") == 1
+        mine = [t.name for t in set(threading.enumerate()) - before if t.name.startswith("mlq-")]
+        assert mine.count("mlq-watch") <= 1
         assert len(mine) <= 5, mine
         for future in futures:
             future.cancel()

@@ -16,7 +16,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 import mlq
@@ -264,6 +264,7 @@ call_header = documents(
 )
 
 
+@example(files=[(b'{"kind": "envelope", "parts": {}}', b"")], line=True)
 @given(st.lists(st.tuples(call_header, st.binary()), min_size=1, max_size=3), st.booleans())
 def test_the_file_of_a_call(files: list[tuple[bytes, bytes]], line: bool) -> None:
     fds = [_file(head + b"\n" * line + body) for head, body in files]
@@ -300,6 +301,17 @@ def test_the_modules_of_a_call(members: list[tuple[str, bytes]], data: st.DataOb
     packed = bytearray(_zip(members))
     for at in data.draw(st.lists(st.integers(0, len(packed) - 1), max_size=4)):
         packed[at] = data.draw(st.integers(0, 255))
+    _unpacks_or_refuses(packed)
+
+
+def test_modules_with_a_changed_byte() -> None:
+    whole = _zip([("a.py", b"x = 1")])
+    for at in range(len(whole)):
+        for value in (0, 1, 255):
+            _unpacks_or_refuses(whole[:at] + bytes([value]) + whole[at + 1 :])
+
+
+def _unpacks_or_refuses(packed: bytes | bytearray) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         job = os.path.join(folder, "job")
         os.makedirs(os.path.join(job, "tmp"))

@@ -82,7 +82,7 @@ def _header(line: bytes) -> tuple[dict[str, Any], list[int]]:
     try:
         header = json.loads(line)
         sizes = header["parts"]
-        if not all(type(size) is int and size >= 0 for size in sizes):
+        if type(sizes) is not list or not all(type(n) is int and n >= 0 for n in sizes):
             raise TypeError("no sizes")
     except (ValueError, LookupError, TypeError, RecursionError) as err:
         raise Refused("the call's file is damaged") from err

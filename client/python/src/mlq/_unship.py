@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 MAX_BYTES = 64 << 20  # of all files together; _ship.py sends at most 16 MiB
 MAX_FILES = 10_000
 
+# What zipfile lets through of an archive that is damaged: ValueError of an offset before its
+# beginning, OverflowError of one that no file has.
+_DAMAGED = (EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError)
+
 
 class Refused(ValueError):
     """The archive is damaged, too large, or names what lies outside of its folder."""
@@ -34,7 +38,9 @@ def unpack(archive: Buffer) -> str:
             for member in members:
                 room -= _write(packed, member, folder, room)
                 tops.add(member.filename.partition("/")[0].partition(".")[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as err:
+    except Refused:
+        raise
+    except (zipfile.BadZipFile, zlib.error, *_DAMAGED) as err:
         raise Refused(f"not an archive of modules: {err}") from None
     _prefer(folder, tops)
     return folder
