@@ -111,7 +111,7 @@ def test_a_picture_from_the_wish_to_the_image(
     expect(page.get_by_role("status")).to_have_text("Here it is.")
     picture = page.get_by_role("img", name="a picture of: three waves at night")
     size = picture.evaluate("i => [i.naturalWidth, i.naturalHeight]")
-    assert size == [480, 320]
+    assert size == [960, 640]
     assert str(picture.get_attribute("src")).startswith(site.lab.url)
     assert any(0 < bar < 1 for bar in bars), bars
     assert all(job.done() for job in ahead)

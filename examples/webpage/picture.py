@@ -9,7 +9,7 @@ import zlib
 
 import mlq
 
-WIDTH, HEIGHT = 480, 320  # points
+WIDTH, HEIGHT = 960, 640  # points: some seconds of work, so that there is progress to show
 
 
 def draw(words: str) -> bytes:
