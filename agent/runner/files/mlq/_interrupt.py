@@ -6,6 +6,8 @@ has to come back first. Only while the function runs: our own code is not cut in
 A thread that is just being started has, before Python 3.12, the number of the one that starts
 it. It would get the exception instead, end before it has begun, and be waited for without end.
 So nothing is raised while the thread starts another, and again until it is seen to have come.
+It can still be lost, one time in many thousands: where the threads take turns between the look
+and the raising, and where it falls into the callback of a weak reference.
 """
 
 from __future__ import annotations
@@ -62,6 +64,8 @@ class Interrupt:
             with self._lock:
                 if self._thread and not _starts_another(self._thread):
                     _raise_in(self._thread, self._error)
+                    if _starts_another(self._thread):  # since that look: the new one has it
+                        _raise_in(self._thread, None)
             time.sleep(_AGAIN)
 
     def _came(self) -> None:
