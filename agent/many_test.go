@@ -15,7 +15,9 @@ func TestManyShortJobs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	const jobs, mostIdle = 1000, 500 * time.Millisecond
+	// Who hears of nothing looks each 1 to 2 s: then one gap in a hundred would be longer than
+	// usualIdle at least. A busy machine makes single ones long.
+	const jobs, usualIdle, mostIdle = 1000, 900 * time.Millisecond, 2 * time.Second
 	w := newRedisWorld(t, 1, nil)
 	w.start("h1", "cpu:4", nil)
 	w.start("h2", "cpu:4", nil)
@@ -47,8 +49,8 @@ func TestManyShortJobs(t *testing.T) {
 	idle := gaps(t, busy, lastClaim)
 	slices.Sort(idle)
 	t.Logf("idle between two jobs: median %v, p99 %v, most %v", idle[len(idle)/2], idle[len(idle)*99/100], idle[len(idle)-1])
-	if most := idle[len(idle)-1]; most > mostIdle {
-		t.Errorf("a device was idle for %v while jobs waited", most)
+	if usual, most := idle[len(idle)*99/100], idle[len(idle)-1]; usual > usualIdle || most > mostIdle {
+		t.Errorf("a device was idle for %v while jobs waited, and one time in a hundred for %v", most, usual)
 	}
 }
 
