@@ -10,14 +10,13 @@ import (
 )
 
 // 8 devices on 2 agents, and 1,000 jobs of 20 ms: no device is idle for more
-// than half a second while jobs wait.
+// than half a second while jobs wait. On a machine that is busy with other things,
+// one of three times.
 func TestManyShortJobs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	// Who hears of nothing looks each 1 to 2 s: then one gap in a hundred would be longer than
-	// usualIdle at least. A busy machine makes single ones long.
-	const jobs, usualIdle, mostIdle = 1000, 900 * time.Millisecond, 2 * time.Second
+	const jobs, mostIdle, times = 1000, 500 * time.Millisecond, 3
 	w := newRedisWorld(t, 1, nil)
 	w.start("h1", "cpu:4", nil)
 	w.start("h2", "cpu:4", nil)
@@ -26,8 +25,24 @@ func TestManyShortJobs(t *testing.T) {
 	for _, id := range warm {
 		w.awaitState(id, scheduler.Succeeded)
 	}
+	for n := 1; ; n++ {
+		idle := w.idleWhile(t, slices.Repeat([]string{body}, jobs))
+		t.Logf("idle between two jobs: median %v, p99 %v, most %v", idle[len(idle)/2], idle[len(idle)*99/100], idle[len(idle)-1])
+		most := idle[len(idle)-1]
+		if most <= mostIdle {
+			return
+		}
+		if n == times {
+			t.Fatalf("a device was idle for %v while jobs waited", most)
+		}
+	}
+}
+
+// idleWhile runs jobs on 8 devices, each once, and gives how long these lay idle, in order.
+func (w *world) idleWhile(t *testing.T, bodies []string) []time.Duration {
+	t.Helper()
 	began := time.Now()
-	ids := w.submitAs("ana", slices.Repeat([]string{body}, jobs)...)
+	ids := w.submitAs("ana", bodies...)
 	w.awaitState(ids[len(ids)-1], scheduler.Succeeded)
 	busy := map[string][]scheduler.Attempt{}
 	lastClaim := time.Time{}
@@ -42,16 +57,11 @@ func TestManyShortJobs(t *testing.T) {
 			lastClaim = a.Claimed
 		}
 	}
-	t.Logf("%d jobs in %v", jobs, time.Since(began))
+	t.Logf("%d jobs in %v", len(bodies), time.Since(began))
 	if len(busy) != 8 {
 		t.Errorf("%d devices were used", len(busy))
 	}
-	idle := gaps(t, busy, lastClaim)
-	slices.Sort(idle)
-	t.Logf("idle between two jobs: median %v, p99 %v, most %v", idle[len(idle)/2], idle[len(idle)*99/100], idle[len(idle)-1])
-	if usual, most := idle[len(idle)*99/100], idle[len(idle)-1]; usual > usualIdle || most > mostIdle {
-		t.Errorf("a device was idle for %v while jobs waited, and one time in a hundred for %v", most, usual)
-	}
+	return slices.Sorted(slices.Values(gaps(t, busy, lastClaim)))
 }
 
 // gaps gives how long each device lay idle between two leases, as long as jobs
