@@ -157,8 +157,14 @@ class Kernel:
         os.kill(self.pid, signal.SIGKILL)
 
     def restart(self) -> None:
-        """What "Restart kernel" does: nothing of before is left in it."""
+        """A kernel that dies and is started again: nothing of before is left in it.
+
+        "Restart kernel" interrupts what runs first, and a cell that waits may then cancel its job
+        before it is killed, or not.
+        """
         self.client.stop_channels()
+        process: Any = self.manager.provisioner
+        os.kill(process.pid, signal.SIGKILL)
         self.manager.restart_kernel(now=True)
         self._connect()
 
