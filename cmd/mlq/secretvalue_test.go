@@ -65,15 +65,25 @@ func TestASecretThatIsTypedIsNotShown(t *testing.T) {
 	}
 }
 
+// abandoned are terminals that a test has left somebody reading from, who sets them as they were
+// when the other side is closed: by their numbers, which must not be others' by then.
+var abandoned []*os.File
+
 // TestASignalWhileASecretIsTyped: the terminal is as it was.
 func TestASignalWhileASecretIsTyped(t *testing.T) {
 	t.Parallel()
 	_, tty := terminal(t)
+	fd, err := unix.Dup(int(tty.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := os.NewFile(uintptr(fd), tty.Name())
+	abandoned = append(abandoned, in)
 	ctx, signal := context.WithCancelCause(t.Context())
 	interrupted := errors.New("interrupted")
 	read := make(chan error, 1)
 	go func() {
-		_, err := readSecret(ctx, streams{in: tty, out: io.Discard, err: io.Discard}, "", "HF_TOKEN")
+		_, err := readSecret(ctx, streams{in: in, out: io.Discard, err: io.Discard}, "", "HF_TOKEN")
 		read <- err
 	}()
 	silent(t, tty)
