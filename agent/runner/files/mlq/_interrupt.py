@@ -64,8 +64,6 @@ class Interrupt:
             with self._lock:
                 if self._thread and not _starts_another(self._thread):
                     _raise_in(self._thread, self._error)
-                    if _starts_another(self._thread):  # since that look: the new one has it
-                        _raise_in(self._thread, None)
             time.sleep(_AGAIN)
 
     def _came(self) -> None:
