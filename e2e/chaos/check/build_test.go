@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/mlq-dev/mlq/e2e/chaos/record"
@@ -17,6 +18,7 @@ func fence(claimed int64) uint64 { return uint64(1000 + claimed) }
 type try struct {
 	claimed, from, to, ended int64
 	outcome                  string
+	cause                    string // of a failure; "": the planned one
 	host, device             string
 	fence                    uint64 // 0: by when it was claimed
 	unwritten                bool   // its process wrote nothing
@@ -42,6 +44,9 @@ func (b *builder) job(id int64, state string, tries ...try) *record.Job {
 		}
 		a := record.Attempt{
 			N: i + 1, Fence: t.fence, Host: t.host, Devices: []string{t.device}, Outcome: t.outcome, ClaimedNS: t.claimed * ms, EndedNS: t.ended * ms,
+		}
+		if t.outcome == "failed" {
+			a.Cause = cmp.Or(t.cause, "ValueError: "+planned)
 		}
 		if t.from != 0 {
 			a.StartedNS = t.from * ms

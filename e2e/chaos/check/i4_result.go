@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mlq-dev/mlq/e2e/chaos/record"
 )
@@ -55,15 +56,25 @@ func (h *history) wrongResult(j *record.Job) string {
 	return "no attempt returned its result, " + j.Result
 }
 
-// wrongFailure says which attempt returned something and is told to have failed, if any. A
-// host whose disk was full meanwhile (F28) may have had no room for what was returned.
+// planned is in the cause of each failure that a job of the workload means (job.py).
+const planned = "this was planned"
+
+// wrongFailure says which attempt is told to have failed and did not mean to, if any: it
+// returned something, or failed for another cause. A host whose disk was full meanwhile
+// (F28) may have had no room to run it, or for what was returned.
 func (h *history) wrongFailure(j *record.Job) string {
-	for _, l := range h.lives[j.ID] {
-		a := h.attemptOf(l)
-		if a == nil || !l.ended || a.Outcome != "failed" || h.broken("F28", a.Host, span{l.from, h.boot(a.EndedNS)}) {
+	for _, a := range j.Attempts {
+		if a.Outcome != "failed" || h.broken("F28", a.Host, span{h.boot(a.ClaimedNS), h.boot(a.EndedNS)}) {
 			continue
 		}
-		return fmt.Sprintf("%s returned %q, and is told to have failed: %s", l, l.value, a.Cause)
+		for _, l := range h.lives[j.ID] {
+			if l.fence == a.Fence && l.ended {
+				return fmt.Sprintf("%s returned %q, and is told to have failed: %s", l, l.value, a.Cause)
+			}
+		}
+		if !strings.Contains(a.Cause, planned) {
+			return fmt.Sprintf("attempt %d is told to have failed, and was not to: %s", a.N, a.Cause)
+		}
 	}
 	return ""
 }

@@ -66,11 +66,28 @@ var ends = []sample{
 		b.Faults = []record.Fault{{ID: 1, Fault: "F28", Target: "h1", Step: record.Inject, AtNS: 200 * ms}}
 	}},
 
+	{"a host without room to run a job", "", func(b *builder) {
+		b.job(1, "failed", unplanned())
+		b.Faults = []record.Fault{{ID: 1, Fault: "F28", Target: "h1", Step: record.Inject, AtNS: 20 * ms}}
+	}},
+	{"a planned failure, and a success after it", "", func(b *builder) {
+		t := unplanned()
+		t.cause = ""
+		b.job(1, "succeeded", t, elsewhere(once(500)))
+	}},
+
 	{"a result that is told as a failure", "I4", (*builder).toldAsFailed},
 	{"a result that is told as a failure, with another host full", "I4", func(b *builder) {
 		b.toldAsFailed()
 		b.Faults = []record.Fault{{ID: 1, Fault: "F28", Target: "h2", Step: record.Inject, AtNS: 200 * ms}}
 	}},
+	{"a failure that was not planned", "I4", func(b *builder) { b.job(1, "failed", unplanned()) }},
+	{"a failure that was not planned, before its process ran", "I4", func(b *builder) {
+		t := unplanned()
+		t.from, t.unwritten = 0, true
+		b.job(1, "failed", t)
+	}},
+	{"a failure that was not planned, and a success after it", "I4", func(b *builder) { b.job(1, "succeeded", unplanned(), elsewhere(once(500))) }},
 	{"a job that expires", "I3", func(b *builder) { b.job(1, "failed").Reason = "expired" }},
 	{"a job that may follow and fails", "after", func(b *builder) {
 		b.job(1, "succeeded", once(10))
@@ -105,6 +122,13 @@ func (b *builder) toldAsFailed() {
 	b.Truth = append(b.Truth, record.Truth{
 		Kind: record.End, Job: 1, Attempt: 1, Fence: fence(10), Host: "h1", Device: "d1", BootNS: 210 * ms, Value: value(1, fence(10)),
 	})
+}
+
+// unplanned is an attempt that failed for another cause than the workload's.
+func unplanned() try {
+	t := once(10)
+	t.outcome, t.cause = "failed", "rejected: no such function"
+	return t
 }
 
 // tries are records of submits that were sent several times.
