@@ -40,7 +40,8 @@ func (d *draw) onStore(lasts time.Duration, begin func(context.Context, *world.R
 }
 
 // redisKilled is F14: with appendfsync everysec a killed process loses nothing
-// that its kernel has, and a machine would. It is back before a failover, or after.
+// that its kernel has, and a machine would; what waits for the file to be synced the
+// kernel does not have (world's losses). It is back before a failover, or after.
 func redisKilled(d *draw) *strike {
 	return d.onStore(d.hitchOrFailover(), func(_ context.Context, r *world.Redis) (func(context.Context) error, error) {
 		return func(ctx context.Context) error { return r.Restart(ctx) }, r.Kill()

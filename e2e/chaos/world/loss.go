@@ -16,6 +16,10 @@ import (
 // acknowledged before the master's offset was seen to be no more than what the
 // replica was promoted with, was not lost. Offsets are of one history: a master that
 // starts anew begins another, which its replica may not have followed when it is promoted.
+//
+// A master that is killed and comes back loses something, too: with appendfsync everysec
+// Redis does not write to its file while the file is being synced, and acknowledges all
+// the same (flushAppendOnlyFile in its aof.c; seed 30304). What waits is aof_buffer_length.
 
 // watchEvery is how often both servers are looked at.
 const watchEvery = 20 * time.Millisecond
@@ -26,6 +30,7 @@ type sight struct {
 	runID   string
 	master  bool
 	linked  bool   // a replica's link to its master is up
+	waits   bool   // what it acknowledged may not be in its file
 	offset  int64  // of its stream of writes
 	history string // that the stream is of (Redis' replication id)
 	// before is, of a server that was promoted, the history that it goes on from, and
@@ -36,7 +41,7 @@ type sight struct {
 
 func replication(ctx context.Context, r *Redis) (sight, error) {
 	s := sight{at: boottime.Now()}
-	text, err := r.Client.Info(ctx, "server", "replication").Result()
+	text, err := r.Client.Info(ctx, "server", "replication", "persistence").Result()
 	if err != nil {
 		return s, err
 	}
@@ -47,6 +52,7 @@ func replication(ctx context.Context, r *Redis) (sight, error) {
 		}
 	}
 	s.runID, s.master, s.linked = fields["run_id"], fields["role"] == "master", fields["master_link_status"] == "up"
+	s.waits = fields["aof_buffer_length"] != "0"
 	s.history, s.before = fields["master_replid"], fields["master_replid2"]
 	if s.offset, err = strconv.ParseInt(fields["master_repl_offset"], 10, 64); err != nil {
 		return s, err
@@ -71,6 +77,7 @@ type losses struct {
 	from       [2]time.Duration // since when it may acknowledge what is lost; 0: it cannot
 	before     time.Duration    // the look before
 	dead       [2]time.Duration // when, at the earliest, it was last found not to run
+	filed      [2]time.Duration // until when all that a master acknowledged is in its file; 0: it is none
 }
 
 // look is one look at a server.
@@ -88,6 +95,7 @@ func (l *losses) step(now time.Duration, looks [2]look) (ended []record.Interval
 		}
 	}
 	for i, at := range looks {
+		ended = append(ended, l.unfiled(now, i, at)...)
 		ended = append(ended, l.takenBack(now, i, looks)...)
 		ended = append(ended, l.settle(now, i, at)...)
 		if at.seen {
@@ -99,6 +107,17 @@ func (l *losses) step(now time.Duration, looks [2]look) (ended []record.Interval
 	}
 	l.before = now
 	return ended
+}
+
+// unfiled is the time of a master that was killed in which what it acknowledged may have
+// waited for its file.
+func (l *losses) unfiled(now time.Duration, i int, at look) []record.Interval {
+	from := l.filed[i]
+	if from == 0 || !at.dead && (!at.seen || at.runID == l.last[i].runID) {
+		return nil
+	}
+	l.filed[i] = 0
+	return []record.Interval{{Kind: record.Loss, FromNS: int64(from), ToNS: int64(now)}}
 }
 
 // supersede opens the time of one over which the other was promoted. One that is open
@@ -147,8 +166,13 @@ func (l *losses) settle(now time.Duration, i int, at look) []record.Interval {
 
 func (l *losses) remember(i int, s sight) {
 	l.last[i] = s
-	if !s.master {
-		l.past[i] = nil
+	switch {
+	case !s.master:
+		l.past[i], l.filed[i] = nil, 0
+	case l.filed[i] == 0:
+		l.filed[i] = max(l.before, 1)
+	case !s.waits:
+		l.filed[i] = s.at
 	}
 	if l.past[i] = append(l.past[i], s); len(l.past[i]) > 2*kept {
 		l.past[i] = append(l.past[i][:1:1], l.past[i][kept:]...)

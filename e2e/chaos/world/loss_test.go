@@ -9,7 +9,8 @@ import (
 )
 
 // TestLosses: what a promoted replica lacked may be lost, from the last moment at
-// which it had all until its master before could acknowledge nothing more.
+// which it had all until its master before could acknowledge nothing more; and what a killed
+// master acknowledged since its file was last seen to have all.
 func TestLosses(t *testing.T) {
 	t.Parallel()
 	master := func(at, offset int64) look {
@@ -17,6 +18,11 @@ func TestLosses(t *testing.T) {
 	}
 	anew := func(at, offset int64) look { // it was killed, and has come back as the master
 		return look{seen: true, sight: sight{at: ns(at), runID: "a2", master: true, offset: offset, history: "A2", second: -1}}
+	}
+	waits := func(at, offset int64) look { // for its file
+		l := master(at, offset)
+		l.waits = true
+		return l
 	}
 	replica := look{seen: true, sight: sight{runID: "b", second: -1}}
 	promoted := look{seen: true, sight: sight{runID: "b", master: true, before: "A", second: 21}}
@@ -29,18 +35,22 @@ func TestLosses(t *testing.T) {
 		then []([2]look)
 		want []record.Interval
 	}{
-		"nothing happens":        {nil, nil},
-		"killed, then promoted":  {[][2]look{{dead, replica}, {dead, promoted}}, []record.Interval{lost(20, 50)}},
-		"it hangs, and comes to": {[][2]look{{hung, promoted}, {hung, promoted}, {demoted, promoted}}, []record.Interval{lost(20, 60)}},
+		"nothing happens":                       {nil, nil},
+		"killed, then promoted":                 {[][2]look{{dead, replica}, {dead, promoted}}, []record.Interval{lost(30, 40), lost(20, 50)}},
+		"killed, and back":                      {[][2]look{{dead, replica}, {dead, replica}, {anew(60, 30), replica}}, []record.Interval{lost(30, 40)}},
+		"killed while its file was synced":      {[][2]look{{waits(40, 40), replica}, {waits(50, 50), replica}, {dead, replica}}, []record.Interval{lost(30, 60)}},
+		"killed when its file had all again":    {[][2]look{{waits(40, 40), replica}, {master(50, 50), replica}, {dead, replica}}, []record.Interval{lost(50, 60)}},
+		"killed, and back before the next look": {[][2]look{{anew(40, 5), replica}}, []record.Interval{lost(30, 40)}},
+		"it hangs, and comes to":                {[][2]look{{hung, promoted}, {hung, promoted}, {demoted, promoted}}, []record.Interval{lost(20, 60)}},
 		"started again, it takes itself for the master": {
 			[][2]look{{dead, promoted}, {dead, promoted}, {master(60, 30), promoted}, {demoted, promoted}},
-			[]record.Interval{lost(20, 40), lost(40, 70)},
+			[]record.Interval{lost(30, 40), lost(20, 40), lost(40, 70)},
 		},
 		"killed, back with a history that the replica did not follow, killed, then promoted": {
-			[][2]look{{anew(40, 5), replica}, {anew(50, 15), replica}, {dead, promoted}}, []record.Interval{lost(20, 60)},
+			[][2]look{{anew(40, 5), replica}, {anew(50, 15), replica}, {dead, promoted}}, []record.Interval{lost(30, 40), lost(50, 60), lost(20, 60)},
 		},
 		"promoted a moment ago over one that is back, and did not follow it": {
-			[][2]look{{follows, replica}, {anew(50, 5), replica}, {dead, other}}, []record.Interval{lost(40, 60)},
+			[][2]look{{follows, replica}, {anew(50, 5), replica}, {dead, other}}, []record.Interval{lost(40, 60), lost(40, 60)},
 		},
 		"promoted while its master only hangs, killed, and a replica of it again": {
 			[][2]look{{hung, promoted}, {master(50, 40), promoted}, {master(60, 50), dead}, {master(70, 60), replica}},
