@@ -26,17 +26,24 @@ func (s *Scheduler) SignAll(ctx context.Context, adopt bool) (n Signing, err err
 	if err != nil {
 		return n, fmt.Errorf("sign: %w", err)
 	}
-	for ids := idsDown(top, listStep, gaps); len(ids) > 0; ids = idsDown(ids[len(ids)-1]-1, listStep, gaps) {
-		if err := s.signPage(ctx, ids, adopt, &n); err != nil {
+	for ids := idsDown(top, signStep, gaps); len(ids) > 0; {
+		last, err := s.signPage(ctx, ids, adopt, &n)
+		if err != nil {
 			return n, fmt.Errorf("sign: %w", err)
 		}
+		ids = idsDown(last-1, signStep, gaps)
 	}
 	return n, s.signFunctions(ctx, adopt, &n)
 }
 
+// signStep is how many jobs are read at once to be signed: a spec may be of a MiB and more.
+const signStep = 32
+
 // signPage signs the specs of some jobs in one commit, guarded by each as it was read: it
-// starts over where one was purged meanwhile.
-func (s *Scheduler) signPage(ctx context.Context, ids []JobID, adopt bool, n *Signing) error {
+// starts over where one was purged meanwhile. last is the last of those that it looked at:
+// a commit is of chunkBytes, or one job, at most, as that of a submit. Of more a store takes
+// none, or, where it is full, not out of what it keeps free.
+func (s *Scheduler) signPage(ctx context.Context, ids []JobID, adopt bool, n *Signing) (last JobID, err error) {
 	q := store.Query{Keys: make([]string, 0, 2*len(ids))}
 	for _, id := range ids {
 		q.Keys = append(q.Keys, keyJob(id), keySpec(id))
@@ -45,14 +52,19 @@ func (s *Scheduler) signPage(ctx context.Context, ids []JobID, adopt bool, n *Si
 	t := transition[struct{}]{name: "sign", freeing: true, patient: true, query: q}
 	t.decide = func(f *facts) (p plan[struct{}], _ error) {
 		page = Signing{}
-		for _, id := range ids {
+		size := 0
+		for i, id := range ids {
+			if size += len(f.record(keySpec(id)).Value); i > 0 && size > chunkBytes {
+				break
+			}
 			s.signOne(f, &p.draft, id, adopt, &page)
+			last = id
 		}
 		return p, nil
 	}
-	_, err := run(ctx, s, t)
+	_, err = run(ctx, s, t)
 	n.add(page)
-	return err
+	return last, err
 }
 
 // signOne signs one spec. What cannot be read, or has another user in the job's record
