@@ -75,7 +75,8 @@ func (t *Tokens) first(ctx context.Context, temp string) error {
 	if err := writeSecret(temp, text+"\n"); err != nil {
 		return fmt.Errorf("write the admin token: %w", err)
 	}
-	_, err := t.keep(ctx, w, text, id)
+	// Also on a full store: without an admin nobody could make room there.
+	_, err := t.keep(ctx, w, text, id, true)
 	return err
 }
 

@@ -2,6 +2,8 @@ package auth_test
 
 import (
 	"context"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/mlq-dev/mlq/api/auth"
@@ -40,5 +42,24 @@ func TestKeysOnAFullStore(t *testing.T) {
 	must(t, lost.Bind(t.Context()))
 	if n, left, err := lost.SignAll(t.Context(), true); n != 2 || left != 0 || err != nil {
 		t.Errorf("adopted %d, left %d, %v", n, left, err)
+	}
+}
+
+// TestFirstTokenOnAFullStore: where all tokens are refused (mlq signer refuse), the new one
+// of an admin is the only way to make room.
+func TestFirstTokenOnAFullStore(t *testing.T) {
+	st, data := memory(t), t.TempDir()
+	_, _, err := auth.New(st, auth.Options{Ring: ringOf(1)}).Bootstrap(t.Context(), data)
+	must(t, err)
+	next := auth.New(full{st}, auth.Options{Ring: ringOf(2)})
+	must(t, next.ForgetRefused(t.Context(), data))
+	path, written, err := next.Bootstrap(t.Context(), data)
+	if err != nil || !written {
+		t.Fatalf("written: %v, %v", written, err)
+	}
+	text, err := os.ReadFile(path)
+	must(t, err)
+	if who, err := next.Check(t.Context(), strings.TrimSpace(string(text))); err != nil || who.Role != auth.RoleAdmin {
+		t.Errorf("%+v, %v", who, err)
 	}
 }

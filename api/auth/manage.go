@@ -28,15 +28,16 @@ func (t *Tokens) Create(ctx context.Context, w Wanted) (string, Token, error) {
 		return "", Token{}, err
 	}
 	text, id := token.New(string(w.Role))
-	kept, err := t.keep(ctx, w, text, id)
+	kept, err := t.keep(ctx, w, text, id, false)
 	return text, kept, err
 }
 
-// keep keeps the hash of a token; it starts over while somebody else changes its user.
-func (t *Tokens) keep(ctx context.Context, w Wanted, text, id string) (Token, error) {
+// keep keeps the hash of a token, on a full store too where it is freeing; it starts over
+// while somebody else changes its user.
+func (t *Tokens) keep(ctx context.Context, w Wanted, text, id string, freeing bool) (Token, error) {
 	hash := token.Hash(text)
 	for {
-		kept, done, err := t.create(ctx, w, Token{ID: id, User: w.User, Role: w.Role, SHA256: hash[:]}.withKey(text))
+		kept, done, err := t.create(ctx, w, Token{ID: id, User: w.User, Role: w.Role, SHA256: hash[:]}.withKey(text), freeing)
 		if err != nil || done {
 			return kept, err
 		}
@@ -44,7 +45,7 @@ func (t *Tokens) keep(ctx context.Context, w Wanted, text, id string) (Token, er
 }
 
 // create commits once; done is false where somebody changed the user meanwhile.
-func (t *Tokens) create(ctx context.Context, w Wanted, kept Token) (Token, bool, error) {
+func (t *Tokens) create(ctx context.Context, w Wanted, kept Token, freeing bool) (Token, bool, error) {
 	answer, err := t.store.Read(ctx, store.Query{Keys: []string{userKey(w.User)}})
 	if err != nil {
 		return kept, false, fmt.Errorf("read a user: %w", err)
@@ -61,6 +62,7 @@ func (t *Tokens) create(ctx context.Context, w Wanted, kept Token) (Token, bool,
 	if err != nil {
 		return kept, false, err
 	}
+	commit.Freeing = freeing
 	result, err := t.store.Commit(ctx, commit)
 	if err != nil {
 		return kept, false, fmt.Errorf("keep a token: %w", err)

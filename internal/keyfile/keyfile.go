@@ -90,8 +90,14 @@ func giveAs(file *os.File, like string) error {
 	}
 	owner := info.Sys().(*syscall.Stat_t) //nolint:forcetypeassert // documented, on Linux
 	err = file.Chown(int(owner.Uid), int(owner.Gid))
-	if errors.Is(err, os.ErrPermission) { // root without that right, as in a container: it stays root's
+	if bearable(err) {
 		return nil
 	}
 	return err
+}
+
+// bearable is an error of giving a file away that leaves it root's own: root in a container may
+// lack that right (EPERM), or its user namespace has no number for the owner (EINVAL, chown(2)).
+func bearable(err error) bool {
+	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL)
 }
