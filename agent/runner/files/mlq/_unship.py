@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 64 << 20  # of all files together; _ship.py sends at most 16 MiB
 MAX_FILES = 10_000
 
+# The others have errors of their own, one of them OSError, which says that there is no room.
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
 # What zipfile lets through of an archive that is damaged: ValueError of an offset before its
 # beginning, OverflowError of one that no file has.
 _DAMAGED = (EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError)
@@ -58,6 +61,8 @@ def _check(members: list[zipfile.ZipInfo]) -> None:
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
             raise Refused(f"{member.filename[:64]!r} is no plain file")
+        if member.compress_type not in _PACKED:
+            raise Refused(f"{member.filename[:64]!r} is packed with method {member.compress_type}")
         if member.filename in names:
             raise Refused(f"two files are named {member.filename[:64]!r}")
         names.add(member.filename)
