@@ -68,3 +68,16 @@ def test_a_job_that_is_stopped_has_its_grace_and_no_more(
         threading.Event().wait(0.01)
     job.stop("released", "the process ends")
     assert stuck.wait(2)
+
+
+def test_a_lease_longer_than_a_thread_can_wait_is_kept_too(
+    scripted: Scripted, keeper: Keeper
+) -> None:
+    stuck = threading.Event()
+    shop = Shop(scripted)
+    shop.add(grace=0.1, lease=1e300)
+    job = Held(Taken.of(shop.jobs[0]), now(), lambda: None, stuck.set)
+    keeper.keep(job)
+    assert not stuck.wait(0.2)
+    job.stop("released", "the process ends")
+    assert stuck.wait(2)

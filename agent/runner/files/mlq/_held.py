@@ -11,6 +11,9 @@ from ._belief import Belief, now
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# No thread can wait for 1e300 s. To believe in a lease for less than it is long does no harm.
+_LONGEST = 86400.0
+
 
 class Taken(NamedTuple):
     """The server's answer to a take: a job that is running as of now."""
@@ -38,7 +41,7 @@ class Taken(NamedTuple):
             dict(answer.get("full_message") or {}),
             seconds(answer.get("timeout") or 0) or float("inf"),
             seconds(answer.get("grace") or 0),
-            seconds(answer["lease"]),
+            min(seconds(answer["lease"]), _LONGEST),
         )
 
     def within(self, limit: float) -> Taken:
