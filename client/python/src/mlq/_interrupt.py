@@ -8,6 +8,8 @@ it. It would get the exception instead, end before it has begun, and be waited f
 So nothing is raised while the thread starts another, and again until it is seen to have come.
 It can still be lost, one time in many thousands: where the threads take turns between the look
 and the raising, and where it falls into the callback of a weak reference.
+Before 3.12 the first of these may also leave the thread that starts another waiting in
+Thread.start: for as long as ``stuck`` has not acted.
 """
 
 from __future__ import annotations
