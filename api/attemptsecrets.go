@@ -35,9 +35,10 @@ func (s *Server) attemptSecrets(c *call) error {
 	if err := job.MayRunOn(job.Attempt().Host); err != nil { // a lease is not signed, what the job asks is
 		return refuse(CodeForbidden, err.Error())
 	}
+	defer s.whileGood(c)() // the call may be large, and is hashed
 	p, err := s.wholeRequest(c.ctx(), spec)
 	if err != nil {
-		return err
+		return c.orRevoked(err)
 	}
 	values, err := s.opts.Secrets.Values(c.ctx(), spec.User, p.SecretNames())
 	if missing, ok := errors.AsType[*secrets.MissingError](err); ok {

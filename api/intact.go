@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -27,11 +26,11 @@ func (c *call) compares() bool { return c.r.Header.Get(HeaderCompares) == "sha-2
 func (s *Server) intact(c *call, job *scheduler.Job, sum string, size int64) error {
 	stop := s.whileGood(c)
 	err := s.verified.check(c.ctx(), sum, size)
-	revoked := errors.Is(context.Cause(c.ctx()), errRevoked)
+	why := c.orRevoked(nil)
 	stop()
 	switch {
-	case revoked:
-		return unauthorized()
+	case why != nil:
+		return why
 	case errors.Is(err, blob.ErrNotFound):
 		return resultGone(job)
 	}

@@ -257,6 +257,35 @@ func TestSecretsOfEachKindOfBody(t *testing.T) {
 	}
 }
 
+// TestRevokedBeforeTheValues: an agent that is revoked while the call is hashed gets none.
+func TestRevokedBeforeTheValues(t *testing.T) {
+	t.Parallel()
+	folder, err := blob.Open(t.TempDir())
+	must(t, err)
+	t.Cleanup(func() { _ = folder.Close() })
+	text := `{"msg":"` + strings.Repeat("x", 1<<20) + `"}`
+	call, err := envelope.Encode(envelope.Header{
+		Kind: envelope.KindCall, Function: "train", Python: "3.11.7", Request: []byte(`{"secrets":["A"]}`),
+	}, envelope.Part{Name: "code", Data: []byte("c")}, envelope.Part{Name: "args", Data: []byte(text)})
+	must(t, err)
+	h := &halting{Folder: folder, slow: blob.Sum(call), halted: make(chan struct{}, 16), gate: make(chan struct{})}
+	w := newWorld(t, func(o *api.Options) { o.Blobs = h })
+	node := w.token("node1", auth.RoleAgent)
+	w.setSecret(w.ana, "A", marker)
+	w.join()
+	l := w.claim(w.submit(w.ana, string(call), header{"Content-Type", scheduler.MediaEnvelope}), 0)
+	got := make(chan answer)
+	go func() { got <- l.values(node) }()
+	select {
+	case <-h.halted:
+	case a := <-got:
+		t.Fatalf("it was not hashed: %d %s", a.status, a.body)
+	}
+	must(t, w.tokens.Revoke(t.Context(), strings.Split(node, "_")[2]))
+	w.refused(<-got, 401, api.CodeUnauthorized) // the gate is shut still
+	close(h.gate)
+}
+
 // TestNoKey: a server without the key says so, and its log says what to do.
 func TestNoKey(t *testing.T) {
 	t.Parallel()
