@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/api/auth"
+	"github.com/mlq-dev/mlq/internal/token"
 )
 
 func newToken(io streams) *cobra.Command {
@@ -102,6 +103,7 @@ func newTokenRevoke(io streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke ID",
 		Short: "Make a token worthless; mlq token list shows the ids",
+		Long:  "Make a token worthless, by its id, which mlq token list shows. Of a whole token the id alone is sent.",
 		Args:  exactly(1, "one token id"),
 	}
 	server := bindServer(cmd)
@@ -110,10 +112,14 @@ func newTokenRevoke(io streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := r.send(cmd.Context(), http.MethodDelete, "/tokens/"+url.PathEscape(args[0]), nil, nil, nil); err != nil {
+		id := args[0]
+		if of, whole := token.Parse(id); whole { // what is secret of it stays here
+			id = of
+		}
+		if err := r.send(cmd.Context(), http.MethodDelete, "/tokens/"+url.PathEscape(id), nil, nil, nil); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(io.out, "token %s revoked\n", args[0])
+		_, err = fmt.Fprintf(io.out, "token %s revoked\n", id)
 		return err
 	}
 	return cmd
