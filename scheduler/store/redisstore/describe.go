@@ -79,7 +79,7 @@ func durability(facts map[string]string) (keep, string) {
 	case "always":
 		return keepsAll, "an acknowledgement means that it is on disk (AOF always)"
 	case "everysec":
-		return keepsSecond, "a crash of its machine may lose the last second or two of what was acknowledged (AOF everysec)"
+		return keepsSecond, "a crash of it or of its machine may lose the last second or two of what was acknowledged (AOF everysec)"
 	case "no":
 		return keepsMinute, "a crash of its machine may lose half a minute of what was acknowledged (AOF without fsync)"
 	}

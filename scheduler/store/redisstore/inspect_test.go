@@ -34,7 +34,7 @@ func TestInspect(t *testing.T) {
 		line, says string
 	}{
 		{"config set appendfsync always", " | "},
-		{"config set appendfsync everysec", " | WARNING: an acknowledgement is worth less than at the start: a crash of its machine may lose the last second"},
+		{"config set appendfsync everysec", " | WARNING: an acknowledgement is worth less than at the start: a crash of it or of its machine may lose the last second"},
 		{"config set maxmemory-policy allkeys-lru", " | WARNING: Redis may evict keys when memory is full (maxmemory-policy allkeys-lru)"},
 		{"config set maxmemory-policy noeviction", "worth less"},
 		{"config set appendonly no", "worth less than at the start: a restart loses EVERYTHING"},
