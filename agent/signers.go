@@ -43,8 +43,8 @@ type signers struct {
 
 	refused atomic.Uint64 // leases that were given back: no server had signed the job
 
-	asking sync.Mutex // one question at a time
-	asked  time.Time  // when it was answered; guarded by asking
+	asking chan struct{} // full while a question is asked: one at a time; no lock, which no context ends
+	asked  time.Time     // when it was answered; guarded by asking
 
 	mu  sync.Mutex
 	set *signing.Set // nil: not known
@@ -53,7 +53,7 @@ type signers struct {
 // newSigners reads what is kept in dir. A file that cannot be read is as none: the
 // server is asked.
 func newSigners(o *Options) *signers {
-	s := &signers{fetch: o.Signers, path: filepath.Join(o.DataDir, signersFile), log: o.Log, told: troubles{}}
+	s := &signers{fetch: o.Signers, path: filepath.Join(o.DataDir, signersFile), log: o.Log, told: troubles{}, asking: make(chan struct{}, 1)}
 	var kept signing.Set
 	text, err := os.ReadFile(s.path)
 	if err == nil {
@@ -91,8 +91,12 @@ func (s *signers) known(ctx context.Context) bool {
 
 // refresh asks a server for the keys, unless it has just answered.
 func (s *signers) refresh(ctx context.Context) error {
-	s.asking.Lock()
-	defer s.asking.Unlock()
+	select {
+	case s.asking <- struct{}{}:
+		defer func() { <-s.asking }()
+	case <-ctx.Done():
+		return fmt.Errorf("ask a server for its signing keys: %w", ctx.Err())
+	}
 	if time.Since(s.asked) < signersAgain {
 		return nil
 	}

@@ -125,6 +125,35 @@ func TestSignersWithoutASet(t *testing.T) {
 	}
 }
 
+// TestSignersDoNotHoldTheCancelled: who waits for another's question goes when it is cancelled.
+func TestSignersDoNotHoldTheCancelled(t *testing.T) {
+	t.Parallel()
+	asked, answer := make(chan struct{}), make(chan struct{})
+	s := newSigners(&Options{DataDir: t.TempDir(), Log: zerolog.Nop(), Signers: func(context.Context) (signing.Set, error) {
+		close(asked)
+		<-answer
+		return signing.Set{Scope: "mlq"}, nil
+	}})
+	first, second := make(chan error, 1), make(chan error, 1)
+	go func() { first <- s.refresh(t.Context()) }()
+	<-asked
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	go func() { second <- s.refresh(ctx) }()
+	select {
+	case err := <-second:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(2 * time.Second):
+		t.Error("it waits for the answer to another's question")
+	}
+	close(answer)
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSignersThatAreDamaged: a file of before it was sealed, with another letter in it, has no
 // genuine job refused while a server answers; without one what is known decides.
 func TestSignersThatAreDamaged(t *testing.T) {
