@@ -45,7 +45,7 @@ func (s *Server) readyz(c *call) error {
 	defer cancel()
 	ready := Ready{Version: s.opts.Version, Problems: []string{}, Warnings: []string{}}
 	if err := s.scheduler.Ready(ctx); err != nil {
-		ready.Problems = append(ready.Problems, "store: "+err.Error())
+		ready.Problems = append(ready.Problems, "store: "+forEverybody(err))
 	}
 	s.judgeDisk(&ready)
 	s.judgeStore(ctx, &ready)
@@ -56,6 +56,20 @@ func (s *Server) readyz(c *call) error {
 		c.Header().Set("Retry-After", "2")
 	}
 	return s.write(c, status, ready)
+}
+
+// forEverybody is what /readyz, which asks for no token, tells of a store that
+// does not answer. Errors of the network and of certificates name addresses, those
+// of files paths: the log has them. Redis's own words, as LOADING, are told.
+func forEverybody(err error) string {
+	var reply interface{ RedisError() }
+	switch {
+	case !errors.Is(err, store.ErrUnavailable):
+		return err.Error()
+	case errors.As(err, &reply):
+		return fmt.Sprintf("%v: %v", store.ErrUnavailable, reply)
+	}
+	return store.ErrUnavailable.Error() + ": the server's log says why"
 }
 
 func (s *Server) judgeDisk(ready *Ready) {
@@ -87,7 +101,7 @@ func (s *Server) judgeStore(ctx context.Context, ready *Ready) {
 	}
 	used, limit, err := sized.Size(ctx)
 	if err != nil {
-		ready.Warnings = append(ready.Warnings, "store: "+err.Error())
+		ready.Warnings = append(ready.Warnings, "store: "+forEverybody(err))
 		return
 	}
 	if full := 100 * float64(used) / float64(max(limit, 1)); limit > 0 && full > storeWarn {

@@ -84,8 +84,8 @@ func TestStoreAwayAndFull(t *testing.T) {
 				t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
 			}
 		}
-		if a := w.do("", "GET", "/readyz", nil); a.status != 503 {
-			t.Errorf("readyz answers %d", a.status)
+		if a := w.do("", "GET", "/readyz", nil); a.status != 503 || bytes.Contains(a.body, []byte("10.1.2.3")) {
+			t.Errorf("readyz answers %d %s", a.status, a.body)
 		}
 		if a := w.do("", "GET", "/healthz", nil); a.status != 200 {
 			t.Errorf("healthz answers %d", a.status)
