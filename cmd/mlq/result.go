@@ -35,34 +35,35 @@ standard error and the exit code is 1.`,
 		if err != nil {
 			return err
 		}
-		return printResult(cmd.Context(), io.out, r, id, to, wait)
+		return printResult(cmd.Context(), io, r, id, to, wait)
 	}
 	return cmd
 }
 
-// printResult writes the result to out or, where a file is named, to that.
-func printResult(ctx context.Context, out io.Writer, r *remote, id scheduler.JobID, to string, wait bool) error {
-	response, err := openResult(ctx, r, id, wait)
+// printResult writes the result to standard output or, where a file is named, to that.
+func printResult(ctx context.Context, std streams, r *remote, id scheduler.JobID, to string, wait bool) error {
+	response, err := openResult(ctx, std, r, id, wait)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
-	copied := func(out io.Writer) error {
-		if _, err := io.Copy(out, response.Body); err != nil {
-			return fmt.Errorf("result of job %d: %w", id, err)
-		}
-		return nil
-	}
 	if to != "" {
-		if err := intoFile(to, copied); err != nil {
+		if err := intoFile(to, func(out io.Writer) error { return copyResult(out, response, id) }); err != nil {
 			return fmt.Errorf("--to: %w", err) // of which kind it is decides the exit code: a signal's
 		}
 		return nil
 	}
-	if err := copied(out); err != nil {
+	if err := copyResult(std.out, response, id); err != nil {
 		return err
 	}
-	return endLine(out, response)
+	return endLine(std.out, response)
+}
+
+func copyResult(out io.Writer, response *http.Response, id scheduler.JobID) error {
+	if _, err := io.Copy(out, response.Body); err != nil {
+		return fmt.Errorf("result of job %d: %w", id, err)
+	}
+	return nil
 }
 
 // endLine ends a text or JSON on a terminal's line; bytes stay as they are.
@@ -75,15 +76,20 @@ func endLine(out io.Writer, response *http.Response) error {
 }
 
 // openResult opens the result; with wait it asks again, each time for as long
-// as a server waits, until there is one.
-func openResult(ctx context.Context, r *remote, id scheduler.JobID, wait bool) (*http.Response, error) {
-	query := url.Values{}
-	if wait {
-		query.Set("wait", serverWait.String())
+// as a server waits, until there is one, and outlasts a server or a store that
+// is away as mlq run does: the job goes on without them.
+func openResult(ctx context.Context, io streams, r *remote, id scheduler.JobID, wait bool) (*http.Response, error) {
+	if !wait {
+		return r.do(ctx, http.MethodGet, jobPath(id, "/result"), nil, nil)
 	}
+	var response *http.Response
+	query := url.Values{"wait": {serverWait.String()}}
 	for {
-		response, err := r.do(ctx, http.MethodGet, jobPath(id, "/result"), query, nil)
-		if !wait || !has(err, api.CodeNotFinished) {
+		err := persist(ctx, io, func() (err error) {
+			response, err = r.do(ctx, http.MethodGet, jobPath(id, "/result"), query, nil) //nolint:bodyclose // printResult closes it
+			return err
+		})
+		if !has(err, api.CodeNotFinished) {
 			return response, err
 		}
 	}

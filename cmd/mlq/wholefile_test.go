@@ -103,7 +103,7 @@ func (cutAnswer) RoundTrip(*http.Request) (*http.Response, error) {
 // TestSignalDuringAResult: it ends with the signal's code, into a file as elsewhere.
 func TestSignalDuringAResult(t *testing.T) {
 	r := &remote{base: "http://mlq", http: &http.Client{Transport: cutAnswer{}}}
-	err := printResult(t.Context(), io.Discard, r, 1, filepath.Join(t.TempDir(), "out"), false)
+	err := printResult(t.Context(), streams{out: io.Discard, err: io.Discard}, r, 1, filepath.Join(t.TempDir(), "out"), false)
 	if code := classify(err).code; code != exitSignal+int(syscall.SIGINT) {
 		t.Errorf("exit code %d, %v", code, err)
 	}
