@@ -40,6 +40,9 @@ func (s *Server) attemptSecrets(c *call) error {
 	if err != nil {
 		return c.orRevoked(err)
 	}
+	if err := s.revokedNow(c)(); err != nil { // while it is hashed that is asked only every recheckEvery
+		return err
+	}
 	values, err := s.opts.Secrets.Values(c.ctx(), spec.User, p.SecretNames())
 	if missing, ok := errors.AsType[*secrets.MissingError](err); ok {
 		return refuseField(CodeUnknownSecret, "/secrets", fmt.Sprintf("the secret %s was removed before the job started", missing.Name))
