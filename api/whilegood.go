@@ -115,7 +115,7 @@ func (s *Server) relinked(c *call) func(context.Context) error {
 
 func (s *Server) recheck(ctx context.Context, text string) error {
 	if job, n, secret, ok := token.ParseAttempt(text); ok {
-		_, err := s.identifyAttempt(ctx, scheduler.JobID(job), n, secret)
+		_, err := s.identifyAttempt(ctx, scheduler.JobID(job), n, secret, recheckAge)
 		return err
 	}
 	return s.opts.Tokens.Recheck(ctx, text, recheckAge)

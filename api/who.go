@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/mlq-dev/mlq/api/auth"
 	"github.com/mlq-dev/mlq/internal/token"
@@ -52,15 +53,15 @@ func bearer(header []string) (string, bool) {
 
 func (s *Server) identify(ctx context.Context, text string) (auth.Identity, error) {
 	if job, n, secret, ok := token.ParseAttempt(text); ok {
-		return s.identifyAttempt(ctx, scheduler.JobID(job), n, secret)
+		return s.identifyAttempt(ctx, scheduler.JobID(job), n, secret, auth.CacheFor)
 	}
 	return s.opts.Tokens.Check(ctx, text)
 }
 
 // identifyAttempt: the token of an attempt is good while its lease is, and
-// acts as the job's user.
-func (s *Server) identifyAttempt(ctx context.Context, id scheduler.JobID, n int, secret string) (auth.Identity, error) {
-	known, isKnown := s.opts.Tokens.KnownAttempt(secret)
+// acts as the job's user. That its agent's token is good was read less than age ago.
+func (s *Server) identifyAttempt(ctx context.Context, id scheduler.JobID, n int, secret string, age time.Duration) (auth.Identity, error) {
+	known, isKnown := s.opts.Tokens.KnownAttempt(secret, age)
 	job, err := s.scheduler.Job(ctx, id)
 	if err == nil && !isKnown && s.opts.Ring != nil && runs(&job, n, secret) {
 		job, err = s.attemptJob(ctx, id)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/mlq-dev/mlq/internal/signing"
 	"github.com/mlq-dev/mlq/internal/token"
@@ -38,9 +39,12 @@ func attemptFields(job scheduler.JobID, claim string) [][]byte {
 	return [][]byte{[]byte(strconv.FormatInt(int64(job), 10)), []byte(claim)}
 }
 
-// KnownAttempt is what was remembered of an attempt's secret: whose it is.
-func (t *Tokens) KnownAttempt(secret string) (Identity, bool) {
-	return t.cache.get(attemptHash(secret))
+// KnownAttempt is what was remembered of an attempt's secret, whose it is, where that was read
+// less than age ago.
+func (t *Tokens) KnownAttempt(secret string, age time.Duration) (Identity, bool) {
+	hash := attemptHash(secret)
+	who, ok := t.cache.get(hash)
+	return who, ok && t.cache.fresh(hash, age)
 }
 
 func attemptHash(secret string) [sha256.Size]byte { return token.Hash("attempt " + secret) }
