@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import subprocess
 import sys
 import threading
 import time
@@ -102,6 +103,7 @@ def test_a_thread_is_not_interrupted_while_it_starts_another(
         start()
         spin(after)
 
+    monkeypatch.setattr("mlq._interrupt._SHARED", True)
     monkeypatch.setattr("mlq._interrupt._START", start.__code__)
     running = Running(function)
     assert inside.wait(PATIENCE)
@@ -110,6 +112,35 @@ def test_a_thread_is_not_interrupted_while_it_starts_another(
     leave.set()
     assert isinstance(running.join(), mlq.Cancelled)
     assert hits == []
+
+
+# Whatever the collector does may want the lock that who looks at the threads holds: a thread
+# that starts does, and what is asked for here.
+COLLECTING = """
+import ctypes, gc, threading
+from mlq import _interrupt
+_interrupt._SHARED = True
+seen = []
+def collecting(*_):
+    seen.append(1)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(0), None)
+gc.callbacks.append(collecting)
+gc.set_threshold(1)
+for _ in range(1000):
+    _interrupt._starts_another(threading.get_ident())
+assert seen and gc.isenabled()
+gc.disable()
+_interrupt._starts_another(threading.get_ident())
+assert not gc.isenabled()
+print("through")
+"""
+
+
+def test_a_collection_does_not_stop_the_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COLLECTING], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("through\n", "")
 
 
 def test_wanted_before_it_comes_at_once_and_after_it_not_at_all() -> None:

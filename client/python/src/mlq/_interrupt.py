@@ -5,7 +5,8 @@ has to come back first. Only while the function runs: our own code is not cut in
 
 A thread that is just being started has, before Python 3.12, the number of the one that starts
 it. It would get the exception instead, end before it has begun, and be waited for without end.
-So nothing is raised while the thread starts another, and again until it is seen to have come.
+So nothing is raised there while the thread starts another, and it is raised again until it is
+seen to have come.
 It can still be lost, one time in many thousands: where the threads take turns between the look
 and the raising, and where it falls into the callback of a weak reference.
 Before 3.12 the first of these may also leave the thread that starts another waiting in
@@ -15,17 +16,23 @@ Thread.start: for as long as ``stuck`` has not acted.
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 import threading
 import time
-from typing import Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from ._cancel import Cancelled
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 T = TypeVar("T")
 
 _AGAIN = 0.05  # seconds
 _START = threading.Thread.start.__code__
+_SHARED = sys.version_info < (3, 12)  # a new thread's number, with the one that starts it
+_looking = threading.Lock()  # who comes second must not take the first one's pause for the user's
 
 
 class Interrupt:
@@ -94,12 +101,28 @@ def _telling(came: Callable[[], None]) -> type[Cancelled]:
 
 
 def _starts_another(thread: int) -> bool:
-    frame = sys._current_frames().get(thread)
+    if not _SHARED:
+        return False  # no matter
+    frame = _frames().get(thread)
     while frame is not None:
         if frame.f_code is _START:
             return True
         frame = frame.f_back
     return False
+
+
+def _frames() -> dict[int, FrameType]:
+    """Where each thread is. A collection of garbage meanwhile can stop the whole process for
+    good: both want one lock of the interpreter (CPython issue 106883; seen with 3.11.7).
+    """
+    with _looking:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return sys._current_frames()
+        finally:
+            if collects:
+                gc.enable()
 
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:
