@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Run pytest with the interpreter and folders given; in CI (MLQ_NO_SKIP=1) a skipped test fails.
 
-The count is read from the report that pytest writes, not from what it prints.
+The count is read from the report that pytest writes, not from what it prints. A test that hangs
+ends the run, and says where each of its threads is.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+HANGS = 300  # seconds; none takes a third of it on a machine with much other work
+ENDED = ["-o", f"faulthandler_timeout={HANGS}", "-o", "faulthandler_exit_on_timeout=true"]
+
 
 def main(python: str, *folders: str) -> int:
     """Return pytest's exit code, or 1 for a skipped test in CI."""
     with tempfile.TemporaryDirectory() as tmp:
         report = Path(tmp) / "report.xml"
-        code = subprocess.call([python, "-m", "pytest", "-rs", f"--junitxml={report}", *folders])
+        pytest = [python, "-m", "pytest", "-rs", f"--junitxml={report}", *ENDED]
+        code = subprocess.call([*pytest, *folders])
         if code != 0 or os.environ.get("MLQ_NO_SKIP") != "1":
             return code
         skipped = sum(int(s.get("skipped", "0")) for s in ET.parse(report).iter("testsuite"))
