@@ -97,7 +97,8 @@ func giveAs(file *os.File, like string) error {
 }
 
 // bearable is an error of giving a file away that leaves it root's own: root in a container may
-// lack that right (EPERM), or its user namespace has no number for the owner (EINVAL, chown(2)).
+// lack that right (EPERM, from some file systems EACCES), or its user namespace has no number for
+// the owner (EINVAL, chown(2)).
 func bearable(err error) bool {
-	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL)
+	return errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EINVAL)
 }
