@@ -8,7 +8,8 @@ import (
 )
 
 // FuzzParse: what is taken for a token is one that New could have made, and for an
-// attempt's, the very text that Attempt writes: no token has two spellings.
+// attempt's, the very text that Attempt writes: no token has two spellings. Of all that Redact leaves
+// no secret.
 func FuzzParse(f *testing.F) {
 	seeds := fuzzseed.For(f)
 	text, _ := New("user")
@@ -24,11 +25,28 @@ func FuzzParse(f *testing.F) {
 			if len(id) != idLength || !plain(id) || sum != checksum(body) || !strings.Contains(text, "_"+id+"_") {
 				t.Fatalf("%q is the token %q", text, id)
 			}
+			hides(t, text, text[len(body)-secretLength:len(body)])
 		}
 		if job, n, secret, ok := ParseAttempt(text); ok && Attempt(job, n, secret) != text {
 			t.Fatalf("%q is written %q", text, Attempt(job, n, secret))
+		} else if ok {
+			hides(t, text, secret)
 		}
 	})
+}
+
+// hides: however its parts are separated. Other letters no secret has.
+func hides(t *testing.T, text, secret string) {
+	t.Helper()
+	if !plain(secret) {
+		return
+	}
+	for _, separator := range []string{"_", "__", "-", "."} {
+		mistyped := "mlq_" + strings.ReplaceAll(strings.TrimPrefix(text, "mlq_"), "_", separator)
+		if got := Redact("of " + mistyped + ", "); strings.Contains(got, secret) {
+			t.Fatalf("%q is shown as %q", mistyped, got)
+		}
+	}
 }
 
 func cutLast(text string) (before, after string, ok bool) {

@@ -48,3 +48,38 @@ func TestAttempt(t *testing.T) {
 		}
 	}
 }
+
+// TestRedact: what begins like a token loses its secret, whatever was mistyped before it, and names
+// that no token begins like are shown whole.
+func TestRedact(t *testing.T) {
+	const id, secret, sum = "Ab3dE6gH9j", "0123456789abcdefghijABCDEFGHIJ0123456789abc", "x1Y2z3"
+	for text, want := range map[string]string{
+		"mlq_user_" + id + "_" + secret + "_" + sum:  "mlq_user_" + id + "_…",
+		"mlq_user_" + id + "_01234567":               "mlq_user_" + id + "_…",
+		"mlq_attempt_53_1_" + secret + ", then":      "mlq_attempt_53_…, then",
+		"mlq_user__" + id + "_" + secret + "_" + sum: "mlq_user__" + id + "_…",
+		"mlq__user_" + id + "__" + secret:            "mlq__user_" + id + "__…",
+		"mlq_user_" + id + "-" + secret + "-" + sum:  "mlq_user_" + id + "-…",
+		"mlq_user_" + id + ".01234567":               "mlq_user_" + id + ".…",
+		"mlq_user-" + id + "-" + secret + "-" + sum:  "mlq_user-" + id + "-…",
+		"mlq_user_" + id + "–" + secret:              "mlq_user_" + id + "–…",
+		"mlq_user_" + id + "%5F" + secret + "&a=b":   "mlq_user_" + id + "%…&a=b",
+		"mlq_user_" + id + secret + "_" + sum:        "mlq_user_…",
+		"mlq_user" + id + "_" + secret + "_" + sum:   "mlq_…",
+		"mlq_" + secret: "mlq_…",
+		`{"user":"mlq_user_` + id + ` ` + secret + `_` + sum + `"}`:    `{"user":"mlq_user_` + id + ` …"}`,
+		"mlq_user_" + id + "_" + secret + " mlq_user_" + id + "_12345": "mlq_user_" + id + "_… mlq_user_" + id + "_…",
+	} {
+		if got := Redact(text); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+	for _, plain := range []string{
+		"mlq_user_" + id, "/tokens/" + id, "mlq_gpu-0.1.0-py3-none-any.whl", "mlq-user-1-gpu-lab", "mlq_jobs", "mlq_model_v2.bin",
+		"/jobs/5/files/mlq_a/" + strings.Repeat("0a", 32), "mlq_user_" + id + ", then another one",
+	} {
+		if got := Redact(plain); got != plain {
+			t.Errorf("%s: %s", plain, got)
+		}
+	}
+}

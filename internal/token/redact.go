@@ -1,0 +1,31 @@
+package token
+
+import (
+	"regexp"
+	"strings"
+)
+
+// anywhere finds what begins like a token, up to where a text, a path, a query or a list goes on;
+// and over blanks, as where a line was broken, if what comes then is long as a secret.
+var anywhere = regexp.MustCompile(`mlq_[^\s"'<>/?&#=,;(){}\[\]]+(?:\s+[0-9A-Za-z]{21}[^\s"'<>/?&#=,;(){}\[\]]*)*`)
+
+// secretive tells what begins like a token from names, as mlq_gpu-0.1.0-py3-none-any.whl: more than a
+// role and an id, whatever stands between them, or anything that is longer than two ids.
+var secretive = regexp.MustCompile(`^mlq_+[A-Za-z]+_+(?:[0-9A-Za-z]+_|[0-9A-Za-z]{10}[^0-9A-Za-z])|[0-9A-Za-z]{21}`)
+
+// shown is what may be shown of that: a role, and an id, which are no longer than an id.
+var shown = regexp.MustCompile(`^(mlq_+(?:[A-Za-z]{1,10}[^0-9A-Za-z]+(?:[0-9A-Za-z]{1,10}[^0-9A-Za-z]+)?)?)[0-9A-Za-z]`)
+
+// Redact leaves role and id of each token in a text, and takes away what is secret: also of
+// one that is cut off or mistyped, or has come with other separators.
+func Redact(text string) string {
+	if !strings.Contains(text, "mlq_") {
+		return text
+	}
+	return anywhere.ReplaceAllStringFunc(text, func(found string) string {
+		if parts := shown.FindStringSubmatch(found); parts != nil && secretive.MatchString(found) {
+			return parts[1] + "…"
+		}
+		return found
+	})
+}
