@@ -109,7 +109,7 @@ func (s *Server) wholeRequest(ctx context.Context, spec scheduler.Spec) (*submis
 
 // requestOfCall is what the header of an envelope asks for.
 func (s *Server) requestOfCall(ctx context.Context, ref submission.Ref) (*submission.Parsed, error) {
-	if err := s.verified.check(ctx, ref.SHA256, ref.Size); err != nil {
+	if err := s.calls.check(ctx, ref.SHA256); err != nil {
 		return nil, err
 	}
 	body, err := s.opts.Blobs.Open(ctx, ref.SHA256)

@@ -59,7 +59,7 @@ func (s *Server) getFile(c *call) error {
 		return noSuchFile()
 	}
 	if !c.compares() && !c.bodiless(entry.SHA256) {
-		if err := s.intact(c, &job, entry.SHA256, entry.Size); err != nil {
+		if err := s.intact(c, &job, entry.SHA256); err != nil {
 			return err
 		}
 	}

@@ -21,11 +21,10 @@ func (c *call) bodiless(etag string) bool {
 func (c *call) compares() bool { return c.r.Header.Get(HeaderCompares) == "sha-256" }
 
 // intact looks at all of a job's blob before some of it is shown. That can take long: who
-// was revoked meanwhile gets nothing. Nobody has it open while they wait, for another
-// server gives up on who opens a blob and does not read.
-func (s *Server) intact(c *call, job *scheduler.Job, sum string, size int64) error {
+// was revoked meanwhile gets nothing.
+func (s *Server) intact(c *call, job *scheduler.Job, sum string) error {
 	stop := s.whileGood(c)
-	err := s.verified.check(c.ctx(), sum, size)
+	err := s.verified.check(c.ctx(), sum)
 	why := c.orRevoked(nil)
 	stop()
 	switch {

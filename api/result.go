@@ -102,7 +102,7 @@ func (s *Server) openResult(c *call, job *awaited, check bool) (*resultFile, err
 
 func (s *Server) openBlobResult(c *call, job *scheduler.Job, check bool) (*resultFile, error) {
 	if check {
-		if err := s.intact(c, job, job.Result.SHA256, job.Result.Size); err != nil {
+		if err := s.intact(c, job, job.Result.SHA256); err != nil {
 			return nil, err
 		}
 	}

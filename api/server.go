@@ -42,7 +42,8 @@ type Server struct {
 	// clientVersion is the header Mlq-Client, as a value that all answers share; nil: none.
 	clientVersion []string
 	disk          disk
-	verified      *verified
+	verified      *verified // what is downloaded
+	calls         *verified // what is about to start: no download holds that up
 	surveys       surveys
 	metrics       *metrics
 	// stopping is closed when Serve ends: streams and waits end with it.
@@ -70,6 +71,7 @@ func New(opts Options) (*Server, error) {
 		places:    newPlaces(opts),
 		tail:      newTail(opts.Scheduler),
 		verified:  newVerified(opts.Blobs),
+		calls:     newVerified(opts.Blobs),
 		stopping:  make(chan struct{}),
 	}
 	if opts.Client.Version != "" {
@@ -86,6 +88,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer s.verified.end()
+	defer s.calls.end()
 	server := s.httpServer()
 	watching := make(chan struct{})
 	go func() {

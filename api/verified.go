@@ -2,11 +2,7 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -58,10 +54,10 @@ func newVerified(blobs Blobs) *verified {
 	return v
 }
 
-// check reads all of a blob of that size, unless that was done a moment ago. Errors:
+// check reads all of a blob, unless that was done a moment ago. Errors:
 // errDamagedBlob, those of Open.
-func (v *verified) check(ctx context.Context, sum string, size int64) error {
-	h := v.ask(sum, size)
+func (v *verified) check(ctx context.Context, sum string) error {
+	h := v.ask(sum)
 	defer v.leave(sum, h)
 	select {
 	case <-h.done:
@@ -71,7 +67,7 @@ func (v *verified) check(ctx context.Context, sum string, size int64) error {
 	}
 }
 
-func (v *verified) ask(sum string, size int64) *hashing {
+func (v *verified) ask(sum string) *hashing {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	h, now := v.of[sum], time.Now()
@@ -79,7 +75,7 @@ func (v *verified) ask(sum string, size int64) *hashing {
 		v.makeRoom(now)
 		h = &hashing{unwanted: make(chan struct{}), done: make(chan struct{})}
 		v.of[sum] = h
-		go v.hash(sum, size, h)
+		go v.hash(sum, h)
 	}
 	h.askers++
 	return h
@@ -109,23 +105,47 @@ func (v *verified) leave(sum string, h *hashing) {
 	}
 }
 
-func (v *verified) hash(sum string, size int64, h *hashing) {
-	if size > hashedAtOnce {
+// hash opens a blob before it knows whether that needs a place: how large it is only its file can
+// say, what a manifest or a call says of it is a user's. Nobody has it open while they wait, for
+// another server gives up on who opens a blob and does not read.
+func (v *verified) hash(sum string, h *hashing) {
+	c, err := v.take(sum)
+	if err == nil && c.Size > hashedAtOnce {
+		c.close()
 		select {
 		case v.room <- struct{}{}:
 			defer func() { <-v.room }()
 		case <-h.unwanted:
 			return
 		}
+		c, err = v.take(sum)
 	}
-	v.mu.Lock()
-	h.begun = true
-	v.mu.Unlock()
-	err := v.read(sum)
+	if err == nil {
+		defer c.close()
+	}
+	if !v.begin(h) {
+		return
+	}
+	if err == nil {
+		err = c.compare(sum)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	h.err, h.until = err, time.Now().Add(believed(err, h.askers))
 	close(h.done)
+}
+
+// begin: from now on it is hashed also for those who come later. false: all have gone.
+func (v *verified) begin(h *hashing) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	select {
+	case <-h.unwanted:
+		return false
+	default:
+		h.begun = true
+		return true
+	}
 }
 
 // believed is how long the outcome holds for those who come later. What is damaged may be
@@ -138,42 +158,4 @@ func believed(err error, askers int) time.Duration {
 		return unheardFor
 	}
 	return 0
-}
-
-func (v *verified) read(sum string) error {
-	ctx, cancel := context.WithCancel(v.life)
-	defer cancel()
-	silence := time.AfterFunc(hashPatience, cancel)
-	defer silence.Stop()
-	c, err := v.open(ctx, sum)
-	if err != nil {
-		return err
-	}
-	defer c.Close() //nolint:errcheck // only read
-	h := sha256.New()
-	_, err = io.Copy(h, &stoppable{ctx, io.NewSectionReader(c, 0, c.Size), silence})
-	switch {
-	case err != nil && v.life.Err() == nil && ctx.Err() != nil:
-		return fmt.Errorf("read the blob %s: nothing came for %s: %w", sum, hashPatience, blob.ErrAway)
-	case err != nil:
-		return fmt.Errorf("read the blob %s: %w", sum, err)
-	case hex.EncodeToString(h.Sum(nil)) != sum:
-		return fmt.Errorf("%w: %s", errDamagedBlob, sum)
-	}
-	return nil
-}
-
-// stoppable ends a long read, also one of which nothing comes.
-type stoppable struct {
-	ctx     context.Context
-	r       io.Reader
-	silence *time.Timer
-}
-
-func (s *stoppable) Read(b []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
-	}
-	s.silence.Reset(hashPatience)
-	return s.r.Read(b)
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -14,33 +13,67 @@ import (
 	"github.com/mlq-dev/mlq/internal/blob"
 )
 
-// shelf is a Blobs of texts by their names, read when the gate opens.
+// shelf is a Blobs of texts by their names, read when the gate opens, and said to be large.
 type shelf struct {
 	Blobs
 
 	gate chan struct{}
 
-	mu     sync.Mutex
-	texts  map[string]string
-	opened []string
+	mu    sync.Mutex
+	texts map[string]string
+	small string // one that is not
+	read  []string
+	open  int
 }
 
 func (s *shelf) Open(_ context.Context, sum string) (blob.Content, error) {
 	s.mu.Lock()
-	s.opened = append(s.opened, sum)
+	defer s.mu.Unlock()
+	size := int64(hashedAtOnce + 1)
+	if sum == s.small {
+		size = int64(len(s.texts[sum]))
+	}
+	s.open++
+	return blob.Content{ReaderAt: &shelved{s, sum}, Closer: s, Size: size}, nil
+}
+
+func (s *shelf) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open--
+	return nil
+}
+
+type shelved struct {
+	*shelf
+
+	sum string
+}
+
+func (s *shelved) ReadAt(p []byte, off int64) (int, error) {
+	s.mu.Lock()
+	if off == 0 {
+		s.read = append(s.read, s.sum)
+	}
 	s.mu.Unlock()
 	<-s.gate
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	text := s.texts[sum]
-	return blob.Content{ReaderAt: strings.NewReader(text), Closer: io.NopCloser(nil), Size: int64(len(text))}, nil
+	return strings.NewReader(s.texts[s.sum]).ReadAt(p, off)
 }
 
-// asked is what was opened until now.
+// asked is what was hashed until now, or is being.
 func (s *shelf) asked() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.opened)
+	return slices.Clone(s.read)
+}
+
+// held is how many are open.
+func (s *shelf) held() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
 }
 
 // put changes a text.
@@ -59,29 +92,31 @@ func shelfOf(texts ...string) (*shelf, []string) {
 	return s, sums
 }
 
-const large = hashedAtOnce + 1
-
-// TestFewAreHashedAtOnce: small ones need not wait for large ones, and one whose askers
-// have all gone before its turn is not hashed.
+// TestFewAreHashedAtOnce: small ones need not wait for large ones, by their files' sizes, and one
+// whose askers have all gone before its turn is not hashed. Nobody has one open while they wait.
 func TestFewAreHashedAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, sums := shelfOf("a", "b", "c", "d", "e", "f")
+		s.small = sums[5]
 		v := newVerified(s)
 		defer v.end()
 		outcome := make(chan error, 8)
-		ask := func(ctx context.Context, sum string, size int64) {
-			go func() { outcome <- v.check(ctx, sum, size) }()
+		ask := func(ctx context.Context, sum string) {
+			go func() { outcome <- v.check(ctx, sum) }()
 			synctest.Wait()
 		}
 		for _, sum := range sums[:mostHashed] {
-			ask(t.Context(), sum, large)
+			ask(t.Context(), sum)
 		}
 		ctx, giveUp := context.WithCancel(t.Context())
-		ask(ctx, sums[4], large)
-		ask(t.Context(), sums[5], 1)
+		ask(ctx, sums[4])
+		ask(t.Context(), sums[5])
 		if n := len(s.asked()); n != mostHashed+1 || s.asked()[n-1] != sums[5] {
 			t.Errorf("%d are being hashed", n)
+		}
+		if n := s.held(); n != mostHashed+1 {
+			t.Errorf("%d are open", n)
 		}
 		giveUp()
 		if err := <-outcome; !errors.Is(err, context.Canceled) {
@@ -96,7 +131,7 @@ func TestFewAreHashedAtOnce(t *testing.T) {
 		if n := len(s.asked()); n != mostHashed+1 {
 			t.Errorf("%d were hashed", n)
 		}
-		ask(t.Context(), sums[4], large)
+		ask(t.Context(), sums[4])
 		if err := <-outcome; err != nil || s.asked()[len(s.asked())-1] != sums[4] {
 			t.Errorf("asked again: %v", err)
 		}
@@ -115,7 +150,7 @@ func TestOutcomesAreBelieved(t *testing.T) {
 		giveUp := func(sum string) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			if err := v.check(ctx, sum, large); !errors.Is(err, context.DeadlineExceeded) {
+			if err := v.check(ctx, sum); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("who gave up: %v", err)
 			}
 		}
@@ -132,7 +167,7 @@ func TestOutcomesAreBelieved(t *testing.T) {
 			if !c.damaged {
 				s.put(sums[1], "damaged")
 			}
-			whole, damaged := v.check(t.Context(), sums[0], large), v.check(t.Context(), sums[1], large)
+			whole, damaged := v.check(t.Context(), sums[0]), v.check(t.Context(), sums[1])
 			if whole != nil || errors.Is(damaged, errDamagedBlob) != c.damaged || len(s.asked()) != c.opened {
 				t.Errorf("%s later: %v, %v, opened %d times", c.after, whole, damaged, len(s.asked()))
 			}
@@ -145,16 +180,17 @@ func TestSilentBlobs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, sums := shelfOf("a")
+		s.small = sums[0]
 		v := newVerified(s)
 		defer v.end()
 		outcome := make(chan error)
-		go func() { outcome <- v.check(t.Context(), sums[0], large) }()
+		go func() { outcome <- v.check(t.Context(), sums[0]) }()
 		time.Sleep(hashPatience + time.Second) //nolint:forbidigo // of the bubble's clock
 		close(s.gate)
 		if err := <-outcome; !errors.Is(err, blob.ErrAway) {
 			t.Error(err)
 		}
-		if err := v.check(t.Context(), sums[0], large); err != nil {
+		if err := v.check(t.Context(), sums[0]); err != nil {
 			t.Errorf("asked again: %v", err)
 		}
 	})
