@@ -139,52 +139,6 @@ until (now[1] - from[1]) * 1000000 + now[2] - from[2] > tonumber(ARGV[1])`
 	})
 }
 
-// misled is F26, READONLY: the links of one process lead to the replica for a
-// while, as a name does that was changed too early.
-func misled(d *draw) *strike {
-	from := []string{d.server().Name, d.Hosts[d.r.IntN(2)].Name}[d.r.IntN(2)]
-	links := d.toStore(from)
-	s := onLinks(from, links, d.between(time.Second, 4*time.Second), nil)
-	s.intervals = []record.Interval{outage()}
-	s.touches = append(s.touches, store)
-	var master, replica *world.Link
-	s.inject = func(ctx context.Context) error {
-		m, err := d.Store.Master(ctx)
-		if err != nil {
-			return err
-		}
-		for _, l := range links {
-			switch l.To {
-			case m.Name:
-				master = l
-			case d.Store.Other(m).Name:
-				replica = l
-			}
-		}
-		if master == nil || replica == nil {
-			return errors.New("no links to both servers of the store")
-		}
-		s.swap(master, replica)
-		return nil
-	}
-	s.heal = func(context.Context) error {
-		if replica != nil {
-			s.swap(master, replica)
-		}
-		return nil
-	}
-	return s
-}
-
-// swap lets each of two links lead where the other did.
-func (s *strike) swap(a, b *world.Link) {
-	toA, toB := a.Target(), b.Target()
-	a.Retarget(toB)
-	b.Retarget(toA)
-	a.Cut()
-	b.Cut()
-}
-
 // unlessGone is an error that is not the server's end or its stand-still, which a
 // fault before may have left.
 func unlessGone(err error) error {

@@ -46,7 +46,7 @@ func Table() []Fault {
 		{"F23", "the end of the append-only file missing", "", tornLog},
 		{"F24", "another client's script, BUSY", "", busy},
 		{"F25", "scripts forgotten", "", scriptsFlushed},
-		{"F26", "READONLY answers", "LOADING and MISCONF are not drawn", misled},
+		{"F26", "READONLY, LOADING and MISCONF answers", "", refusing},
 		{"F27", "the blobs' disk full", "", blobsFull},
 		{"F28", "a host's disk full", "", hostFull},
 		{"F29", "a bit flipped on the way", "only under TLS, which finds it", flipped},

@@ -131,7 +131,7 @@ func (w *World) newRedis(name string) (*Redis, error) {
 	if r.copied, err = w.link("replica", name, local(port), faultproxy.Raw); err != nil {
 		return nil, err
 	}
-	r.Process = w.process(name, KindRedis, nil, "redis-server", filepath.Join(r.Dir, "redis.conf"))
+	r.Process = w.process(name, KindRedis, nil, "redis-server", r.conf())
 	r.ready = func(ctx context.Context) error { return r.Client.Ping(ctx).Err() }
 	return r, nil
 }
@@ -163,7 +163,7 @@ enable-debug-command local
 	if replica {
 		fmt.Fprintf(&conf, "replicaof 127.0.0.1 %d\n", portOf(master.copied.Addr()))
 	}
-	return os.WriteFile(filepath.Join(r.Dir, "redis.conf"), []byte(conf.String()), 0o644)
+	return os.WriteFile(r.conf(), []byte(conf.String()), 0o644)
 }
 
 // startStore starts all and waits until the replica has a copy and every
