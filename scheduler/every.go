@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/mlq-dev/mlq/internal/stride"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
@@ -11,47 +12,76 @@ import (
 // without a body where it was purged in between), from the highest id down and
 // a page at a time. Jobs that come or go meanwhile may be missed.
 func (s *Scheduler) EveryJob(ctx context.Context, do func(*Job, Spec) error) error {
+	step := stride.UpTo(listStep)
+	return s.everyPage(ctx, func(jobs []Job) error {
+		for len(jobs) > 0 {
+			n := min(step.Next(), len(jobs))
+			bytes, err := s.withSpecs(ctx, jobs[:n], do)
+			if err != nil {
+				return err
+			}
+			step.Was(n, bytes)
+			jobs = jobs[n:]
+		}
+		return nil
+	})
+}
+
+// everyPage calls do with the jobs that the store keeps, some at a time. Their specs, which are
+// most of it, are read only by who needs them.
+func (s *Scheduler) everyPage(ctx context.Context, do func([]Job) error) error {
+	return s.everyIDs(ctx, func(ids []JobID) error {
+		jobs, err := s.readJobs(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("every job: %w", err)
+		}
+		return do(jobs)
+	})
+}
+
+// everyIDs calls do with all ids that can have been issued, some at a time, the highest first.
+func (s *Scheduler) everyIDs(ctx context.Context, do func([]JobID) error) error {
 	top, gaps, err := s.highestID(ctx)
 	if err != nil {
 		return fmt.Errorf("every job: %w", err)
 	}
 	for ids := idsDown(top, listStep, gaps); len(ids) > 0; ids = idsDown(ids[len(ids)-1]-1, listStep, gaps) {
-		if err := s.jobsOf(ctx, ids, do); err != nil {
+		if err := do(ids); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Scheduler) jobsOf(ctx context.Context, ids []JobID, do func(*Job, Spec) error) error {
-	q := store.Query{Keys: make([]string, 0, 2*len(ids))}
-	for _, id := range ids {
-		q.Keys = append(q.Keys, keyJob(id), keySpec(id))
+// withSpecs calls do with each of the jobs and its spec, and tells how many bytes it has read.
+func (s *Scheduler) withSpecs(ctx context.Context, jobs []Job, do func(*Job, Spec) error) (bytes int, err error) {
+	q := store.Query{Keys: make([]string, len(jobs))}
+	for i := range jobs {
+		q.Keys[i] = keySpec(jobs[i].ID)
 	}
 	a, err := s.store.Read(ctx, q)
 	if err != nil {
-		return fmt.Errorf("every job: %w", err)
+		return 0, fmt.Errorf("every job: %w", err)
 	}
-	for i, id := range ids {
-		record, text := a.Records[2*i], a.Records[2*i+1]
-		if record.Version == 0 {
-			continue
-		}
-		job, err := decodeJob(id, record.Version, record.Value)
-		if err != nil {
-			return fmt.Errorf("every job: %w", err)
-		}
+	for i, text := range a.Records {
 		var spec Spec
 		if text.Version != 0 {
-			if spec, err = decodeSpec(id, text.Value); err != nil {
-				return fmt.Errorf("every job: %w", err)
+			if spec, err = decodeSpec(jobs[i].ID, text.Value); err != nil {
+				return 0, fmt.Errorf("every job: %w", err)
 			}
 		}
-		if err := do(&job, spec); err != nil {
-			return err
+		if err := do(&jobs[i], spec); err != nil {
+			return 0, err
 		}
 	}
-	return nil
+	return weight(a.Records), nil
+}
+
+func weight(records []store.Record) (bytes int) {
+	for i := range records {
+		bytes += len(records[i].Value)
+	}
+	return bytes
 }
 
 // Known reports which of the jobs the store keeps.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mlq-dev/mlq/internal/signing"
+	"github.com/mlq-dev/mlq/internal/stride"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
@@ -22,28 +23,47 @@ func (s *Scheduler) SignAll(ctx context.Context, adopt bool) (n Signing, err err
 	if s.opts.Ring == nil {
 		return n, nil
 	}
-	top, gaps, err := s.highestID(ctx)
+	step := stride.UpTo(listStep)
+	err = s.everyIDs(ctx, func(ids []JobID) error {
+		ids, err := s.kept(ctx, ids)
+		for err == nil && len(ids) > 0 {
+			now := ids[:min(step.Next(), len(ids))]
+			var done, bytes int
+			done, bytes, err = s.signPage(ctx, now, adopt, &n)
+			step.Was(len(now), bytes)
+			ids = ids[done:]
+		}
+		return err
+	})
 	if err != nil {
 		return n, fmt.Errorf("sign: %w", err)
-	}
-	for ids := idsDown(top, signStep, gaps); len(ids) > 0; {
-		last, err := s.signPage(ctx, ids, adopt, &n)
-		if err != nil {
-			return n, fmt.Errorf("sign: %w", err)
-		}
-		ids = idsDown(last-1, signStep, gaps)
 	}
 	return n, s.signFunctions(ctx, adopt, &n)
 }
 
-// signStep is how many jobs are read at once to be signed: a spec may be of a MiB and more.
-const signStep = 32
+// kept is which of the jobs there are, whether they can be read or not.
+func (s *Scheduler) kept(ctx context.Context, ids []JobID) (found []JobID, err error) {
+	q := store.Query{Keys: make([]string, len(ids))}
+	for i, id := range ids {
+		q.Keys[i] = keyJob(id)
+	}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for i := range a.Records {
+		if a.Records[i].Version != 0 {
+			found = append(found, ids[i])
+		}
+	}
+	return found, nil
+}
 
 // signPage signs the specs of some jobs in one commit, guarded by each as it was read: it
-// starts over where one was purged meanwhile. last is the last of those that it looked at:
+// starts over where one was purged meanwhile. done is how many of them it looked at:
 // a commit is of chunkBytes, or one job, at most, as that of a submit. Of more a store takes
-// none, or, where it is full, not out of what it keeps free.
-func (s *Scheduler) signPage(ctx context.Context, ids []JobID, adopt bool, n *Signing) (last JobID, err error) {
+// none, or, where it is full, not out of what it keeps free. bytes is what was read.
+func (s *Scheduler) signPage(ctx context.Context, ids []JobID, adopt bool, n *Signing) (done, bytes int, err error) {
 	q := store.Query{Keys: make([]string, 0, 2*len(ids))}
 	for _, id := range ids {
 		q.Keys = append(q.Keys, keyJob(id), keySpec(id))
@@ -51,20 +71,20 @@ func (s *Scheduler) signPage(ctx context.Context, ids []JobID, adopt bool, n *Si
 	var page Signing
 	t := transition[struct{}]{name: "sign", freeing: true, patient: true, query: q}
 	t.decide = func(f *facts) (p plan[struct{}], _ error) {
-		page = Signing{}
+		page, bytes = Signing{}, weight(f.Records)
 		size := 0
 		for i, id := range ids {
 			if size += len(f.record(keySpec(id)).Value); i > 0 && size > chunkBytes {
 				break
 			}
 			s.signOne(f, &p.draft, id, adopt, &page)
-			last = id
+			done = i + 1
 		}
 		return p, nil
 	}
 	_, err = run(ctx, s, t)
 	n.add(page)
-	return last, err
+	return done, bytes, err
 }
 
 // signOne signs one spec. What cannot be read, or has another user in the job's record

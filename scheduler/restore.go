@@ -114,13 +114,18 @@ func schemaOp(r schemaRecord) store.Op {
 
 // voidLeases ends every lease.
 func (s *Scheduler) voidLeases(ctx context.Context) (r Restored, err error) {
-	err = s.EveryJob(ctx, func(job *Job, _ Spec) error {
-		r.Jobs++
-		if !job.State.Active() {
-			return nil
+	err = s.everyPage(ctx, func(jobs []Job) error {
+		r.Jobs += len(jobs)
+		for i := range jobs {
+			if !jobs[i].State.Active() {
+				continue
+			}
+			r.Voided++
+			if err := s.voidLease(ctx, jobs[i].ID); err != nil {
+				return err
+			}
 		}
-		r.Voided++
-		return s.voidLease(ctx, job.ID)
+		return nil
 	})
 	return r, err
 }

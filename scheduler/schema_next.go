@@ -14,8 +14,8 @@ import (
 func init() {
 	migrations = append(migrations, migration{"count the jobs (a test's)", func(ctx context.Context, s *Scheduler, _ []byte) ([]byte, error) {
 		n := 0
-		err := s.EveryJob(ctx, func(*Job, Spec) error {
-			n++
+		err := s.everyPage(ctx, func(jobs []Job) error {
+			n += len(jobs)
 			return nil
 		})
 		if err != nil {

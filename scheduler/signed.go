@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/mlq-dev/mlq/internal/signing"
+	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 // ErrUnsigned: what was read of a job, or of a function, is not as a server of this
@@ -93,16 +94,23 @@ func (s *Scheduler) set() *signing.Set {
 
 // SignedJob reads a job with its spec, and verifies it. Errors: ErrNotFound, ErrUnsigned.
 func (s *Scheduler) SignedJob(ctx context.Context, id JobID) (Job, Spec, error) {
-	var found Job
-	var spec Spec
-	err := s.jobsOf(ctx, []JobID{id}, func(j *Job, sp Spec) error {
-		found, spec = *j, sp
-		return s.Verify(j, &sp)
-	})
-	if err == nil && found.ID == 0 {
-		err = fmt.Errorf("%w: %d", ErrNotFound, id)
+	a, err := s.store.Read(ctx, store.Query{Keys: []string{keyJob(id), keySpec(id)}})
+	if err != nil {
+		return Job{}, Spec{}, fmt.Errorf("signed job: %w", err)
 	}
-	return found, spec, err
+	record, text := a.Records[0], a.Records[1]
+	if record.Version == 0 {
+		return Job{}, Spec{}, fmt.Errorf("%w: %d", ErrNotFound, id)
+	}
+	job, err := decodeJob(id, record.Version, record.Value)
+	var spec Spec
+	if err == nil && text.Version != 0 {
+		spec, err = decodeSpec(id, text.Value)
+	}
+	if err != nil {
+		return Job{}, Spec{}, fmt.Errorf("signed job: %w", err)
+	}
+	return job, spec, s.Verify(&job, &spec)
 }
 
 // sign gives the spec its signature.

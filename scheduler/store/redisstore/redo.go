@@ -14,12 +14,13 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/mlq-dev/mlq/internal/stride"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 const (
 	redoTTL  = time.Minute // a snapshot whose process died costs nothing after that
-	redoPage = 256         // commits of one read
+	redoPage = 256         // commits of one read, or fewer where they are large
 )
 
 // redo is the note of all that is committed while a snapshot reads: two logs
@@ -29,6 +30,7 @@ type redo struct {
 	at    uint64                   // the last revision that was made
 	read  map[string]store.EntryID // by log: what was read last
 	wait  map[uint64][]noted       // by revision: read, and not made yet
+	step  *stride.Stride           // how many are read next
 	ops   *os.File                 // one JSON object a line
 	lines *json.Encoder
 }
@@ -54,7 +56,7 @@ func (s *Store) beginRedo(ctx context.Context) (*redo, error) {
 	if at < 0 {
 		return nil, fmt.Errorf("%w: another one is being taken, or its process ended less than a minute ago", store.ErrSnapshot)
 	}
-	r := &redo{store: s, at: uint64(at), read: map[string]store.EntryID{}, wait: map[uint64][]noted{}}
+	r := &redo{store: s, at: uint64(at), read: map[string]store.EntryID{}, wait: map[uint64][]noted{}, step: stride.UpTo(redoPage)}
 	for _, key := range []string{own, all} {
 		r.read[key] = store.EntryID{Revision: r.at, Seq: 1}
 	}
@@ -133,12 +135,12 @@ func (r *redo) noteAll(revision uint64) error {
 // page reads what comes next in both logs. It returns which revision there was
 // before, and whether that was all.
 func (r *redo) page(ctx context.Context) (most uint64, all bool, err error) {
-	s := r.store
+	s, n := r.store, r.step.Next()
 	pipe := s.client.Pipeline()
 	stamp := s.askStamp(ctx, pipe)
 	cmds := make(map[string]*redis.XMessageSliceCmd, len(r.read))
 	for key, id := range r.read {
-		cmds[key] = pipe.XRangeN(ctx, key, fmt.Sprintf("(%d-%d", id.Revision, id.Seq), "+", redoPage)
+		cmds[key] = pipe.XRangeN(ctx, key, fmt.Sprintf("(%d-%d", id.Revision, id.Seq), "+", int64(n))
 	}
 	if err := s.courier.deliver(ctx, 0, pipe.Cmds()...); err != nil {
 		return 0, false, failure(err)
@@ -148,6 +150,7 @@ func (r *redo) page(ctx context.Context) (most uint64, all bool, err error) {
 		return 0, false, failure(err)
 	}
 	all = true
+	commits, bytes := 0, 0
 	for key, cmd := range cmds {
 		entries, err := logged(cmd)
 		if err != nil {
@@ -155,9 +158,12 @@ func (r *redo) page(ctx context.Context) (most uint64, all bool, err error) {
 		}
 		for _, e := range entries {
 			r.keep(noted{key, e.ID, string(e.Value)})
+			bytes += len(e.Value)
 		}
-		all = all && len(entries) < redoPage
+		commits += len(entries)
+		all = all && len(entries) < n
 	}
+	r.step.Was(commits, bytes)
 	return a.Revision, all, nil
 }
 
