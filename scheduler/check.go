@@ -19,11 +19,12 @@ type CheckReport struct {
 // jobs' records say, and repairs what is not, each repair guarded by the
 // records that it rests on. It finds what a broken store or an older version
 // left behind; on a healthy store it changes nothing but drops the names of
-// empty classes and of hosts not seen for a week.
+// empty classes and of hosts not seen for a week, and has pauses begin anew that a
+// clock which was set back made too long.
 func (s *Scheduler) Check(ctx context.Context) (CheckReport, error) {
 	var r CheckReport
 	for _, step := range []func(context.Context, *CheckReport) error{
-		s.checkQueues, s.checkTimed, s.checkAwaits, s.checkHosts, s.checkJobs,
+		s.checkQueues, s.checkTimed, s.checkAwaits, s.checkHosts, s.checkJobs, s.checkPauses,
 	} {
 		if err := step(ctx, &r); err != nil {
 			return r, fmt.Errorf("check: %w", err)

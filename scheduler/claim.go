@@ -104,7 +104,7 @@ func mayClaim(f *facts, job *Job, c ClaimRequest, t Timing) error {
 		return fmt.Errorf("%w: job %d is %s", ErrFinal, job.ID, job.State)
 	case job.State != Queued:
 		return fmt.Errorf("%w: job %d is %s", ErrBusy, job.ID, job.State)
-	case f.Now.Before(job.Avoid[c.Host]):
+	case job.avoids(c.Host, f.Now, t):
 		return fmt.Errorf("%w: %s released job %d and is avoided until %s", ErrBusy, c.Host, job.ID, job.Avoid[c.Host].Format(time.TimeOnly))
 	case job.User != c.User:
 		return &FieldError{"user", fmt.Sprintf("job %d is another user's", job.ID)}

@@ -75,7 +75,7 @@ func (sc *scene) keptBack(job *Job) string {
 
 // shuns reports whether a host that could run the job does not take it now.
 func (sc *scene) shuns(h *Host, job *Job) bool {
-	return sc.now.Before(job.Avoid[h.Host]) || slices.Contains(h.Barred, Barred{Dir: sc.need.WorkDir, Unix: job.Unix})
+	return job.avoids(h.Host, sc.now, sc.timing) || slices.Contains(h.Barred, Barred{Dir: sc.need.WorkDir, Unix: job.Unix})
 }
 
 func endsIn(l Lease) time.Duration {

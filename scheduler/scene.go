@@ -11,6 +11,7 @@ import (
 // scene is what a waiting job's reasons are taken from.
 type scene struct {
 	now       time.Time
+	timing    Timing
 	unadopted bool
 	epoch     epochRecord
 	ahead     int64
@@ -34,7 +35,7 @@ func (s *Scheduler) scene(ctx context.Context, job *Job) (scene, error) {
 	if err != nil {
 		return scene{}, err
 	}
-	sc := scene{now: a.Now, ahead: a.Counts[0], queued: a.Counts[1], held: a.Counters[0]}
+	sc := scene{now: a.Now, timing: s.opts.Timing, ahead: a.Counts[0], queued: a.Counts[1], held: a.Counters[0]}
 	f := newFacts(q, a)
 	if _, err := f.load(keyEpoch, &sc.epoch); err != nil {
 		return sc, err

@@ -136,7 +136,7 @@ func (sc *scene) hosts(w *Why, job *Job, shown Shown) {
 			silent = append(silent, h.Host)
 		case h.Drained:
 			drained = append(drained, h.Host+" ("+h.drainedInWords()+")")
-		case sc.now.Before(job.Avoid[h.Host]):
+		case job.avoids(h.Host, sc.now, sc.timing):
 			avoided = append(avoided, job.avoidedWords(h.Host))
 		case slices.Contains(h.Barred, Barred{Dir: sc.need.WorkDir, Unix: job.Unix}):
 			barred = append(barred, h.Host)
