@@ -18,7 +18,7 @@ func TestSelfSignedNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := (&tlsFlags{selfSigned: true}).load(data, namesOf("192.0.2.7:5001", public))
+	pair, _, err := (&tlsFlags{selfSigned: true}).load(data, namesOf("192.0.2.7:5001", public))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -178,7 +178,7 @@ func (s *server) openHTTP(c serverConfig) (err error) {
 	scheme := "http"
 	var secure *tls.Config
 	if c.tls != nil {
-		if secure, s.fingerprint, err = c.tls.config(c.data, namesOf(c.listen, c.publicURL)); err != nil {
+		if secure, s.fingerprint, err = c.tls.config(c.data, namesOf(c.listen, c.publicURL), c.log); err != nil {
 			return err
 		}
 		if secure != nil {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 )
 
@@ -60,14 +61,15 @@ func (t *tlsFlags) check(listen string) error {
 }
 
 // config is nil where no TLS is wanted; else it comes with the certificate's fingerprint.
-func (t *tlsFlags) config(data *dataFolder, names certificateNames) (*tls.Config, string, error) {
+func (t *tlsFlags) config(data *dataFolder, names certificateNames, log zerolog.Logger) (*tls.Config, string, error) {
 	if t.cert == "" && !t.selfSigned {
 		return nil, "", nil
 	}
-	pair, err := t.load(data, names)
+	pair, file, err := t.load(data, names)
 	if err != nil {
 		return nil, "", err
 	}
+	warnOfEnd(pair, file, log)
 	return &tls.Config{
 		Certificates: []tls.Certificate{pair},
 		MinVersion:   tls.VersionTLS12,
@@ -75,26 +77,27 @@ func (t *tlsFlags) config(data *dataFolder, names certificateNames) (*tls.Config
 	}, fingerprint(pair), nil
 }
 
-func (t *tlsFlags) load(data *dataFolder, names certificateNames) (tls.Certificate, error) {
+// load reads the certificate, and tells in which file it is.
+func (t *tlsFlags) load(data *dataFolder, names certificateNames) (pair tls.Certificate, cert string, err error) {
 	cert, key := t.cert, t.key
 	if t.selfSigned {
 		cert, key = data.join("tls", "cert.pem"), data.join("tls", "key.pem")
 		if err := selfSign(data.join("tls"), cert, key, names); err != nil {
-			return tls.Certificate{}, fmt.Errorf("self-signed certificate: %w", err)
+			return pair, cert, fmt.Errorf("self-signed certificate: %w", err)
 		}
 	}
 	if key == "" {
 		key = cert
 	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
+	pair, err = tls.LoadX509KeyPair(cert, key)
 	if err != nil {
-		return tls.Certificate{}, misconfigured("certificate %s with key %s: %w", cert, key, err)
+		return pair, cert, misconfigured("certificate %s with key %s: %w", cert, key, err)
 	}
 	if t.selfSigned && !signsItself(pair) {
-		return tls.Certificate{}, misconfigured("the certificate %s is damaged", cert).
+		return pair, cert, misconfigured("the certificate %s is damaged", cert).
 			with("bring %s back from a backup, so that pins stay valid; or remove it, and a new one is made, whose fingerprint everybody needs", data.join("tls"))
 	}
-	return pair, nil
+	return pair, cert, nil
 }
 
 // signsItself: a byte that is another leaves a certificate that can be read, with another fingerprint.

@@ -32,8 +32,13 @@ func (t target) certify(options url.Values) error {
 		t.tls.RootCAs = pool
 	}
 	cert, key := options.Get("cert"), options.Get("key")
-	if cert == "" && key == "" {
+	switch {
+	case cert == "" && key == "":
 		return nil
+	case key == "":
+		return refuse("the store's URL has cert and no key: name the file of its private key too")
+	case cert == "":
+		return refuse("the store's URL has key and no cert: name the file of its certificate too")
 	}
 	if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
 		return refuse("cert and key of the store's URL: %w", err)
