@@ -21,8 +21,8 @@ func (s *Server) pace(c *call) {
 	now := time.Now()
 	c.r.Body = &pacedBody{
 		body: c.r.Body, conn: http.NewResponseController(c.ResponseWriter),
-		start: now, grace: s.opts.SlowGrace, perSecond: s.opts.MinBytesPerSec,
-		asked: now, revoked: s.revokedNow(c),
+		grace: s.opts.SlowGrace, perSecond: s.opts.MinBytesPerSec,
+		asked: now, looked: now, revoked: s.revokedNow(c),
 	}
 }
 
@@ -42,24 +42,27 @@ func (s *Server) revokedNow(c *call) func() error {
 type pacedBody struct {
 	body      io.ReadCloser
 	conn      *http.ResponseController
-	start     time.Time
+	waited    time.Duration // for the sender: what the store and the disk take meanwhile counts for nobody
 	grace     time.Duration
 	perSecond int64
 	n         int64
 	ended     bool         // nobody reads it any more
 	whole     bool         // all of it was read
 	head      []byte       // its start, as much as there is room for; nil: nobody wants it
-	asked     time.Time    // when the token was last found good
+	asked     time.Time    // since when the token is known to have been good
+	looked    time.Time    // when that was known: a store that hangs is not asked for each piece
 	revoked   func() error // asks again
 }
 
 // Read reads with the deadline of what has arrived so far.
 func (b *pacedBody) Read(p []byte) (int, error) {
 	earned := time.Duration(float64(b.n) / float64(b.perSecond) * float64(time.Second))
-	if err := b.deadline(b.start.Add(b.grace + earned)); err != nil {
+	start := time.Now()
+	if err := b.deadline(start.Add(b.grace + earned - b.waited)); err != nil {
 		return 0, err
 	}
 	n, err := b.body.Read(p)
+	b.waited += time.Since(start)
 	b.n += int64(n)
 	b.head = append(b.head, p[:min(n, cap(b.head)-len(b.head))]...)
 	if err != nil {
@@ -67,22 +70,27 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 		b.end()
 		err = malformed(err)
 	}
-	if why := b.refused(); why != nil {
+	if why := b.refused(errors.Is(err, io.EOF)); why != nil {
 		return 0, why // also of the last bytes: without them it is not whole
 	}
 	return n, err
 }
 
-// refused: the token was revoked, as far as that could have been seen since it was asked for.
-func (b *pacedBody) refused() error {
+// refused: the token was revoked, as far as that could have been seen since it was asked for. Of
+// the last bytes, with which something is done, that is since the store began to look.
+func (b *pacedBody) refused(last bool) error {
+	since := b.looked
+	if last {
+		since = b.asked
+	}
 	now := time.Now()
-	if now.Sub(b.asked) < recheckAge {
+	if now.Sub(since) < recheckAge {
 		return nil
 	}
 	if why := b.revoked(); why != nil {
 		return why
 	}
-	b.asked = now
+	b.asked, b.looked = now, time.Now()
 	return nil
 }
 
