@@ -17,6 +17,11 @@ func (w *World) anchored() time.Duration { return w.elapsed + w.Timing.Believe }
 func (w *World) join(i int, deaf bool) {
 	a := &w.agents[i]
 	var running []scheduler.LeaseRef
+	for id, l := range a.leases { // it was told to join anew: what is not handed over yet it gives up
+		if p, ok := a.procs[l.device]; !ok || p.job != id {
+			w.promised = without(w.promised, id)
+		}
+	}
 	a.leases = map[scheduler.JobID]lease{}
 	for dev, p := range a.procs {
 		if deaf {
@@ -73,10 +78,11 @@ func (w *World) claim(i int, job scheduler.JobID, how fate) {
 	got, err := w.scheduler("claim", how).Claim(ctx, scheduler.ClaimRequest{
 		Host: a.name, Epoch: a.epoch, Job: job, User: user, Devices: []string{dev}, ClaimID: fmt.Sprintf("%s-%d", a.name, a.claims),
 	})
-	if how == delayed {
+	switch {
+	case errors.Is(err, errDelayed):
 		return // its answer is lost; the agent asks again as a new claim or never
-	}
-	if w.refused(a, err) {
+	case w.refused(a, err):
+		a.claims-- // nothing in the store has its number: the next may have it
 		return
 	}
 	a.leases = with(a.leases, job, lease{fence: w.fenceOf(got, job), device: dev, stage: won})
@@ -84,7 +90,7 @@ func (w *World) claim(i int, job scheduler.JobID, how fate) {
 
 // fenceOf is the claim's fence, as the store has it: a mutant may have changed it on the way.
 func (w *World) fenceOf(got scheduler.Claimed, job scheduler.JobID) uint64 {
-	j, err := w.scheduler("look", heard).Job(ctx, job)
+	j, err := w.job(job)
 	if err != nil || j.Attempt() == nil {
 		return got.Fence
 	}
@@ -129,7 +135,7 @@ func (w *World) renew(i int, how fate) {
 	}
 	until := w.anchored()
 	r, err := w.scheduler("renew", how).Renew(ctx, a.name, a.epoch, refs)
-	if how == delayed || w.refused(a, err) {
+	if w.refused(a, err) {
 		return
 	}
 	a.belief = until

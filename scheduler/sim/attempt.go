@@ -13,7 +13,7 @@ func (w *World) start(i int, job scheduler.JobID, how fate) {
 	l := a.leases[job]
 	err := w.scheduler("start", how).Start(ctx, scheduler.LeaseRef{Job: job, Fence: l.fence})
 	switch {
-	case how == delayed:
+	case errors.Is(err, errDelayed):
 		return
 	case errors.Is(err, scheduler.ErrCancelled):
 		w.release(i, job, heard)
@@ -64,12 +64,12 @@ func (w *World) finish(i int, job scheduler.JobID, how fate) {
 	if l.stage == stops {
 		outcome = scheduler.OutcomeCancelled
 	}
-	before, lookErr := w.scheduler("look", heard).Job(ctx, job)
+	before, lookErr := w.job(job)
 	w.promised = without(w.promised, job)
 	j, err := w.scheduler("finish", how).Finish(ctx, ref, scheduler.Finish{
 		Outcome: outcome, Result: scheduler.Result{Short: fmt.Sprintf("%s %d", a.name, a.claims)},
 	})
-	if how == delayed {
+	if errors.Is(err, errDelayed) {
 		w.sent(a, job)
 		return
 	}
@@ -83,7 +83,7 @@ func (w *World) finish(i int, job scheduler.JobID, how fate) {
 }
 
 // checkAccepted: a result that was just accepted is the current attempt's own.
-func (w *World) checkAccepted(a *agent, before scheduler.Job, l lease) {
+func (w *World) checkAccepted(a *agent, before *scheduler.Job, l lease) {
 	cur := before.Attempt()
 	if cur == nil || cur.Host != a.name || cur.Fence != l.fence || cur.Devices[0] != l.device {
 		w.fall("promise 2: job %d took the result of an attempt on %s that is not the current one", before.ID, a.name)
@@ -103,7 +103,7 @@ func (w *World) release(i int, job scheduler.JobID, how fate) {
 	l := a.leases[job]
 	w.promised = without(w.promised, job)
 	err := w.scheduler("release", how).Release(ctx, scheduler.LeaseRef{Job: job, Fence: l.fence}, "simulated")
-	if how == delayed {
+	if errors.Is(err, errDelayed) {
 		w.sent(a, job)
 		return
 	}

@@ -31,7 +31,6 @@ func (w *World) callbackSteps() []step {
 		if w.used.Callbacks < w.Limits.Callbacks {
 			for _, how := range w.fates() {
 				out = append(out, step{how.of(fmt.Sprintf("a server takes the callback of %d", id)), func(w *World) {
-					w.spend(how)
 					w.takeCallback(id, how)
 				}})
 			}
@@ -39,7 +38,6 @@ func (w *World) callbackSteps() []step {
 		for i := range w.sends[id] {
 			for _, how := range w.fates() {
 				out = append(out, step{how.of(fmt.Sprintf("server %d records the callback of %d", i, id)), func(w *World) {
-					w.spend(how)
 					w.endCallback(id, i, how)
 				}})
 			}

@@ -29,7 +29,7 @@ func (d *digest) sub(other digest) { d[0] -= other[0]; d[1] -= other[1] }
 type (
 	worldFact struct {
 		elapsed, base, lostAt int64
-		used                  Budgets
+		drained               bool // a host was closed: it may be opened
 		losses                int
 		backup                digest // of the replica
 		old                   digest // of the master that was replaced
@@ -81,9 +81,10 @@ type (
 	}
 )
 
-// digest names the state: two worlds with the same digest have the same future.
+// digest names the state: two worlds with the same digest have the same future, but
+// for what their budgets leave.
 func (w *World) digest() digest {
-	f := worldFact{elapsed: int64(w.elapsed), base: w.base.UnixNano(), lostAt: int64(w.lostAt), used: w.used, losses: w.losses}
+	f := worldFact{elapsed: int64(w.elapsed), base: w.base.UnixNano(), lostAt: int64(w.lostAt), drained: w.used.Drains > 0, losses: w.losses}
 	if w.backup != nil {
 		f.backup = w.backup.digest()
 	}
@@ -182,6 +183,3 @@ func (s *Store) digest() digest {
 	d.add(s.sum)
 	return d
 }
-
-// version is the version of a record now.
-func (s *Store) version(key string) uint64 { return s.get(key).Version }

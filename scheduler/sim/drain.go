@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/mlq-dev/mlq/scheduler"
@@ -23,7 +24,7 @@ func (w *World) drainSteps() []step {
 		add("host-0 is opened", func(w *World) { w.undrain() })
 		add("the drains are kept", func(w *World) { w.keepDrains() })
 		if w.used.Delays < w.Limits.Delays {
-			add("the drains are kept (a commit is delayed)", func(w *World) { w.used.Delays++; w.delayedKeep() })
+			add("the drains are kept (a commit is delayed)", func(w *World) { w.delayedKeep() })
 		}
 	}
 	return out
@@ -86,9 +87,8 @@ func (w *World) checkKept(h *scheduler.Host) {
 
 // delayedKeep sends the first thing that there is to tell, and hears no answer.
 func (w *World) delayedKeep() {
-	// Nothing to tell means nothing on its way.
-	if _, err := w.scheduler("closing", delayed).KeepDrains(ctx); err == nil {
-		w.used.Delays--
+	if _, err := w.scheduler("closing", delayed).KeepDrains(ctx); err != nil && !errors.Is(err, errDelayed) {
+		w.fall("keep drains: %w", err)
 	}
 }
 

@@ -20,11 +20,13 @@ func (f *Found) Error() string {
 
 // Explorer tries all lives of a world up to a depth, the short ones first, so
 // that what it finds is short too. A state that was met before is not tried
-// again: it was met after as few steps, and its future is the same.
+// again: it was met after as few steps, and its future is the same. Nor is one
+// that was met when no more than now had been used of each budget: all that may
+// happen now might have happened then.
 type Explorer struct {
 	Depth  int
-	States int // how many different ones were met
-	seen   map[digest]bool
+	States int // how many different ones were tried
+	seen   map[digest][]Budgets
 }
 
 // life is a state and how it came about. It is kept as the step that leads to
@@ -60,7 +62,7 @@ func (e *event) path() []string {
 
 // Explore returns the first life in which a promise falls, nil if there is none.
 func (e *Explorer) Explore(w *World) *Found {
-	e.seen, e.States = make(map[digest]bool), 0
+	e.seen, e.States = make(map[digest][]Budgets), 0
 	lives := []life{{before: w, step: func(*World) {}}}
 	if _, err := e.meets(w); err != nil {
 		return &Found{nil, err}
@@ -105,10 +107,10 @@ func (e *Explorer) after(l *life) (more []life, f *Found) {
 func (e *Explorer) meets(w *World) (isNew bool, err error) {
 	if w.broken == nil {
 		d := w.digest()
-		if e.seen[d] {
+		if slices.ContainsFunc(e.seen[d], w.used.atLeast) {
 			return false, nil
 		}
-		e.seen[d] = true
+		e.seen[d] = append(e.seen[d], w.used)
 		e.States++
 	}
 	return true, w.check()

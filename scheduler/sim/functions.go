@@ -20,7 +20,7 @@ func (w *World) functionSteps() []step {
 	}
 	out := []step{{"promote", func(w *World) { w.promote(heard) }}}
 	if w.used.Delays < w.Limits.Delays {
-		out = append(out, step{delayed.of("promote"), func(w *World) { w.spend(delayed); w.promote(delayed) }})
+		out = append(out, step{delayed.of("promote"), func(w *World) { w.promote(delayed) }})
 	}
 	if w.used.Functions == w.Limits.Functions {
 		return out
@@ -30,7 +30,7 @@ func (w *World) functionSteps() []step {
 		name, list = "the function is removed", nil
 	}
 	for _, how := range w.fates() {
-		out = append(out, step{how.of(name), func(w *World) { w.used.Functions++; w.spend(how); w.register(list, how) }})
+		out = append(out, step{how.of(name), func(w *World) { w.used.Functions++; w.register(list, how) }})
 	}
 	return out
 }
@@ -47,14 +47,14 @@ func (w *World) register(list []scheduler.Function, how fate) {
 	err := w.scheduler("functions", how).ChangeFunctions(ctx, user, func([]scheduler.Function, time.Time, bool) ([]scheduler.Function, error) {
 		return list, nil
 	})
-	if err != nil && how != delayed {
+	if err != nil && !errors.Is(err, errDelayed) {
 		w.fall("register: %w", err)
 	}
 }
 
 // promote is what each server does every second.
 func (w *World) promote(how fate) {
-	if err := w.scheduler("promote", how).Promote(ctx); err != nil && how != delayed {
+	if err := w.scheduler("promote", how).Promote(ctx); err != nil && !errors.Is(err, errDelayed) {
 		w.fall("promote: %w", err)
 	}
 }
@@ -65,7 +65,7 @@ func (w *World) await(i int, job scheduler.JobID, how fate) {
 	l := a.leases[job]
 	w.promised = without(w.promised, job)
 	err := w.scheduler("await", how).Await(ctx, scheduler.LeaseRef{Job: job, Fence: l.fence}, []string{function})
-	if how == delayed {
+	if errors.Is(err, errDelayed) {
 		w.sent(a, job)
 		return
 	}

@@ -35,16 +35,27 @@ func (s *Store) kinds(effects []store.Effect) error {
 }
 
 func (s *Store) kind(key, as string) error {
-	_, counter := s.counters[key]
-	for other, used := range map[string]bool{
-		"record": s.get(key).Version != 0, "index": len(s.indexes[key]) > 0,
-		"counter": counter, "log": len(s.logs[key]) > 0,
-	} {
-		if used && other != as {
-			return fmt.Errorf("%w: %s is a %s, not a %s", store.ErrInvalid, key, other, as)
-		}
+	if is := s.is(key); is != "" && is != as {
+		return fmt.Errorf("%w: %s is a %s, not a %s", store.ErrInvalid, key, is, as)
 	}
 	return nil
+}
+
+// is tells what a key is, which is one thing at most; "": nothing.
+func (s *Store) is(key string) string {
+	if s.version(key) != 0 {
+		return "record"
+	}
+	if len(s.indexes[key]) > 0 {
+		return "index"
+	}
+	if _, counter := s.counters[key]; counter {
+		return "counter"
+	}
+	if len(s.logs[key]) > 0 {
+		return "log"
+	}
+	return ""
 }
 
 // sums refuses counters that would overflow.

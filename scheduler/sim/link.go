@@ -16,7 +16,8 @@ type link struct {
 	fate fate
 }
 
-// fate is what becomes of an operation's commits.
+// fate is what becomes of an operation's commits. One that has none to make, or whose
+// commit changes nothing, is as if it was heard, and is not counted: the state is the same.
 type fate string
 
 const (
@@ -41,12 +42,17 @@ func (l *link) Commit(ctx context.Context, c store.Commit) (store.Result, error)
 	}
 	switch l.fate {
 	case delayed:
+		l.w.used.Delays++
 		l.w.pending = append(l.w.pending, pending{l.op, c})
 		return store.Result{}, errDelayed
 	case repeated:
 		l.fate = heard
-		if r, err := l.Store.Commit(ctx, c); err != nil {
+		r, err := l.Store.Commit(ctx, c)
+		if err != nil {
 			return r, err
+		}
+		if r.Conflict == store.NoConflict {
+			l.w.used.Repeats++
 		}
 	}
 	return l.Store.Commit(ctx, c)

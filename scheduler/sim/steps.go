@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -29,7 +30,7 @@ func (w *World) steps() []step {
 	add("reap", func(w *World) { w.reap() })
 	out = append(out, w.oldSteps()...)
 	if w.used.Delays < w.Limits.Delays {
-		add("reap (its commit is delayed)", func(w *World) { w.used.Delays++; w.delayedReap() })
+		add("reap (its commit is delayed)", func(w *World) { w.delayedReap() })
 	}
 	if w.used.Ticks < w.Limits.Ticks {
 		add("time passes", func(w *World) { w.used.Ticks++; w.pass(tick) })
@@ -43,10 +44,10 @@ func (w *World) steps() []step {
 	if w.used.Submits < w.Limits.Submits {
 		add("submit", func(w *World) { w.used.Submits++; w.submit(heard) })
 		if w.used.Repeats < w.Limits.Repeats {
-			add(repeated.of("submit"), func(w *World) { w.used.Submits++; w.spend(repeated); w.submit(repeated) })
+			add(repeated.of("submit"), func(w *World) { w.used.Submits++; w.submit(repeated) })
 		}
 		if w.Messages && w.used.Delays < w.Limits.Delays {
-			add(delayed.of("submit"), func(w *World) { w.used.Submits++; w.spend(delayed); w.submitLate() })
+			add(delayed.of("submit"), func(w *World) { w.used.Submits++; w.submitLate() })
 		}
 	}
 	if w.used.Jumps < w.Limits.Jumps {
@@ -111,10 +112,10 @@ func (w *World) agentSteps(i int) []step {
 	for _, how := range w.fates() {
 		for _, id := range w.live {
 			if name, do := w.leaseStep(i, id); do != nil {
-				add(how.of(fmt.Sprintf("%s %d", name, id)), func(w *World) { w.spend(how); do(w, how) })
+				add(how.of(fmt.Sprintf("%s %d", name, id)), func(w *World) { do(w, how) })
 			}
 		}
-		add(how.of("renew"), func(w *World) { w.spend(how); w.renew(i, how) })
+		add(how.of("renew"), func(w *World) { w.renew(i, how) })
 	}
 	if w.used.Crashes < w.Limits.Crashes {
 		add("crash", func(w *World) { w.used.Crashes++; w.crash(i) })
@@ -155,15 +156,6 @@ func (w *World) fates() []fate {
 	return out
 }
 
-func (w *World) spend(f fate) {
-	switch f {
-	case delayed:
-		w.used.Delays++
-	case repeated:
-		w.used.Repeats++
-	}
-}
-
 func (f fate) of(step string) string {
 	if f == heard {
 		return step
@@ -191,9 +183,8 @@ func (w *World) reap() {
 }
 
 func (w *World) delayedReap() {
-	// Nothing to end means nothing on its way.
-	if _, err := w.scheduler("reap", delayed).Reap(ctx, w.server.reaper, w.own(w.NoOwnClock)); err == nil {
-		w.used.Delays--
+	if _, err := w.scheduler("reap", delayed).Reap(ctx, w.server.reaper, w.own(w.NoOwnClock)); err != nil && !errors.Is(err, errDelayed) {
+		w.fall("reap: %w", err)
 	}
 }
 
@@ -235,7 +226,7 @@ func (w *World) lose() {
 	w.backup = nil
 	var live []scheduler.JobID
 	for _, id := range w.live {
-		if _, err := w.scheduler("look", heard).Job(ctx, id); err == nil {
+		if _, err := w.job(id); err == nil {
 			live = append(live, id)
 		}
 	}
@@ -249,7 +240,7 @@ func (w *World) lose() {
 
 func (w *World) cancel(id scheduler.JobID) {
 	w.used.Cancels++
-	before, err := w.scheduler("look", heard).Job(ctx, id)
+	before, err := w.job(id)
 	if err != nil {
 		return
 	}

@@ -199,12 +199,24 @@ func (s *Store) usable(ctx context.Context) error {
 func (s *Store) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
 
 func (s *Store) get(key string) store.Record {
-	r, ok := s.records[key]
-	if !ok || !r.expires.IsZero() && !s.now().Before(r.expires) {
+	r := s.there(key)
+	if r.version == 0 {
 		return store.Record{}
 	}
 	return store.Record{Value: append([]byte{}, r.value...), Version: r.version}
 }
+
+// there is a record that has not expired; else one of version 0.
+func (s *Store) there(key string) record {
+	r, ok := s.records[key]
+	if !ok || !r.expires.IsZero() && !s.now().Before(r.expires) {
+		return record{}
+	}
+	return r
+}
+
+// version is the version of a record now, 0 without one.
+func (s *Store) version(key string) uint64 { return s.there(key).version }
 
 func (s *Store) members(r store.Range) [][]byte {
 	from, to := r.From, r.To

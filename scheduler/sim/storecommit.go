@@ -9,7 +9,7 @@ import (
 func (s *Store) holds(g store.Guard) bool {
 	switch g.Kind {
 	case store.GuardVersion:
-		return s.get(g.Key).Version == g.Version
+		return s.version(g.Key) == g.Version
 	case store.GuardAtMost:
 		return s.counters[g.Key]+g.N <= g.Limit
 	}

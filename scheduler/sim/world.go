@@ -84,6 +84,14 @@ type Budgets struct {
 	Olds, Deafs, Forgets int
 }
 
+// atLeast: of nothing less has been used.
+func (b Budgets) atLeast(o Budgets) bool {
+	return b.Ticks >= o.Ticks && b.Crashes >= o.Crashes && b.Losses >= o.Losses && b.Backups >= o.Backups &&
+		b.Cancels >= o.Cancels && b.Delays >= o.Delays && b.Repeats >= o.Repeats && b.Jumps >= o.Jumps &&
+		b.Submits >= o.Submits && b.Drains >= o.Drains && b.Callbacks >= o.Callbacks && b.Functions >= o.Functions &&
+		b.Olds >= o.Olds && b.Deafs >= o.Deafs && b.Forgets >= o.Forgets
+}
+
 // Tamper changes what a transition reads or commits: the mutants.
 type Tamper struct {
 	Read   func(op string, q store.Query, a *store.Answer)
