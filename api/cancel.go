@@ -103,15 +103,19 @@ func (c *call) bulkFilter(filters []string, allowed ...scheduler.State) (schedul
 }
 
 // eachJob runs an action on every job of a filter, page by page. A job that
-// has moved on meanwhile is left as it is.
+// has moved on meanwhile is left as it is; so are those that it has not come to
+// when the token is revoked.
 func (s *Server) eachJob(c *call, f scheduler.Filter, action func(scheduler.JobID) error) (more bool, err error) {
-	start := time.Now()
+	start, good := time.Now(), s.stillGood(c)
 	for {
 		jobs, next, err := s.scheduler.Jobs(c.ctx(), f)
 		if err != nil {
 			return false, err
 		}
 		for _, job := range jobs {
+			if err := good(); err != nil {
+				return false, err
+			}
 			if err := action(job.ID); err != nil && !movedOn(err) {
 				return false, err
 			}

@@ -77,12 +77,16 @@ func (p *purging) params(f *scheduler.Filter) error {
 }
 
 func (p *purging) run(f scheduler.Filter) error {
+	good := p.s.stillGood(p.c)
 	for start := time.Now(); ; {
 		jobs, next, err := p.s.scheduler.Jobs(p.c.ctx(), f)
 		if err != nil {
 			return err
 		}
 		for i := range jobs {
+			if err := good(); err != nil {
+				return err
+			}
 			if err := p.one(&jobs[i]); err != nil {
 				return err
 			}

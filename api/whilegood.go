@@ -121,6 +121,21 @@ func (s *Server) recheck(ctx context.Context, text string) error {
 	return s.opts.Tokens.Recheck(ctx, text, recheckAge)
 }
 
+// stillGood is what an order for many things calls before each of them: it looks again, every
+// recheckAge, whether what the request was made with is good, and gives what the answer says if not.
+func (s *Server) stillGood(c *call) func() error {
+	revoked := s.revokedNow(c)
+	var looked time.Time
+	return func() error {
+		if time.Since(looked) < recheckAge {
+			return nil
+		}
+		why := revoked()
+		looked = time.Now()
+		return why
+	}
+}
+
 // orRevoked is an error, or what the answer says instead where the call ended because what it was
 // made with was revoked: whatever was under way then failed with an error of its own.
 func (c *call) orRevoked(err error) error {
