@@ -30,10 +30,13 @@ const (
 )
 
 // rivalOf is pure. own is the epoch of this folder's last process, first the
-// heartbeat that was found first, and fresh how long one counts.
-func rivalOf(seen scheduler.AgentSeen, own uint64, first time.Time, fresh time.Duration) rival {
+// heartbeat that was found first, since for how long it has been known, and fresh how
+// long one counts: by the store's clock, or by our own, as the store's may be set back.
+func rivalOf(seen scheduler.AgentSeen, own uint64, first time.Time, since, fresh time.Duration) rival {
 	switch {
 	case seen.Epoch == 0, seen.Epoch == own, seen.Beat.IsZero(), seen.Now.Sub(seen.Beat) >= fresh:
+		return rivalNone
+	case seen.Beat.Equal(first) && since >= fresh:
 		return rivalNone
 	case first.IsZero(), seen.Beat.Equal(first):
 		return rivalFresh
@@ -45,12 +48,13 @@ func rivalOf(seen scheduler.AgentSeen, own uint64, first time.Time, fresh time.D
 // is silent is waited for until it could take no new job; one that lives is ErrNameTaken.
 func (a *Agent) awaitName(ctx context.Context) error {
 	var first time.Time
+	var found time.Duration // by our own clock
 	for {
 		seen, err := a.opts.Scheduler.AgentSeen(ctx, a.opts.Name)
 		if err != nil {
 			return fmt.Errorf("ask who has the name %s: %w", a.opts.Name, err)
 		}
-		switch rivalOf(seen, a.was.epochOf(a.opts.Name), first, a.timing.Warn) {
+		switch rivalOf(seen, a.was.epochOf(a.opts.Name), first, a.now()-found, a.timing.Warn) {
 		case rivalNone:
 			return nil
 		case rivalAlive:
@@ -61,7 +65,9 @@ func (a *Agent) awaitName(ctx context.Context) error {
 				a.opts.Log.Warn().Time("heard", seen.Beat).Dur("waits_ms", a.timing.Warn).
 					Msg("an agent of this name was heard of a moment ago, from another data folder or another machine: waiting to see whether it is alive")
 			}
-			first = seen.Beat
+			if !seen.Beat.Equal(first) {
+				first, found = seen.Beat, a.now()
+			}
 		}
 		if sleep(ctx, a.timing.RenewEvery/5); ctx.Err() != nil {
 			return ctx.Err()
