@@ -194,6 +194,7 @@ func (c *chaos) collect(ctx context.Context) {
 	for _, crash := range crashes {
 		c.t.Errorf("seed %d: %s", c.seed, crash)
 	}
+	c.must(c.world.RightClocks()) // the last of all that has times of the store
 	c.say("all is written down")
 	for _, line := range c.world.Alone() {
 		c.tell(line)

@@ -57,7 +57,8 @@ func (h *history) tooSoon(j, parent *record.Job) *life {
 		if parent == nil || parent.State != "succeeded" || len(parent.Attempts) == 0 {
 			return l
 		}
-		if end := parent.Attempts[len(parent.Attempts)-1].EndedNS; l.from < h.boot(end)-clockSlack {
+		ended := func(r reading) bool { return l.from >= r.ended-clockSlack }
+		if !h.mayHave(&parent.Attempts[len(parent.Attempts)-1], ended) {
 			return l
 		}
 	}

@@ -15,5 +15,6 @@
 //
 // It allows what docs/protocol.md allows and no more: what a store acknowledged
 // while it was losing writes (record.Loss), and the time that a host stood still
-// (record.Pause).
+// (record.Pause). Times of the store are read by what its clock was set to when it had
+// them (record.Clock).
 package check

@@ -37,14 +37,19 @@ func (h *history) unleased(l *life) string {
 		return h.unrecorded(l)
 	case a.Host != l.host || !slices.Equal(slices.Sorted(slices.Values(a.Devices)), slices.Sorted(slices.Values(l.devices))):
 		return "its lease is of " + a.Host + " " + fmt.Sprint(a.Devices)
-	case a.StartedNS == 0 && !h.startLost(a, l):
-		return "it was never started, as the store has it"
-	case l.from < h.boot(a.StartedNS)-clockSlack && !h.startLost(a, l):
-		return "it began " + since(l.from, h.boot(a.StartedNS)) + " before its start, as the store has it"
 	}
-	end, last := h.boot(a.EndedNS), h.lastOf(l)
-	if a.EndedNS != 0 && last > end+h.foreseen(a, l)+clockSlack && !h.believed(last) {
-		return "it ran for " + since(end, last) + " after its lease had ended (" + a.Outcome + ")"
+	return h.wrong(a, func(r reading) string { return h.outside(a, r, l) })
+}
+
+// outside says how an attempt lived outside of its lease, as its times are read.
+func (h *history) outside(a *record.Attempt, r reading, l *life) string {
+	switch last := h.lastOf(l); {
+	case r.started == 0 && !h.startLost(r, l):
+		return "it was never started, as the store has it"
+	case l.from < r.started-clockSlack && !h.startLost(r, l):
+		return "it began " + since(l.from, r.started) + " before its start, as the store has it"
+	case r.ended != 0 && last > r.ended+foreseen(r, l)+clockSlack && !h.believed(last):
+		return "it ran for " + since(r.ended, last) + " after its lease had ended (" + a.Outcome + ")"
 	}
 	return ""
 }
@@ -53,7 +58,7 @@ func (h *history) unleased(l *life) string {
 // lost. The fence of a claim is the store's time in µs, or more after one that was more, so
 // that it was made then or later. What it let run ends as any lease that is not renewed.
 func (h *history) unrecorded(l *life) string {
-	made := span{min(h.boot(int64(l.fence)*int64(time.Microsecond))-clockSlack, l.from), l.from}
+	made := span{min(h.earliest(int64(l.fence)*int64(time.Microsecond))-clockSlack, l.from), l.from}
 	until := int64(0)
 	for _, i := range h.Intervals {
 		if i.Kind == record.Loss && i.FromNS <= made.to && made.from <= i.ToNS {
@@ -74,16 +79,16 @@ func (h *history) unrecorded(l *life) string {
 // was answered (scheduler/recall.go): it is behind by what that answer took. The process had
 // its call after it, and the start is on record with a time before it. (So with the length of
 // a log that was committed in between: jobs of the workload write theirs at their end.)
-func (h *history) foreseen(a *record.Attempt, l *life) int64 {
-	if a.StartedNS == 0 {
+func foreseen(r reading, l *life) int64 {
+	if r.started == 0 {
 		return 0
 	}
-	return max(0, l.from-h.boot(a.StartedNS))
+	return max(0, l.from-r.started)
 }
 
 // startLost: the store may have lost the start that an attempt began with.
-func (h *history) startLost(a *record.Attempt, l *life) bool {
-	return h.during(record.Loss, "", span{h.boot(a.ClaimedNS), l.from})
+func (h *history) startLost(r reading, l *life) bool {
+	return h.during(record.Loss, "", span{r.claimed, l.from})
 }
 
 // attemptOf is the attempt on record with the fence of one that lived; nil: none.

@@ -63,8 +63,9 @@ const planned = "this was planned"
 // returned something, or failed for another cause. A host whose disk was full meanwhile
 // (F28) may have had no room to run it, or for what was returned.
 func (h *history) wrongFailure(j *record.Job) string {
-	for _, a := range j.Attempts {
-		if a.Outcome != "failed" || h.broken("F28", a.Host, span{h.boot(a.ClaimedNS), h.boot(a.EndedNS)}) {
+	for i := range j.Attempts {
+		a := &j.Attempts[i]
+		if a.Outcome != "failed" || h.mayHave(a, func(r reading) bool { return h.broken("F28", a.Host, r.span()) }) {
 			continue
 		}
 		for _, l := range h.lives[j.ID] {

@@ -2,6 +2,7 @@ package check
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/mlq-dev/mlq/e2e/chaos/record"
@@ -13,14 +14,24 @@ func timelyRecovery(h *history) (out []Violation) {
 	for _, i := range h.deaths() {
 		deadline := h.recoveredBy(i.FromNS)
 		for _, id := range sorted(h.jobs) {
-			for _, a := range h.jobs[id].Attempts {
-				if a.Host == i.Host && h.boot(a.ClaimedNS) < i.FromNS && h.boot(a.EndedNS) > deadline {
-					out = append(out, violation("I7", id, "%s died at %d, and the lease with fence %d ended %d ms too late", i.Host, i.FromNS, a.Fence, (h.boot(a.EndedNS)-deadline)/1e6))
+			for n := range h.jobs[id].Attempts {
+				if text := h.lateFor(&h.jobs[id].Attempts[n], i, deadline); text != "" {
+					out = append(out, violation("I7", id, "%s", text))
 				}
 			}
 		}
 	}
 	return out
+}
+
+// lateFor says by how much a lease that a dead host had ended too late.
+func (h *history) lateFor(a *record.Attempt, death record.Interval, deadline int64) string {
+	return h.wrong(a, func(r reading) string {
+		if a.Host != death.Host || r.claimed >= death.FromNS || r.ended <= deadline {
+			return ""
+		}
+		return fmt.Sprintf("%s died at %d, and the lease with fence %d ended %d ms too late", death.Host, death.FromNS, a.Fence, (r.ended-deadline)/1e6)
+	})
 }
 
 // deaths are those that lasted until all leases of the host must have ended.

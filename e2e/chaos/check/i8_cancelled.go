@@ -57,7 +57,9 @@ func (h *history) startNoted(cancel record.Op) *record.Attempt {
 		return nil
 	}
 	for i := range j.Attempts {
-		if a := &j.Attempts[i]; a.StartedNS != 0 && h.boot(a.StartedNS) > cancel.ReturnNS+clockSlack {
+		a := &j.Attempts[i]
+		before := func(r reading) bool { return r.started == 0 || r.started <= cancel.ReturnNS+clockSlack }
+		if !h.mayHave(a, before) {
 			return a
 		}
 	}

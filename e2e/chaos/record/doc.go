@@ -7,5 +7,6 @@
 // All times are CLOCK_BOOTTIME in nanoseconds (internal/boottime.Now; in Python
 // time.clock_gettime_ns(time.CLOCK_BOOTTIME)): one clock for all processes of
 // the machine, which no fault sets. Only what the API tells of attempts keeps
-// the store's time; World says how the two went together.
+// the store's time; World says how the two went together, and the intervals of the
+// kind Clock by how much a fault had set the store's.
 package record

@@ -92,14 +92,18 @@ const (
 	// Outage: no server could reach the store: no recovery can be expected meanwhile,
 	// nor within RecoveryNS of its end.
 	Outage = "outage"
+	// Clock: the wall clock of a server of the store was the machine's and so much.
+	Clock = "clock"
 )
 
-// Interval is a time in which something was so; its kind is one of the four above.
+// Interval is a time in which something was so; its kind is one of the five above.
 type Interval struct {
 	Kind   string `json:"kind"`
-	Host   string `json:"host,omitempty"` // of a pause or a silence
+	Host   string `json:"host,omitempty"` // of a pause or a silence; of a clock the server
 	FromNS int64  `json:"from_ns"`
 	ToNS   int64  `json:"to_ns"`
+	// OffsetNS is, of a clock, by how much it was ahead.
+	OffsetNS int64 `json:"offset_ns,omitempty"`
 }
 
 // The kinds of a Truth.

@@ -71,7 +71,7 @@ func (r *Record) add(line []byte) error {
 		return next(line, &r.Ops)
 	case "fault":
 		return next(line, &r.Faults)
-	case Loss, Pause, Silent, Outage:
+	case Loss, Pause, Silent, Outage, Clock:
 		return next(line, &r.Intervals)
 	case Start, Beat, End:
 		return next(line, &r.Truth)

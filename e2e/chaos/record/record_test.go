@@ -23,7 +23,7 @@ func TestRoundTrip(t *testing.T) {
 		World:     record.World{Seed: 7, Scale: 20, BootNS: 5, UnixNS: 6, RecoveryNS: 7, PauseGraceNS: 8, BelieveNS: 9},
 		Ops:       []record.Op{{Client: "c1", Op: record.Submit, CallNS: 1, Unknown: true, Name: "a", Fence: 1<<63 + 1}},
 		Faults:    []record.Fault{{ID: 1, Fault: "F3", Step: record.Inject, Target: "h1", AtNS: 3}},
-		Intervals: []record.Interval{{Kind: record.Loss, FromNS: 1, ToNS: 2}, {Kind: record.Pause, Host: "h1", FromNS: 1, ToNS: 2}},
+		Intervals: []record.Interval{{Kind: record.Loss, FromNS: 1, ToNS: 2}, {Kind: record.Clock, Host: "redis-a", FromNS: 1, ToNS: 2, OffsetNS: -3}},
 		Truth:     []record.Truth{{Kind: record.Start, Job: 53, Attempt: 1, Fence: 9, Device: "d", Host: "h1", BootNS: 4}},
 		Jobs:      []record.Job{{ID: 53, State: "succeeded", Attempts: []record.Attempt{{N: 1, Fence: 9, Devices: []string{"d"}}}}},
 		Findings:  []record.Finding{{Text: "a stray"}},

@@ -32,6 +32,7 @@ type Redis struct {
 	Dir    string        // its append-only file and its settings
 
 	port    int
+	clock   *clock
 	forward *translator // for the sentinels
 	watched *Link       // the sentinels' link to it
 	copied  *Link       // a replica's link to it
@@ -82,8 +83,12 @@ func (s *Store) Replication(replica *Redis) *Link { return s.Other(replica).copi
 // newStore makes the processes; none is started.
 func (w *World) newStore() (*Store, error) {
 	s := new(Store)
+	library, err := compileClock(w.opts.Dir)
+	if err != nil {
+		return nil, err
+	}
 	for i, name := range []string{"redis-a", "redis-b"} {
-		r, err := w.newRedis(name)
+		r, err := w.newRedis(name, library)
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +114,7 @@ func (w *World) newStore() (*Store, error) {
 	return s, nil
 }
 
-func (w *World) newRedis(name string) (*Redis, error) {
+func (w *World) newRedis(name, library string) (*Redis, error) {
 	port, err := newPort()
 	if err != nil {
 		return nil, err
@@ -131,7 +136,10 @@ func (w *World) newRedis(name string) (*Redis, error) {
 	if r.copied, err = w.link("replica", name, local(port), faultproxy.Raw); err != nil {
 		return nil, err
 	}
-	r.Process = w.process(name, KindRedis, nil, "redis-server", r.conf())
+	if r.clock, err = newClock(library, filepath.Join(r.Dir, "clock")); err != nil {
+		return nil, err
+	}
+	r.Process = w.process(name, KindRedis, r.clock.env(), "redis-server", r.conf())
 	r.ready = func(ctx context.Context) error { return r.Client.Ping(ctx).Err() }
 	return r, nil
 }
@@ -214,6 +222,7 @@ func (s *Store) close() {
 		if r != nil {
 			r.forward.close()
 			r.Client.Close()
+			r.clock.close()
 		}
 	}
 	for _, sentinel := range s.Sentinels {

@@ -175,13 +175,14 @@ func (w *World) allFree(ctx context.Context) error {
 	return nil
 }
 
-// Heal ends the faults of all links, lets all processes go on, and starts those
-// that do not run.
+// Heal ends the faults of all links, sets clocks right, lets all processes go on, and
+// starts those that do not run.
 func (w *World) Heal(ctx context.Context) error {
 	var errs error
 	for _, l := range w.links {
 		l.Heal()
 	}
+	errs = errors.Join(errs, w.RightClocks())
 	for _, h := range w.Hosts {
 		errs = errors.Join(errs, h.ContAll())
 	}
