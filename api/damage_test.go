@@ -116,6 +116,45 @@ func TestCollectGoesOnPastDamage(t *testing.T) {
 	}
 }
 
+// TestDamagedCallsKeepTheirModules: whatever is damaged in a call but the name itself, the modules
+// that it names are kept, and it is told of where that can be seen from its header.
+func TestDamagedCallsKeepTheirModules(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		change func(text string) string
+		told   bool
+	}{
+		"its first bytes":          {func(text string) string { return "X" + text[1:] }, true},
+		"the length of its header": {func(text string) string { return text[:7] + "X" + text[8:] }, true},
+		"a shorter header":         {func(text string) string { return text[:4] + "\x10" + text[5:] }, true},
+		"its kind":                 {func(text string) string { return strings.Replace(text, `"call"`, `"cal1"`, 1) }, true},
+		"a quote":                  {func(text string) string { return strings.Replace(text, `"kind"`, `"kind `, 1) }, true},
+		"the field's name":         {func(text string) string { return strings.Replace(text, `"modules"`, `"modulez"`, 1) }, false},
+		"its end":                  {func(text string) string { return text[:len(text)-100] }, true},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			var log strings.Builder
+			collector := w.collector(func(o *api.CollectorOptions) { o.Log = zerolog.New(&log) })
+			modules := w.orphaned("modules")
+			orphan := w.orphaned("nobody names this")
+			env := shipped(w, "modules", 7, 20_000)
+			id := w.submit(w.ana, string(env), header{"Content-Type", envelope.Media})
+			w.damage(blob.Sum(env), c.change)
+			w.age("blobs", 25*time.Hour)
+			w.collect(collector)
+			w.age("trash", 2*time.Hour)
+			if got := w.collect(collector); got.Blobs != 1 || w.has(orphan) || !w.has(modules) {
+				t.Errorf("removed %+v, the modules are there: %v", got, w.has(modules))
+			}
+			if told := strings.Contains(log.String(), fmt.Sprintf(`"job":%d,`, id)); told != c.told {
+				t.Errorf("the log says %s", log.String())
+			}
+		})
+	}
+}
+
 // TestPurgeGoesOnPastDamage: a damaged list of files keeps neither its job nor others.
 func TestPurgeGoesOnPastDamage(t *testing.T) {
 	t.Parallel()

@@ -86,23 +86,29 @@ func (m *marker) spec(media string, body []byte) error {
 	case scheduler.MediaJSON:
 		return m.json(body)
 	case scheduler.MediaEnvelope:
-		return m.envelope(bytes.NewReader(body))
+		_, err := m.envelope(bytes.NewReader(body), int64(len(body)))
+		return err
 	}
 	return nil
 }
 
-// envelope marks the archive of modules that a call's header names.
-func (m *marker) envelope(r io.Reader) error {
-	h, err := envelope.ReadHeader(r)
+// envelope marks all that could be a name in a call's header, among it the archive of modules: the
+// call is not hashed for this, and a damaged byte beside that name, which may be brought back, must
+// not lose them. why says that it is no whole call of so many bytes; nobody can run it then.
+func (m *marker) envelope(r io.Reader, size int64) (why, err error) {
+	var head bytes.Buffer
+	h, why := envelope.ReadHeader(io.TeeReader(r, &head))
 	switch {
-	case errors.Is(err, envelope.ErrInvalid): // no job can need its modules
-		return nil
-	case err != nil: // it could not be read: what it names is not known to be unneeded
-		return err
-	case h.Modules == nil:
-		return nil
+	case errors.Is(why, envelope.ErrInvalid): // where its header ends is not known either
+		if _, err := io.CopyN(&head, r, envelope.MaxHeader); err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+	case why != nil: // it could not be read: what it names is not known to be unneeded
+		return nil, why
+	case h.Size != size:
+		why = fmt.Errorf("%w: it is of %d bytes, not %d", envelope.ErrInvalid, size, h.Size)
 	}
-	return m.one(h.Modules.SHA256)
+	return why, m.unread(head.Bytes())
 }
 
 // uploaded marks an envelope that is a blob, and what that names.
@@ -115,7 +121,11 @@ func (m *marker) uploaded(sum string) error {
 		return ignoreGone(err)
 	}
 	defer body.Close() //nolint:errcheck // only read
-	return m.envelope(io.NewSectionReader(body, 0, body.Size))
+	why, err := m.envelope(io.NewSectionReader(body, 0, body.Size), body.Size)
+	if why != nil { // no such call was taken
+		m.damaged(fmt.Errorf("%w: %s: %w", errDamagedBlob, sum, why))
+	}
+	return err
 }
 
 // ref marks a body that is a blob, and what that names in turn, however lately
