@@ -14,33 +14,6 @@ import (
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
-// awayPatience is how long a command that follows a job waits for a server that
-// has gone: a restart, or an upgrade by hand.
-const awayPatience = 2 * time.Minute
-
-// persist does it again while the server is away. What it refuses is final.
-func persist(ctx context.Context, io streams, do func() error) error {
-	var since time.Time
-	for {
-		err := do()
-		if err == nil || context.Cause(ctx) != nil || !again(err) {
-			return err
-		}
-		if since.IsZero() {
-			since = time.Now()
-			fmt.Fprintf(io.err, "mlq: %v; the job goes on, trying again\n", err)
-		}
-		if time.Since(since) > awayPatience {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(noticesAgain):
-		}
-	}
-}
-
 // logPlace is how far a job's log was read.
 type logPlace struct {
 	attempt int // 0: nothing was read yet

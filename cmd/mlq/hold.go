@@ -77,7 +77,7 @@ func newHold(io streams) *cobra.Command {
 			}
 		}
 		h := held{io: io, r: r}
-		if h.id, err = submitJob(cmd.Context(), r, fields); err != nil {
+		if h.id, err = submitJob(cmd.Context(), io, r, fields); err != nil {
 			return err
 		}
 		if err := h.await(cmd.Context()); err != nil {

@@ -35,7 +35,7 @@ func newPost(io streams) *cobra.Command {
 		if err := addPost(fields, args, functions, callback); err != nil {
 			return err
 		}
-		_, id, err := server.submit(cmd.Context(), fields)
+		_, id, err := server.submit(cmd.Context(), io, fields)
 		if err != nil {
 			return err
 		}

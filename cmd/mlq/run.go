@@ -49,7 +49,7 @@ func newRun(io streams) *cobra.Command {
 		if err := addCommand(fields, args); err != nil {
 			return err
 		}
-		r, id, err := server.submit(cmd.Context(), fields)
+		r, id, err := server.submit(cmd.Context(), io, fields)
 		if err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ func newSubmit(io streams) *cobra.Command {
 		if err := addSource(fields, args); err != nil {
 			return err
 		}
-		r, id, err := server.submit(cmd.Context(), fields)
+		r, id, err := server.submit(cmd.Context(), io, fields)
 		if err != nil {
 			return err
 		}
@@ -80,22 +80,24 @@ func addSource(fields map[string]any, args []string) error {
 }
 
 // submit submits a job, and gives its id with the server that has it.
-func (s *serverFlags) submit(ctx context.Context, fields map[string]any) (*remote, scheduler.JobID, error) {
+func (s *serverFlags) submit(ctx context.Context, io streams, fields map[string]any) (*remote, scheduler.JobID, error) {
 	r, err := s.remote()
 	if err != nil {
 		return nil, 0, err
 	}
-	id, err := submitJob(ctx, r, fields)
+	id, err := submitJob(ctx, io, r, fields)
 	return r, id, err
 }
 
 // submitJob submits once, whatever happens to the answer: the key makes a
-// repeat find the same job.
-func submitJob(ctx context.Context, r *remote, fields map[string]any) (id scheduler.JobID, err error) {
+// repeat find the same job. So it is repeated while the store is away.
+func submitJob(ctx context.Context, io streams, r *remote, fields map[string]any) (id scheduler.JobID, err error) {
 	if _, given := fields["key"]; !given {
 		fields["key"] = rand.Text()
 	}
-	err = r.send(ctx, http.MethodPost, "/jobs", nil, fields, &id)
+	err = insist(ctx, io, "the job is not submitted yet, trying again", submitLater, func() error {
+		return r.send(ctx, http.MethodPost, "/jobs", nil, fields, &id)
+	})
 	return id, err
 }
 
