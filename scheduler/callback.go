@@ -57,11 +57,15 @@ func (j *Job) callbackDue() bool {
 // callbackMember is a member of the index of callbacks to send: the time, the
 // id, and the user, so that senders can be fair without reading the jobs.
 func callbackMember(j *Job) []byte {
-	at := j.EndedAt
-	if j.Callback.Next.After(at) {
-		at = j.Callback.Next
+	return append(timedMember(j.callbackAt(), j.ID), j.User...)
+}
+
+// callbackAt is from when on the callback can be sent.
+func (j *Job) callbackAt() time.Time {
+	if j.Callback.Next.IsZero() {
+		return j.EndedAt
 	}
-	return append(timedMember(at, j.ID), j.User...)
+	return j.Callback.Next
 }
 
 func callbackID(b []byte) JobID { return timedID(b[:min(len(b), timedBytes)]) }
@@ -149,7 +153,15 @@ func (s *Scheduler) TakeCallback(ctx context.Context, id JobID) (job Job, ok boo
 
 func (c *Callback) take(t Timing, now time.Time) {
 	c.Taken++
-	c.Held, c.Next = true, now.Add(3*t.CallbackTry)
+	c.Held, c.Next = true, now.Add(c.heldFor(t))
+}
+
+// heldFor is how long who took it has for it.
+func (c *Callback) heldFor(t Timing) time.Duration { return 3 * t.CallbackTry }
+
+// pause is that after the last try.
+func (c *Callback) pause(t Timing) time.Duration {
+	return grow(t.CallbackPause, len(c.Tries)-1, time.Hour)
 }
 
 func (c *Callback) giveUp(why string) {
@@ -203,7 +215,7 @@ func (c *Callback) end(try CallbackTry, t Timing, now time.Time) (told string) {
 		c.giveUp("")
 		told += "; given up"
 	default:
-		pause := grow(t.CallbackPause, n-1, time.Hour)
+		pause := c.pause(t)
 		c.Next = now.Add(pause)
 		told += "; again in " + pause.String()
 	}

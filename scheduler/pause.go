@@ -30,21 +30,43 @@ func (j *Job) overslept(now time.Time, t Timing) (pause time.Duration, is bool) 
 	return pause, j.NotBefore.Sub(now) > pause+clockSlack(t)
 }
 
-// checkPauses has jobs whose pause would last too long begin it anew.
+// callbackOverslept is how long a callback may wait at the most, where it waits for longer:
+// for its next try, or for who took it and says nothing. For the first there is no pause.
+func (j *Job) callbackOverslept(now time.Time, t Timing) (pause time.Duration, is bool) {
+	switch c := &j.Callback; {
+	case !j.callbackDue():
+		return 0, false
+	case c.Held:
+		pause = c.heldFor(t)
+	case len(c.Tries) > 0:
+		pause = c.pause(t)
+	}
+	return pause, j.callbackAt().Sub(now) > pause+clockSlack(t)
+}
+
+// checkPauses has pauses begin anew that would last too long.
 func (s *Scheduler) checkPauses(ctx context.Context, r *CheckReport) error {
+	if err := s.walkPauses(ctx, r, keyScheduled, timedID, s.pauseAnew); err != nil {
+		return err
+	}
+	return s.walkPauses(ctx, r, keyCallbacks, callbackID, s.callbackAnew)
+}
+
+// walkPauses goes through the jobs of an index by time whose time has not come.
+func (s *Scheduler) walkPauses(ctx context.Context, r *CheckReport, index string, idOf func([]byte) JobID, anew pauseStep) error {
 	now, err := s.Now(ctx)
 	if err != nil {
 		return err
 	}
 	from := timedUntil(now)
 	for range checkPages {
-		a, err := s.store.Read(ctx, store.Query{Ranges: []store.Range{{Index: keyScheduled, From: from, Limit: listStep}}})
+		a, err := s.store.Read(ctx, store.Query{Ranges: []store.Range{{Index: index, From: from, Limit: listStep}}})
 		if err != nil {
 			return err
 		}
 		members := a.Ranges[0]
 		r.Looked += len(members)
-		if err := s.wakeInTime(ctx, members, now); err != nil || len(members) < listStep {
+		if err := s.wakeInTime(ctx, members, idOf, now, anew); err != nil || len(members) < listStep {
 			return err
 		}
 		from = append(slices.Clone(members[len(members)-1]), 0)
@@ -52,33 +74,49 @@ func (s *Scheduler) checkPauses(ctx context.Context, r *CheckReport) error {
 	return nil
 }
 
-func (s *Scheduler) wakeInTime(ctx context.Context, members [][]byte, now time.Time) error {
+// pauseStep gives a job with its pause begun anew, and whether it was too long.
+type pauseStep func(before *Job, now time.Time) (after Job, is bool)
+
+func (s *Scheduler) wakeInTime(ctx context.Context, members [][]byte, idOf func([]byte) JobID, now time.Time, anew pauseStep) error {
 	ids := make([]JobID, len(members))
 	for i, m := range members {
-		ids[i] = timedID(m)
+		ids[i] = idOf(m)
 	}
 	jobs, err := s.readJobs(ctx, ids)
 	if err != nil {
 		return err
 	}
 	for i := range jobs {
-		if _, is := jobs[i].overslept(now, s.opts.Timing); !is {
+		if _, is := anew(&jobs[i], now); !is {
 			continue
 		}
-		if err := s.move(ctx, "check", jobs[i].ID, s.pauseAnew); err != nil {
+		err := s.move(ctx, "check", jobs[i].ID, func(d *draft, job *Job, f *facts) State {
+			if after, is := anew(job, f.Now); is {
+				d.change(job, &after)
+			}
+			return ""
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Scheduler) pauseAnew(d *draft, job *Job, f *facts) State {
-	pause, is := job.overslept(f.Now, s.opts.Timing)
-	if !is {
-		return ""
+func (s *Scheduler) pauseAnew(before *Job, now time.Time) (after Job, is bool) {
+	pause, is := before.overslept(now, s.opts.Timing)
+	if is {
+		after = before.next()
+		after.NotBefore = now.Add(pause)
 	}
-	after := job.next()
-	after.NotBefore = f.Now.Add(pause)
-	d.change(job, &after)
-	return ""
+	return after, is
+}
+
+func (s *Scheduler) callbackAnew(before *Job, now time.Time) (after Job, is bool) {
+	pause, is := before.callbackOverslept(now, s.opts.Timing)
+	if is {
+		after = before.next()
+		after.Callback.Next = now.Add(pause)
+	}
+	return after, is
 }

@@ -71,3 +71,40 @@ func TestAvoidedAfterASetBack(t *testing.T) {
 	h.take(nil)
 	w.wantState(id, scheduler.Leased)
 }
+
+// TestCallbackAfterASetBack: the same holds for a callback that was never sent, for the
+// pause before it is tried again, and for who took it and says nothing.
+func TestCallbackAfterASetBack(t *testing.T) {
+	c, timing := newCallbacks(t), scheduler.DefaultTiming()
+	setBack := func() {
+		t.Helper()
+		c.now = c.now.Add(-time.Hour)
+		report, err := c.s.Check(c.ctx)
+		c.must(err)
+		if len(report.Repairs) != 0 {
+			t.Errorf("repaired: %v", report.Repairs)
+		}
+	}
+	take := func() scheduler.Job {
+		t.Helper()
+		job, ok, err := c.s.TakeCallback(c.ctx, 1)
+		if c.must(err); !ok {
+			t.Fatal("nothing to take")
+		}
+		return job
+	}
+	id := c.ended()
+	setBack()
+	c.wantDue(id)
+	take()
+	setBack()
+	c.wantDue()
+	c.now = c.now.Add(3 * timing.CallbackTry)
+	c.wantDue(id)
+	_, err := c.s.EndCallback(c.ctx, id, take().Callback.Taken, scheduler.CallbackTry{Text: "503"})
+	c.must(err)
+	setBack()
+	c.wantDue()
+	c.now = c.now.Add(timing.CallbackPause)
+	c.wantDue(id)
+}
