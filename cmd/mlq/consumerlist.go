@@ -57,7 +57,7 @@ func newConsumerRemove(io streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a registered function; messages for it wait until there is one again",
-		Args:  exactly(1, "one name"),
+		Args:  oneName("one name"),
 	}
 	server := bindServer(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -81,7 +81,7 @@ func newHostRemove(io streams) *cobra.Command {
 		Use:     "rm NAME",
 		Aliases: []string{"remove"},
 		Short:   "End a host's token and its code, so that its agent can do nothing any more",
-		Args:    exactly(1, "the name of one host"),
+		Args:    oneName("the name of one host"),
 	}
 	server := bindServer(cmd)
 	force := cmd.Flags().Bool("force", false, "also while jobs run there: they are lost when their leases end")

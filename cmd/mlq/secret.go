@@ -38,7 +38,7 @@ the value of the moment at which they start.`,
 		Example: `  mlq secret set HF_TOKEN
   mlq secret set HF_TOKEN --from-file ~/.cache/huggingface/token
   mlq run --secret HF_TOKEN -- python train.py`,
-		Args: secretName,
+		Args: newSecretName,
 	}
 	server := bindServer(cmd)
 	cmd.Flags().StringVar(&file, "from-file", "", "file with the value")
@@ -60,16 +60,6 @@ the value of the moment at which they start.`,
 	return cmd
 }
 
-// secretName: what follows the name would be the value, where other users of the
-// machine can read it. It is not repeated.
-func secretName(cmd *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return usage("%s takes the name alone: anybody on this machine can read a command line", cmd.CommandPath()).
-			with("%s %s asks for the value, or takes it from standard input or --from-file", cmd.CommandPath(), args[0])
-	}
-	return exactly(1, "one name")(cmd, args)
-}
-
 func newSecretList(io streams) *cobra.Command {
 	return listing[api.Secret]{
 		use: "list", short: "List your secrets, without their values",
@@ -89,7 +79,7 @@ func newSecretRemove(io streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm NAME",
 		Short: "Forget a secret; jobs that wait with it will fail",
-		Args:  exactly(1, "one name"),
+		Args:  secretName,
 	}
 	server := bindServer(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -115,6 +115,8 @@ func newTokenRevoke(io streams) *cobra.Command {
 		id := args[0]
 		if of, whole := token.Parse(id); whole { // what is secret of it stays here
 			id = of
+		} else if likeToken(id) {
+			return usage("this is no id and no whole token, and may be secret: it was sent nowhere").with("mlq token list shows the ids")
 		}
 		if err := r.send(cmd.Context(), http.MethodDelete, "/tokens/"+url.PathEscape(id), nil, nil, nil); err != nil {
 			return err

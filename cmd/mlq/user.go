@@ -74,7 +74,7 @@ func newUserShow(io streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Show one user; who is no admin may ask for themselves",
-		Args:  exactly(1, "one user's name"),
+		Args:  oneName("one user's name"),
 	}
 	server, output := bindServer(cmd), outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -137,7 +137,7 @@ func newUserRemove(io streams) *cobra.Command {
 		Short: "Remove a user and revoke their tokens (for admins)",
 		Long: `Remove a user and revoke their tokens. While they have jobs that have not ended
 that is refused; --cancel cancels these. Their ended jobs stay.`,
-		Args: exactly(1, "one user's name"),
+		Args: oneName("one user's name"),
 	}
 	server := bindServer(cmd)
 	cmd.Flags().BoolVar(&cancel, "cancel", false, "cancel their jobs that have not ended")

@@ -33,7 +33,7 @@ func newUserSet(io streams) *cobra.Command {
 		Short:   "Set a user's limits (for admins)",
 		Long:    userSetLong,
 		Example: "  mlq user set ana --max-devices 4 --max-queued 500 --max-timeout 12h\n  mlq user set ana --max-devices none",
-		Args:    exactly(1, "one user's name"),
+		Args:    oneName("one user's name"),
 	}
 	server, output := bindServer(cmd), outputFlag(cmd)
 	values := make([]*string, len(userFields))
