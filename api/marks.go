@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"time"
 
 	"github.com/mlq-dev/mlq/internal/blob"
@@ -178,16 +177,30 @@ func (m *marker) json(body []byte) error {
 	return m.uploaded(p.Call.Ref.SHA256)
 }
 
-var anyDigest = regexp.MustCompile(`[0-9a-f]{64}`)
-
-// unread marks all that could be a name in what this version cannot read.
+// unread marks all that could be a name in what this version cannot read, or that is not hashed.
 func (m *marker) unread(text []byte) error {
-	for _, sum := range anyDigest.FindAll(text, -1) {
-		if err := m.one(string(sum)); err != nil {
+	for _, sum := range digests(text) {
+		if err := m.one(sum); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// digests are the runs of 64 hexadecimal digits in a text. All headers of calls come through
+// here: a regular expression takes as long as all else that is done with one.
+func digests(text []byte) (found []string) {
+	run := 0
+	for i, b := range text {
+		if run++; (b < '0' || b > '9') && (b < 'a' || b > 'f') {
+			run = 0
+		}
+		if run == 64 {
+			found = append(found, string(text[i-63:i+1]))
+			run = 0
+		}
+	}
+	return found
 }
 
 // files marks a manifest and all that it lists: they were uploaded before it,

@@ -1,0 +1,30 @@
+package api
+
+import (
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestDigests: what a regular expression finds.
+func TestDigests(t *testing.T) {
+	t.Parallel()
+	want := regexp.MustCompile(`[0-9a-f]{64}`)
+	sum := strings.Repeat("0a9f", 16)
+	texts := []string{"", sum, sum[1:], "x" + sum + "y", sum + sum, sum[:63] + "g" + sum, "F" + sum + "0", sum + sum[:63] + `"` + sum}
+	for range 1000 {
+		var text strings.Builder
+		for range 40 {
+			text.WriteString(strings.Repeat("0", rand.IntN(70)))
+			text.WriteString([]string{"", "/", ":", "`", "g", "A", "é"}[rand.IntN(7)])
+		}
+		texts = append(texts, text.String())
+	}
+	for _, text := range texts {
+		if got := digests([]byte(text)); !slices.Equal(got, want.FindAllString(text, -1)) {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
