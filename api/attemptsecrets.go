@@ -48,7 +48,7 @@ func (s *Server) attemptSecrets(c *call) error {
 		return refuseField(CodeUnknownSecret, "/secrets", fmt.Sprintf("the secret %s was removed before the job started", missing.Name))
 	}
 	if err != nil {
-		return err
+		return c.orRevoked(err)
 	}
 	variables := make(map[string]string, len(p.Request.Secrets))
 	for variable, name := range p.Request.Secrets {

@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -157,6 +159,11 @@ func TestQuotaAndRate(t *testing.T) {
 func TestDisk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	away := worldOn(t, w.st, w.blobs)
+	w.blobs.SetStatfs(func(string) (blob.Space, error) { return blob.Space{}, errors.New("/secret/path: input/output error") })
+	if a := away.do("", "GET", "/readyz", nil); a.status != 503 || bytes.Contains(a.body, []byte("secret")) {
+		t.Errorf("a disk that says nothing: %d %s", a.status, a.body)
+	}
 	for _, c := range []struct {
 		free     int64
 		readOnly bool

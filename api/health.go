@@ -45,7 +45,7 @@ func (s *Server) readyz(c *call) error {
 	defer cancel()
 	ready := Ready{Version: s.opts.Version, Problems: []string{}, Warnings: []string{}}
 	if err := s.scheduler.Ready(ctx); err != nil {
-		ready.Problems = append(ready.Problems, "store: "+forEverybody(err))
+		ready.Problems = append(ready.Problems, "store: "+s.forEverybody(err))
 	}
 	s.judgeDisk(&ready)
 	s.judgeStore(ctx, &ready)
@@ -61,16 +61,21 @@ func (s *Server) readyz(c *call) error {
 // forEverybody is what /readyz, which asks for no token, tells of a store that
 // does not answer. Errors of the network and of certificates name addresses, those
 // of files paths: the log has them. Redis's own words, as LOADING, are told.
-func forEverybody(err error) string {
+func (s *Server) forEverybody(err error) string {
 	var reply interface{ RedisError() }
 	switch {
-	case !errors.Is(err, store.ErrUnavailable):
+	case errors.Is(err, scheduler.ErrHold):
 		return err.Error()
-	case errors.As(err, &reply):
+	case errors.Is(err, store.ErrUnavailable) && errors.As(err, &reply):
 		return fmt.Sprintf("%v: %v", store.ErrUnavailable, reply)
+	case errors.Is(err, store.ErrUnavailable):
+		return fmt.Sprintf("%v: %s", store.ErrUnavailable, logSays)
 	}
-	return store.ErrUnavailable.Error() + ": the server's log says why"
+	s.log.Error().Err(err).Msg("not ready: what the store answers cannot be used")
+	return "its answer cannot be used: " + logSays
 }
+
+const logSays = "the server's log says why"
 
 func (s *Server) judgeDisk(ready *Ready) {
 	space, err := s.disk.now()
@@ -78,7 +83,8 @@ func (s *Server) judgeDisk(ready *Ready) {
 	case errors.Is(err, blob.ErrAway): // its address, which is in the error, is not for everybody
 		ready.Problems = append(ready.Problems, "blobs: "+blob.ErrAway.Error())
 	case err != nil:
-		ready.Problems = append(ready.Problems, "blobs: "+err.Error())
+		s.log.Error().Err(err).Msg("not ready: the disk of the blobs cannot be looked at")
+		ready.Problems = append(ready.Problems, "blobs: their disk cannot be looked at: "+logSays)
 	case space.ReadOnly:
 		ready.Problems = append(ready.Problems, "disk-full: the disk of the blobs is mounted read-only")
 	case free < diskFull:
@@ -101,7 +107,7 @@ func (s *Server) judgeStore(ctx context.Context, ready *Ready) {
 	}
 	used, limit, err := sized.Size(ctx)
 	if err != nil {
-		ready.Warnings = append(ready.Warnings, "store: "+forEverybody(err))
+		ready.Warnings = append(ready.Warnings, "store: "+s.forEverybody(err))
 		return
 	}
 	if full := 100 * float64(used) / float64(max(limit, 1)); limit > 0 && full > storeWarn {

@@ -92,6 +92,9 @@ func TestStoreAwayAndFull(t *testing.T) {
 		}
 	}
 	st.meet(func([]string) error { return errors.New("secret detail of the store") })
+	if a := w.do("", "GET", "/readyz", nil); a.status != 503 || bytes.Contains(a.body, []byte("secret")) {
+		t.Errorf("readyz answers %d %s", a.status, a.body)
+	}
 	a := w.do(w.ana, "GET", "/jobs/1", nil)
 	w.refused(a, 500, api.CodeInternal)
 	if bytes.Contains(a.body, []byte("secret")) {

@@ -32,3 +32,19 @@ func TestRevokeOfAWholeToken(t *testing.T) {
 		}
 	}
 }
+
+// TestRevokeOfWhatIsNoToken: one that is cut off or mistyped, or a job's, is not sent either.
+func TestRevokeOfWhatIsNoToken(t *testing.T) {
+	whole, _ := token.New("user")
+	for _, arg := range []string{whole[:len(whole)-3], whole + "x", token.Attempt(1, 1, token.NewSecret()), " " + whole} {
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("asked for %s", r.URL) }))
+		var out bytes.Buffer
+		cmd := newTokenRevoke(streams{strings.NewReader(""), &out, &out})
+		cmd.SilenceUsage, cmd.SilenceErrors = true, true
+		cmd.SetArgs([]string{"--server", server.URL, arg})
+		if err := cmd.ExecuteContext(t.Context()); err == nil || strings.Contains(err.Error()+out.String(), arg[15:25]) {
+			t.Errorf("%v, and said %q", err, out.String())
+		}
+		server.Close()
+	}
+}
