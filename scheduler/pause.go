@@ -19,9 +19,9 @@ func (j *Job) avoids(host string, now time.Time, t Timing) bool {
 }
 
 // overslept is how long a scheduled job may wait at the most by its own pause, where it
-// waits for longer. What was never claimed may wait for a time that its user chose.
+// waits for longer. What was never queued may wait for a time that its user chose.
 func (j *Job) overslept(now time.Time, t Timing) (pause time.Duration, is bool) {
-	if j.State != Scheduled || len(j.Attempts) == 0 {
+	if j.State != Scheduled || j.QueuedAt.IsZero() {
 		return 0, false
 	}
 	if j.Failures > 0 {
