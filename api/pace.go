@@ -18,9 +18,12 @@ func (s *Server) pace(c *call) {
 	if c.r.Body == nil || c.r.ContentLength == 0 {
 		return
 	}
-	now := time.Now()
+	now, body := time.Now(), c.r.Body
+	// A request of our own, for net/http looks at the body of its: one that is left unread has
+	// it wait before it closes the connection, which else could take the answer with it.
+	c.r = c.r.WithContext(c.ctx())
 	c.r.Body = &pacedBody{
-		body: c.r.Body, conn: http.NewResponseController(c.ResponseWriter),
+		body: body, conn: http.NewResponseController(c.ResponseWriter),
 		grace: s.opts.SlowGrace, perSecond: s.opts.MinBytesPerSec,
 		asked: now, looked: now, revoked: s.revokedNow(c),
 	}

@@ -113,7 +113,7 @@ func TestTooMuchProgress(t *testing.T) {
 	}
 	for _, report := range []func(string) answer{byConsumer, byAgent} {
 		w.ok(report(`"half"`), 204, nil)
-		w.refused(report(`"`+strings.Repeat("x", 400<<10)+`"`), 413, api.CodeTooLarge) // as 1 MB, which may be cut off before its answer is read
+		w.refused(report(`"`+strings.Repeat("x", 1<<20)+`"`), 413, api.CodeTooLarge) // also where the answer comes before all of it is sent
 		w.refused(report(`"`+strings.Repeat("x", 100_000)+`"`), 422, api.CodeInvalidField)
 	}
 	w.refused(byConsumer(deep), 400, "bad-json") // it is a part of the body
