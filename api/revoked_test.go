@@ -63,7 +63,7 @@ func revokedElsewhere(t *testing.T, one, other *world) {
 	link := one.link(user, id, `{"path":"events"}`)
 	var wg sync.WaitGroup
 	var begun sync.WaitGroup
-	for _, o := range []open{
+	opens := []open{
 		{"events of a job", user, "GET", path(id, "/events"), "", 0},
 		{"all events", user, "GET", "/events", "", 0},
 		{"a log that is followed", user, "GET", path(id, "/logs?follow=1"), "", 0},
@@ -72,11 +72,13 @@ func revokedElsewhere(t *testing.T, one, other *world) {
 		{"a wait for a result", user, "GET", path(id, "/result?wait=25s"), "", 401},
 		{"a wait for a job", user, "GET", path(id, "?wait=25s"), "", 401},
 		{"a consumer that waits", user, "POST", "/consumer/take", `{"consumer":"0123456789abcdef","claim":"0123456789abcdef","functions":["none"],"wait":25}`, 401},
-	} {
+	}
+	for _, o := range opens {
 		begun.Add(1)
 		wg.Go(func() { other.untilRevoked(t, o, &begun) })
 	}
-	begun.Wait()
+	begun.Wait() // the waits are sent; they are there when it says so, which is a request itself
+	eventually(t, "all to be under way", func() bool { return other.metric("mlq_http_requests_under_way") > float64(len(opens)) })
 	still := make(chan string, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
