@@ -128,12 +128,18 @@ func (t *attempt) sendOut(ctx context.Context, file slot.OutFile) (blob.File, er
 
 // upload repeats put until it succeeds, is refused for good, or ctx ends.
 func (t *attempt) upload(ctx context.Context, put func() error) error {
+	var away outage
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		err := put()
 		if err == nil || errors.Is(err, ErrRefused) || ctx.Err() != nil {
+			if lasted, was := away.ends(time.Now()); was && err == nil {
+				t.log.Info().Dur("away_ms", lasted).Msg("uploaded after all")
+			}
 			return err
 		}
-		t.log.Warn().Err(err).Msg("cannot upload, trying again")
+		if away.begins(time.Now()) {
+			t.log.Warn().Err(err).Msg("cannot upload, trying again")
+		}
 		sleep(ctx, pause)
 	}
 }

@@ -33,8 +33,11 @@ type logShipper struct {
 	size int64 // how far the file has grown
 	sent int64
 	wake chan struct{} // has a token when there may be something to send
-	// sending is held by whoever sends, so that pieces go in order.
+	// sending is held by whoever sends, so that pieces go in order; under it stand the
+	// outage of the server, and how much was sent before it.
 	sending sync.Mutex
+	away    outage
+	before  int64
 }
 
 func newLogShipper(api API, ref scheduler.LeaseRef, attempt int, log zerolog.Logger) *logShipper {
@@ -72,7 +75,6 @@ func (s *logShipper) run(ctx context.Context) {
 		case <-s.wake:
 		}
 		if err := s.drain(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn().Err(err).Msg("cannot send the log, trying again")
 			s.nudge()
 			sleep(ctx, time.Second)
 			continue
@@ -93,9 +95,32 @@ func (s *logShipper) drain(ctx context.Context) error {
 			return nil
 		}
 		if err := s.send(ctx, path, from, to); err != nil {
+			s.failed(ctx, err, from)
 			return err
 		}
+		s.works()
 	}
+}
+
+// failed tells that pieces from an offset on cannot be sent: once for each outage, however
+// often it is tried. A job has a log of its own, and a host many jobs.
+func (s *logShipper) failed(ctx context.Context, err error, from int64) {
+	if ctx.Err() == nil && s.away.begins(time.Now()) {
+		s.before = from
+		s.log.Warn().Err(err).Msg("cannot send the log, trying again")
+	}
+}
+
+// works tells that an outage is over, how long it was, and how much has waited.
+func (s *logShipper) works() {
+	lasted, was := s.away.ends(time.Now())
+	if !was {
+		return
+	}
+	s.mu.Lock()
+	waited := s.size - s.before
+	s.mu.Unlock()
+	s.log.Info().Dur("away_ms", lasted).Int64("bytes", waited).Msg("the log can be sent again")
 }
 
 func (s *logShipper) send(ctx context.Context, path string, from, to int64) error {
