@@ -25,7 +25,7 @@ func (h *history) outOfTurn(j *record.Job) string {
 		if parent == nil || parent.State != "succeeded" {
 			hopeless = true
 		}
-		if l := h.tooSoon(j, parent); l != nil {
+		if l := h.tooSoon(j, id); l != nil {
 			return fmt.Sprintf("it follows job %d, which is %s: %s", id, stateOf(parent), l)
 		}
 	}
@@ -48,10 +48,15 @@ func (h *history) parents(j *record.Job) (ids []int64) {
 }
 
 // tooSoon is an attempt of a job that began before another had succeeded. What no record
-// has was lost by the store, and the end before it with it (withinLease).
-func (h *history) tooSoon(j, parent *record.Job) *life {
+// has was lost by the store, and the end before it may be lost with it (withinLease): that the
+// other had come to its end by then its own process tells, which no store can lose.
+func (h *history) tooSoon(j *record.Job, id int64) *life {
+	parent := h.jobs[id]
 	for _, l := range h.lives[j.ID] {
 		if h.attemptOf(l) == nil {
+			if !h.cameToEnd(id, l.from) {
+				return l
+			}
 			continue
 		}
 		if parent == nil || parent.State != "succeeded" || len(parent.Attempts) == 0 {
@@ -63,6 +68,11 @@ func (h *history) tooSoon(j, parent *record.Job) *life {
 		}
 	}
 	return nil
+}
+
+// cameToEnd: an attempt of a job had come to its end by then, as its own process tells.
+func (h *history) cameToEnd(id, by int64) bool {
+	return slices.ContainsFunc(h.lives[id], func(l *life) bool { return l.ended && l.to <= by })
 }
 
 // stateOf is the state of a job that may be gone.

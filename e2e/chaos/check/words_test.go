@@ -96,6 +96,17 @@ var ends = []sample{
 	}},
 	{"a job that follows nobody and fails for it", "after", func(b *builder) { b.job(1, "failed").Reason = "dependency" }},
 	{"a job that starts too soon", "after", func(b *builder) { b.follows(lost(10), once(5000), once(5100)) }},
+	{"a job after another, whose claim the store lost with the end before it", "", func(b *builder) {
+		b.followsUnrecorded(5300)
+		b.lived(1, 1, once(5000))
+	}},
+	{"a job whose claim the store lost, and which starts while the one before it runs", "after", func(b *builder) {
+		b.followsUnrecorded(5100)
+		b.lived(1, 1, once(5000))
+	}},
+	{"a job whose claim the store lost, and which follows one that never came to its end", "after", func(b *builder) {
+		b.followsUnrecorded(5100)
+	}},
 	{"a job that starts though it cannot follow", "after", func(b *builder) {
 		t := once(10)
 		t.outcome = "failed"
@@ -112,6 +123,16 @@ func (b *builder) follows(attempts ...try) {
 	b.job(1, "succeeded", attempts[:last]...)
 	b.job(2, "succeeded", attempts[last])
 	b.Ops[1].After = []int64{1}
+}
+
+// followsUnrecorded adds job 1, and job 2 after it, which ran at some time by a claim that the
+// store has lost, and again after job 1 had succeeded.
+func (b *builder) followsUnrecorded(at int64) {
+	b.job(1, "succeeded", once(7000))
+	b.job(2, "succeeded", elsewhere(once(8000)))
+	b.Ops[1].After = []int64{1}
+	b.lived(2, 1, elsewhere(lost(at)))
+	b.interval(record.Loss, "", 4900, 5600)
 }
 
 // toldAsFailed adds a job that came to its end, and that is told to have failed.
