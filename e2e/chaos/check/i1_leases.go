@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mlq-dev/mlq/e2e/chaos/record"
@@ -48,7 +49,7 @@ func (h *history) outside(a *record.Attempt, r reading, l *life) string {
 		return "it was never started, as the store has it"
 	case l.from < r.started-clockSlack && !h.startLost(r, l):
 		return "it began " + since(l.from, r.started) + " before its start, as the store has it"
-	case r.ended != 0 && last > r.ended+foreseen(r, l)+clockSlack && !h.believed(last):
+	case r.ended != 0 && last > r.ended+foreseen(a, r, l)+clockSlack && !h.believed(last):
 		return "it ran for " + since(r.ended, last) + " after its lease had ended (" + a.Outcome + ")"
 	}
 	return ""
@@ -79,12 +80,16 @@ func (h *history) unrecorded(l *life) string {
 // was answered (scheduler/recall.go): it is behind by what that answer took. The process had
 // its call after it, and the start is on record with a time before it. (So with the length of
 // a log that was committed in between: jobs of the workload write theirs at their end.)
-func foreseen(r reading, l *life) int64 {
-	if r.started == 0 {
+// The reaper reads the job, and the store's time with it.
+func foreseen(a *record.Attempt, r reading, l *life) int64 {
+	if r.started == 0 || strings.HasPrefix(a.Cause, reaped) {
 		return 0
 	}
 	return max(0, l.from-r.started)
 }
+
+// reaped begins the cause of each attempt that the reaper ended (scheduler/reaper.go).
+const reaped = "its agent fell silent"
 
 // startLost: the store may have lost the start that an attempt began with.
 func (h *history) startLost(r reading, l *life) bool {

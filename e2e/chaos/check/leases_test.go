@@ -30,6 +30,7 @@ var leases = []sample{
 		b.job(1, "succeeded", once(10))
 		b.Jobs[0].Attempts[0].StartedNS, b.Jobs[0].Attempts[0].EndedNS = 12*ms, 190*ms
 	}},
+	{"the same, as an agent tells it whose slot died", "", func(b *builder) { b.outlives("the slot process died and left no trace of the job") }},
 	{"one whose claim the store lost, in a world without a time for that", "", func(b *builder) {
 		t := lost(10)
 		t.to = 9000
@@ -78,6 +79,9 @@ var leases = []sample{
 		b.job(1, "succeeded", once(10))
 		b.Jobs[0].Attempts[0].StartedNS, b.Jobs[0].Attempts[0].EndedNS = 12*ms, 180*ms
 	}},
+	{"one that outlives its lease, which the reaper ended by the store's own time", "I1", func(b *builder) {
+		b.outlives("its agent fell silent: h1 last heard 4 s ago")
+	}},
 	{"another host than was leased", "I1", func(b *builder) {
 		b.job(1, "succeeded", once(10))
 		b.Jobs[0].Attempts[0].Host = "h2"
@@ -90,4 +94,12 @@ var leases = []sample{
 		b.job(1, "succeeded", once(10))
 		b.Truth = append(b.Truth, record.Truth{Kind: record.Start, Job: 1, Attempt: 1, Fence: fence(10), Host: "h1", Device: "d2", BootNS: 40 * ms})
 	}},
+}
+
+// outlives adds a job whose first attempt lived for 12 ms after its end on record, where the
+// answer to its start took 18 ms.
+func (b *builder) outlives(cause string) {
+	b.job(1, "succeeded", lost(10), elsewhere(once(5000)))
+	a := &b.Jobs[0].Attempts[0]
+	a.StartedNS, a.EndedNS, a.Cause = 12*ms, 198*ms, cause
 }
