@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -84,15 +87,29 @@ func openResult(ctx context.Context, io streams, r *remote, id scheduler.JobID, 
 	}
 	var response *http.Response
 	query := url.Values{"wait": {serverWait.String()}}
+	heard := false // of a server of MLQ
+	later := func(err error, waits bool) bool { return resultLater(err, heard || waits) }
 	for {
-		err := persist(ctx, io, func() (err error) {
+		err := insist(ctx, io, "the job goes on, trying again", later, func() (err error) {
 			response, err = r.do(ctx, http.MethodGet, jobPath(id, "/result"), query, nil) //nolint:bodyclose // printResult closes it
 			return err
 		})
 		if !has(err, api.CodeNotFinished) {
 			return response, err
 		}
+		heard = true
 	}
+}
+
+// resultLater reports whether a result that could not be had may be had later. Where no server
+// was ever heard, a connection that cannot be made is a wrong URL or an authority that is
+// missing; one that breaks off had a server.
+func resultLater(err error, heard bool) bool {
+	var dial *net.OpError
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+		return false
+	}
+	return submitLater(err, heard || !errors.As(err, &dial) || dial.Op != "dial")
 }
 
 // serverWait is how long a server is asked to wait for an end.
