@@ -25,6 +25,9 @@ func watch(ctx context.Context, t *attempt) step {
 		case <-ctx.Done():
 			return nil
 		case <-gone:
+			if ctx.Err() != nil { // the agent ends, and with it all of its contexts: the job goes on
+				return nil
+			}
 			t.log.Warn().Msg("the lease is not ours any more, killing the job")
 			t.link.revoke(t.ref)
 			gone = nil
