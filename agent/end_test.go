@@ -56,11 +56,10 @@ func (h *host) noSlots(when string) {
 	h.w.until("no slot "+when, func() bool { return len(h.slots()) == 0 }, func() string { return fmt.Sprint(h.slots()) })
 }
 
-// The slot of a device whose job goes on stays, and only that one. Between the agents nobody
-// renews the lease: on a busy machine the next one may take longer to start than it lasts.
+// The slot of a device whose job goes on stays, and only that one.
 func TestEndLeavesTheSlotOfAJob(t *testing.T) {
 	t.Parallel()
-	w := newLastingWorld(t)
+	w := newWorld(t, 1)
 	h := w.start("h1", "cpu:3", nil)
 	g := w.gate()
 	pid := g.running(1)

@@ -30,7 +30,6 @@ type world struct {
 	shelf *shelf
 	https *agenttest.HTTPS // what agents ask; nil: they have the store
 	scale int
-	lasts bool // leases last for ten times as long as they should
 }
 
 // newWorld has the store in memory.
@@ -41,17 +40,6 @@ func newWorld(t testing.TB, scale int) *world {
 		t.Fatal(err)
 	}
 	return (&world{t: t, store: st, scale: scale}).open()
-}
-
-// newLastingWorld has it in memory, and leases that outlast whatever a busy machine does
-// between two agents: for tests of what an agent leaves to the next one.
-func newLastingWorld(t testing.TB) *world {
-	t.Helper()
-	st, err := localstore.OpenMemory()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return (&world{t: t, store: st, scale: 1, lasts: true}).open()
 }
 
 // newRedisWorld has it on a Redis, which is the shared one where none is given.
@@ -120,13 +108,7 @@ func (w *world) open() *world {
 }
 
 func (w *world) schedulerOptions() scheduler.Options {
-	timing := scheduler.DefaultTiming().Scale(w.scale)
-	if w.lasts {
-		for _, d := range []*time.Duration{&timing.Warn, &timing.Term, &timing.Kill, &timing.Empty, &timing.Believe, &timing.Expire, &timing.HoldOff} {
-			*d *= 10
-		}
-	}
-	return scheduler.Options{Timing: timing, Log: testLog(w.t), Ring: ring}
+	return scheduler.Options{Timing: scheduler.DefaultTiming().Scale(w.scale), Log: testLog(w.t), Ring: ring}
 }
 
 // testLog shows what happened only where a test fails, or with -v.
