@@ -72,9 +72,9 @@ var mutants = map[string]struct {
 		life{config: world(1, 1, 2, sim.Budgets{Delays: 1}), depth: 3},
 		"promise 3", func(c *sim.Config) { c.Tamper.Commit = noGuard("claim", "live:dev:") },
 	},
-	"commits under any identity": {
+	"commits under any identity, close fences": {
 		life{config: world(2, 1, 1, sim.Budgets{Ticks: 3, Delays: 1, Backups: 1, Losses: 1}), prelude: lateClaim, depth: 5},
-		"promise 2", func(c *sim.Config) { c.AnyIdentity = true },
+		"promise 2", func(c *sim.Config) { c.AnyIdentity, c.Tamper.Commit = true, closeFences },
 	},
 	"deadline without the guard on the drain": {
 		life{config: world(1, 1, 1, sim.Budgets{Ticks: 1, Delays: 1, Drains: 1}), prelude: drained, depth: 4},

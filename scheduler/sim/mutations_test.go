@@ -64,11 +64,22 @@ func noGuard(op, prefix string) func(string, *sim.Store, *store.Commit) {
 
 // countFences makes the fence of a claim one more than the last of the job and
 // its devices, as a plain counter in the store would.
-func countFences(op string, s *sim.Store, c *store.Commit) {
+func countFences(op string, s *sim.Store, c *store.Commit) { fenceAbove(0, op, s, c) }
+
+// closeFences makes it one more than these and the time: two claims that follow the same
+// one may get the same, as nothing of their own is in it.
+func closeFences(op string, s *sim.Store, c *store.Commit) {
+	a, err := s.Read(context.Background(), store.Query{})
+	if err != nil {
+		panic(err)
+	}
+	fenceAbove(uint64(a.Now.UnixMicro()), op, s, c)
+}
+
+func fenceAbove(last uint64, op string, s *sim.Store, c *store.Commit) {
 	if op != "claim" {
 		return
 	}
-	var last uint64
 	for _, e := range c.Effects {
 		last = max(last, lastFence(s, e.Key))
 	}
