@@ -52,7 +52,7 @@ func TestTLSFiles(t *testing.T) {
 		{url(cert, "", ""), "", store.ErrUnavailable},
 		{url(cert, otherCert, otherKey), "", store.ErrUnavailable},
 		{url(cert, cert, otherKey), "cert and key", redisstore.ErrConfig},
-		{url(cert, cert, ""), "cert and key", redisstore.ErrConfig},
+		{url(cert, cert, ""), "cert and no key", redisstore.ErrConfig},
 		{url(cert, cert, "/no/such.pem"), "no such file", redisstore.ErrConfig},
 		{url("/no/such.pem", cert, key), "ca of the store's URL", redisstore.ErrConfig},
 		{url(key, cert, key), "has no certificate", redisstore.ErrConfig},

@@ -113,8 +113,8 @@ def _starts_another(thread: int) -> bool:
 
 def _frames() -> dict[int, FrameType]:
     """Where each thread is. A collection of garbage meanwhile can stop the whole process for
-    good: both want one lock of the interpreter (CPython issue 106883; seen with 3.11.7). Who turns the collector off in this very moment
-    finds it on again.
+    good: both want one lock of the interpreter (CPython issue 106883; seen with 3.11.7). Who
+    turns the collector off in this very moment finds it on again.
     """
     with _looking:
         collects = gc.isenabled()
