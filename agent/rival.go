@@ -50,11 +50,12 @@ func (a *Agent) awaitName(ctx context.Context) error {
 	var first time.Time
 	var found time.Duration // by our own clock
 	for {
+		asked := a.now() // an answer may be on its way for long
 		seen, err := a.opts.Scheduler.AgentSeen(ctx, a.opts.Name)
 		if err != nil {
 			return fmt.Errorf("ask who has the name %s: %w", a.opts.Name, err)
 		}
-		switch rivalOf(seen, a.was.epochOf(a.opts.Name), first, a.now()-found, a.timing.Warn) {
+		switch rivalOf(seen, a.was.epochOf(a.opts.Name), first, asked-found, a.timing.Warn) {
 		case rivalNone:
 			return nil
 		case rivalAlive:

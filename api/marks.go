@@ -187,18 +187,22 @@ func (m *marker) unread(text []byte) error {
 	return nil
 }
 
-// digests are the runs of 64 hexadecimal digits in a text. All headers of calls come through
-// here: a regular expression takes as long as all else that is done with one.
+// digests are the first and the last 64 of each run of hexadecimal digits in a text: what stood
+// before or behind a name may have become a digit.
 func digests(text []byte) (found []string) {
 	run := 0
-	for i, b := range text {
-		if run++; (b < '0' || b > '9') && (b < 'a' || b > 'f') {
-			run = 0
+	for i := 0; i <= len(text); i++ {
+		if i < len(text) && (text[i] >= '0' && text[i] <= '9' || text[i] >= 'a' && text[i] <= 'f') {
+			run++
+			continue
 		}
-		if run == 64 {
-			found = append(found, string(text[i-63:i+1]))
-			run = 0
+		if run >= 64 {
+			found = append(found, string(text[i-run:i-run+64]))
 		}
+		if run > 64 {
+			found = append(found, string(text[i-64:i]))
+		}
+		run = 0
 	}
 	return found
 }

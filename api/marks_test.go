@@ -11,7 +11,15 @@ import (
 // TestDigests: what a regular expression finds.
 func TestDigests(t *testing.T) {
 	t.Parallel()
-	want := regexp.MustCompile(`[0-9a-f]{64}`)
+	runs := regexp.MustCompile(`[0-9a-f]{64,}`)
+	want := func(text string) (found []string) {
+		for _, run := range runs.FindAllString(text, -1) {
+			if found = append(found, run[:64]); len(run) > 64 {
+				found = append(found, run[len(run)-64:])
+			}
+		}
+		return found
+	}
 	sum := strings.Repeat("0a9f", 16)
 	texts := []string{"", sum, sum[1:], "x" + sum + "y", sum + sum, sum[:63] + "g" + sum, "F" + sum + "0", sum + sum[:63] + `"` + sum}
 	for range 1000 {
@@ -23,7 +31,7 @@ func TestDigests(t *testing.T) {
 		texts = append(texts, text.String())
 	}
 	for _, text := range texts {
-		if got := digests([]byte(text)); !slices.Equal(got, want.FindAllString(text, -1)) {
+		if got := digests([]byte(text)); !slices.Equal(got, want(text)) {
 			t.Errorf("%q: %q", text, got)
 		}
 	}

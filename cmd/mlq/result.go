@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -103,13 +104,17 @@ func openResult(ctx context.Context, io streams, r *remote, id scheduler.JobID, 
 
 // resultLater reports whether a result that could not be had may be had later. Where no server
 // was ever heard, a connection that cannot be made is a wrong URL or an authority that is
-// missing; one that breaks off had a server.
+// missing; one that breaks off had a server. A proxy whose server is away answers in its place.
 func resultLater(err error, heard bool) bool {
-	var dial *net.OpError
-	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
-		return false
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	if problem, told := errors.AsType[*api.Error](err); told {
+		return problem.Status == http.StatusBadGateway || problem.Status == http.StatusServiceUnavailable || problem.Status == http.StatusGatewayTimeout
 	}
-	return submitLater(err, heard || !errors.As(err, &dial) || dial.Op != "dial")
+	return !untrusted && !errors.Is(err, errPin) && (heard || brokeOff(err))
+}
+
+func brokeOff(err error) bool {
+	return slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE}, func(end error) bool { return errors.Is(err, end) })
 }
 
 // serverWait is how long a server is asked to wait for an end.

@@ -17,15 +17,18 @@ var secretive = regexp.MustCompile(`^mlq_+[A-Za-z]+_+(?:[0-9A-Za-z]+_|[0-9A-Za-z
 var shown = regexp.MustCompile(`^(mlq_+(?:[A-Za-z]{1,10}[^0-9A-Za-z]+(?:[0-9A-Za-z]{1,10}[^0-9A-Za-z]+)?)?)[0-9A-Za-z]`)
 
 // Redact leaves role and id of each token in a text, and takes away what is secret: also of
-// one that is cut off or mistyped, or has come with other separators.
+// one that is cut off or mistyped, or has come with other separators after mlq_.
 func Redact(text string) string {
 	if !strings.Contains(text, "mlq_") {
 		return text
 	}
 	return anywhere.ReplaceAllStringFunc(text, func(found string) string {
-		if parts := shown.FindStringSubmatch(found); parts != nil && secretive.MatchString(found) {
+		if !secretive.MatchString(found) {
+			return found
+		}
+		if parts := shown.FindStringSubmatch(found); parts != nil {
 			return parts[1] + "…"
 		}
-		return found
+		return "mlq_…"
 	})
 }

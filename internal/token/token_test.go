@@ -67,6 +67,8 @@ func TestRedact(t *testing.T) {
 		"mlq_user_" + id + secret + "_" + sum:        "mlq_user_…",
 		"mlq_user" + id + "_" + secret + "_" + sum:   "mlq_…",
 		"mlq_" + secret: "mlq_…",
+		"mlq_-user_" + id + "_" + secret + "_" + sum:                   "mlq_…",
+		"mlq_%5Fuser_" + id + "_" + secret + "_" + sum:                 "mlq_…",
 		`{"user":"mlq_user_` + id + ` ` + secret + `_` + sum + `"}`:    `{"user":"mlq_user_` + id + ` …"}`,
 		"mlq_user_" + id + "_" + secret + " mlq_user_" + id + "_12345": "mlq_user_" + id + "_… mlq_user_" + id + "_…",
 	} {
