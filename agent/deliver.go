@@ -137,7 +137,7 @@ func (t *attempt) upload(ctx context.Context, put func() error) error {
 			}
 			return err
 		}
-		if away.begins(time.Now()) {
+		if away.fails(err, time.Now()) {
 			t.log.Warn().Err(err).Msg("cannot upload, trying again")
 		}
 		sleep(ctx, pause)

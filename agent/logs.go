@@ -102,10 +102,10 @@ func (s *logShipper) drain(ctx context.Context) error {
 	}
 }
 
-// failed tells that pieces from an offset on cannot be sent: once for each outage, however
-// often it is tried. A job has a log of its own, and a host many jobs.
+// failed tells that pieces from an offset on cannot be sent: once for each cause, and every
+// awayAgain, however often it is tried. Between two successes the offset stays the same.
 func (s *logShipper) failed(ctx context.Context, err error, from int64) {
-	if ctx.Err() == nil && s.away.begins(time.Now()) {
+	if ctx.Err() == nil && s.away.fails(err, time.Now()) {
 		s.before = from
 		s.log.Warn().Err(err).Msg("cannot send the log, trying again")
 	}

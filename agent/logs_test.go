@@ -51,7 +51,7 @@ func linesOf(t *testing.T, log *bytes.Buffer) (lines []said) {
 	return lines
 }
 
-// A server that is away is told of once for each job, however long it lasts, and once more
+// A server that is away for less than five minutes is told of once for each job, and once more
 // when the log goes on: after how long, and how much had waited.
 func TestLogOfAServerThatIsAwayIsToldOnce(t *testing.T) {
 	t.Parallel()

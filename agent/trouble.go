@@ -13,8 +13,11 @@ const (
 type troubles map[string]time.Time
 
 // fresh reports whether these words are to be told now: they were not yet, or long ago.
-func (t troubles) fresh(words string, now time.Time) bool {
-	if at, told := t[words]; told && now.Sub(at) < remindEvery {
+func (t troubles) fresh(words string, now time.Time) bool { return t.due(words, remindEvery, now) }
+
+// due is fresh with how long ago is long ago.
+func (t troubles) due(words string, every time.Duration, now time.Time) bool {
+	if at, told := t[words]; told && now.Sub(at) < every {
 		return false
 	}
 	if len(t) >= maxTroubles {
