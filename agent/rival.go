@@ -65,8 +65,6 @@ func (a *Agent) awaitName(ctx context.Context) error {
 			if first.IsZero() {
 				a.opts.Log.Warn().Time("heard", seen.Beat).Dur("waits_ms", a.timing.Warn).
 					Msg("an agent of this name was heard of a moment ago, from another data folder or another machine: waiting to see whether it is alive")
-			}
-			if !seen.Beat.Equal(first) {
 				first, found = seen.Beat, a.now()
 			}
 		}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -44,26 +45,56 @@ func TestRivalOf(t *testing.T) {
 // named is a scheduler that knows who has the name, and nothing else.
 type named struct {
 	Scheduler
-	by scheduler.AgentSeen
+	by func() scheduler.AgentSeen
 }
 
-func (n named) AgentSeen(context.Context, string) (scheduler.AgentSeen, error) { return n.by, nil }
+func (n named) AgentSeen(context.Context, string) (scheduler.AgentSeen, error) { return n.by(), nil }
+
+// nameAfter has an agent wait for its name by a clock that goes on by a second whenever it is
+// read, and gives what that shows then.
+func nameAfter(t *testing.T, by func(clock *time.Duration) scheduler.AgentSeen) (clock time.Duration, err error) {
+	t.Helper()
+	a := &Agent{timing: scheduler.DefaultTiming().Scale(10_000), now: func() time.Duration { clock += time.Second; return clock }}
+	a.timing.Warn = 15 * time.Second
+	a.opts.Name, a.opts.Log = "h1", zerolog.Nop()
+	a.opts.Scheduler = named{by: func() scheduler.AgentSeen { return by(&clock) }}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err = a.awaitName(ctx)
+	return clock, err
+}
 
 // TestNameAfterASetBack: the name of an agent that is dead is free after the agent has waited
 // for as long by its own clock, where the store's was set back after the last heartbeat.
 func TestNameAfterASetBack(t *testing.T) {
 	now := time.Unix(10_000, 0)
-	var asked time.Duration
-	a := &Agent{timing: scheduler.DefaultTiming().Scale(10_000), now: func() time.Duration { asked += time.Second; return asked }}
-	a.timing.Warn = 15 * time.Second
-	a.opts.Name, a.opts.Log = "h1", zerolog.Nop()
-	a.opts.Scheduler = named{by: scheduler.AgentSeen{Epoch: 7, Beat: now.Add(time.Hour), Now: now}}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	if err := a.awaitName(ctx); err != nil {
+	clock, err := nameAfter(t, func(*time.Duration) scheduler.AgentSeen {
+		return scheduler.AgentSeen{Epoch: 7, Beat: now.Add(time.Hour), Now: now}
+	})
+	if err != nil {
 		t.Error(err)
 	}
-	if asked < 15*time.Second {
-		t.Errorf("it took the name after %s", asked)
+	if clock < 15*time.Second {
+		t.Errorf("it took the name after %s", clock)
+	}
+}
+
+// TestNameByALateAnswer: an answer that was on its way for longer than the wait is no silence of
+// the agent it tells of, which was heard of meanwhile.
+func TestNameByALateAnswer(t *testing.T) {
+	began, asked := time.Unix(10_000, 0), 0
+	_, err := nameAfter(t, func(clock *time.Duration) scheduler.AgentSeen {
+		asked++
+		if asked == 2 {
+			*clock += 20 * time.Second
+		}
+		beat := began
+		if asked > 2 {
+			beat = began.Add(20 * time.Second)
+		}
+		return scheduler.AgentSeen{Epoch: 7, Beat: beat, Now: beat.Add(time.Second)}
+	})
+	if !errors.Is(err, ErrNameTaken) {
+		t.Errorf("it took the name of an agent that is alive: %v", err)
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/mlq-dev/mlq/scheduler"
 )
 
-// TestAgentEndsAtAnyStep: an agent that ends leaves its jobs to their slots, whatever the
-// attempt was at just then: all of its contexts end at once, and none of them is a lost lease.
-func TestAgentEndsAtAnyStep(t *testing.T) {
+// TestAgentEndsWhileItWatches: an agent that ends leaves its jobs to their slots: all contexts of
+// an attempt end at once then, and none of them is a lost lease.
+func TestAgentEndsWhileItWatches(t *testing.T) {
 	var said bytes.Buffer
 	a := &Agent{changed: make(chan struct{}), opts: Options{Log: zerolog.New(&said)}}
 	for range 100 {
