@@ -61,13 +61,14 @@ func (t *attempt) tell(ctx context.Context) bool {
 }
 
 // mend changes what would be refused again: an upload that is not there any
-// more is sent once more, and what the server never takes ends the job as failed.
+// more is sent once more, and what the server never takes, or is not here any
+// more either, ends the job as failed.
 func (t *attempt) mend(err error) {
 	switch {
 	case t.verdict.kind != finish || t.end == nil:
 	case errors.Is(err, scheduler.ErrBlobMissing):
-		if err := t.send(t.gone); err != nil {
-			t.log.Warn().Err(err).Msg("cannot send the result again")
+		if err := t.send(t.gone); err != nil && t.gone.Err() == nil {
+			t.verdict = undeliverable(t.verdict, err, false)
 		}
 	case errors.Is(err, scheduler.ErrInvalid):
 		t.verdict = undeliverable(t.verdict, err, false)
