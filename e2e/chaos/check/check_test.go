@@ -178,6 +178,15 @@ var cases = []sample{
 		t.fence, t.outcome = fence(5000), ""
 		b.lived(1, 1, t)
 	}},
+	{"a fence below the last but one, after one of a host that stood still", "I5", func(b *builder) {
+		b.job(1, "succeeded", once(10))
+		b.interval(record.Pause, "h1", 290, 310)
+		for i, f := range []uint64{3, 5} {
+			t := once(300 + 300*int64(i))
+			t.fence = f
+			b.job(int64(i)+2, "succeeded", t)
+		}
+	}},
 	{"something to repair", "I6", func(b *builder) { b.Findings = append(b.Findings, record.Finding{Text: "a stray member"}) }},
 	{"a process that is left", "I6", func(b *builder) { b.Orphans = append(b.Orphans, record.Orphan{Host: "h1", What: "pid 7"}) }},
 	{"a dead host's lease", "I7", func(b *builder) {
@@ -257,7 +266,7 @@ var cases = []sample{
 // TestInvariants: each record breaks what it should, that alone, or nothing.
 func TestInvariants(t *testing.T) {
 	t.Parallel()
-	for _, c := range slices.Concat(cases, identities, leases, cancels, ends, tries, clocks, stillWrong) {
+	for _, c := range slices.Concat(cases, identities, leases, cancels, ends, tries, clocks, stillWrong, lostFences, badFences) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			b := newBuilder()

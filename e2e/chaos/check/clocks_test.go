@@ -27,13 +27,6 @@ func (b *builder) told(id int64, state string, t try, claimed, started, ended in
 	return j
 }
 
-// lostClaim is an attempt that ran for a moment, and that no record has.
-func lostClaim(at int64) try {
-	t := once(at)
-	t.outcome = ""
-	return t
-}
-
 // clocks are records of a store whose clock was set. Those that are right are wrong where
 // nobody says so.
 var clocks = []sample{
@@ -77,14 +70,6 @@ var clocks = []sample{
 		t.fence = uint64((2000 + hour) * 1000)
 		b.lived(1, 1, t)
 		b.interval(record.Loss, "", 1990, 2010)
-	}},
-	{"a fence that the store lost, and its clock is behind", "", func(b *builder) {
-		b.clock(-hour)
-		b.lived(1, 1, lostClaim(950))
-		b.interval(record.Loss, "", 940, 960)
-		t := once(2000)
-		t.fence = fence(900)
-		b.told(2, "succeeded", t, -hour, -hour, -hour)
 	}},
 	{"a disk that was full before the clock jumped", "", func(b *builder) {
 		b.clock(-hour)
@@ -156,22 +141,6 @@ var stillWrong = []sample{
 		b.lived(1, 1, t)
 		b.interval(record.Loss, "", 1900, 1990)
 	}},
-	{"a fence that the store has, and its clock is behind", "I5", func(b *builder) {
-		b.clock(-hour)
-		b.job(1, "succeeded", once(950))
-		b.interval(record.Loss, "", 940, 960)
-		t := once(2000)
-		t.fence = fence(900)
-		b.told(2, "succeeded", t, -hour, -hour, -hour)
-	}},
-	{"a fence that the store lost, before its clock was behind", "I5", func(b *builder) {
-		b.clock(-hour)
-		b.lived(1, 1, lostClaim(200))
-		b.interval(record.Loss, "", 190, 210)
-		t := once(700)
-		t.fence = fence(100)
-		b.job(2, "succeeded", t)
-	}},
 	{"a disk that was full another time", "I4", func(b *builder) {
 		b.clock(-hour)
 		t := once(2000)
@@ -187,7 +156,7 @@ var stillWrong = []sample{
 // nothing else excuses it.
 func TestClocksThatWereSet(t *testing.T) {
 	t.Parallel()
-	for _, c := range clocks {
+	for _, c := range slices.Concat(clocks, lostFences) {
 		b := newBuilder()
 		c.build(b)
 		b.Intervals = slices.DeleteFunc(b.Intervals, func(i record.Interval) bool { return i.Kind == record.Clock })

@@ -56,16 +56,9 @@ func (h *history) outside(a *record.Attempt, r reading, l *life) string {
 }
 
 // unrecorded is unleased for an attempt that no record has: that of a claim that the store
-// lost. The fence of a claim is the store's time in µs, or more after one that was more, so
-// that it was made then or later. What it let run ends as any lease that is not renewed.
+// lost. What it let run ends as any lease that is not renewed.
 func (h *history) unrecorded(l *life) string {
-	made := span{min(h.earliest(int64(l.fence)*int64(time.Microsecond))-clockSlack, l.from), l.from}
-	until := int64(0)
-	for _, i := range h.Intervals {
-		if i.Kind == record.Loss && i.FromNS <= made.to && made.from <= i.ToNS {
-			until = max(until, i.ToNS)
-		}
-	}
+	until := h.lostUntil(l)
 	switch {
 	case until == 0:
 		return "no attempt on record has this fence"
@@ -73,6 +66,19 @@ func (h *history) unrecorded(l *life) string {
 		return "no attempt on record has this fence, and it ran for " + since(until, h.lastOf(l)) + " after the store had lost it"
 	}
 	return ""
+}
+
+// lostUntil is when the store had lost what it acknowledged when it granted an attempt; 0: it
+// never did. The fence of a claim is the store's time in µs, or more after one that was more,
+// so that it was made then or later.
+func (h *history) lostUntil(l *life) (until int64) {
+	made := span{min(h.earliest(int64(l.fence)*int64(time.Microsecond))-clockSlack, l.from), l.from}
+	for _, i := range h.Intervals {
+		if i.Kind == record.Loss && i.FromNS <= made.to && made.from <= i.ToNS {
+			until = max(until, i.ToNS)
+		}
+	}
+	return until
 }
 
 // foreseen is by how much the end on record may be too early. Who has committed the start

@@ -2,6 +2,7 @@ package check
 
 import (
 	"slices"
+	"time"
 
 	"github.com/mlq-dev/mlq/e2e/chaos/record"
 )
@@ -27,20 +28,40 @@ func growingFences(h *history) (out []Violation) {
 	return out
 }
 
+// grow compares each with all before it, so that one which is excused hides no other, and
+// names the last of those that it is not above.
 func (h *history) grow(job int64, of string, lives []*life) (out []Violation) {
-	for i := 1; i < len(lives); i++ {
-		if a, b := lives[i-1], lives[i]; a.fence >= b.fence && !h.wokeUp(b) && !h.forgot(a, b) {
-			out = append(out, violation("I5", job, "%s had job %d, %s, and then job %d, %s", of, a.job, a, b.job, b))
+	for i, b := range lives {
+		for _, a := range slices.Backward(lives[:i]) {
+			if a.fence >= b.fence && !h.wokeUp(b) && !h.forgot(a, b) {
+				out = append(out, violation("I5", job, "%s had job %d, %s, and then job %d, %s", of, a.job, a, b.job, b))
+				break
+			}
 		}
 	}
 	return out
 }
 
-// forgot: the store that granted the one lost the claim of the other, and with it its fence,
-// of which only the time can tell it; and a clock of the store had been set until then. What
-// it has on record grows all the same.
+// forgot: the store that granted the later had lost the earlier's claim, and with it its fence,
+// and its time, which alone could have put the next one above, was not above it. So it is where
+// its clock is behind, was ahead at the earlier claim, or was ahead long before either and
+// fences have gone on from there: what counts is not when a clock was set, but whether one of
+// the store's said no more than the fence between the two. The earlier was granted before it
+// began: from there on a clock that is right is above a fence of the right time. A claim on
+// record has the time that its server had; for one without, any server's will do.
+// Of two masters either may be the one that stays, so that the earlier may be on record where
+// the later is not. What has both on record has granted them one after the other.
 func (h *history) forgot(a, b *life) bool {
-	return h.attemptOf(a) == nil && h.unrecorded(a) == "" && slices.ContainsFunc(h.Intervals, func(i record.Interval) bool {
-		return i.Kind == record.Clock && i.OffsetNS != 0 && i.FromNS <= b.from
+	claim := h.attemptOf(b)
+	if h.lostUntil(a) == 0 || claim != nil && h.attemptOf(a) != nil {
+		return false
+	}
+	fence := int64(a.fence) * int64(time.Microsecond)
+	if claim != nil && claim.ClaimedNS > fence {
+		return false
+	}
+	return slices.ContainsFunc(h.Intervals, func(i record.Interval) bool {
+		from := max(i.FromNS, a.from)
+		return i.Kind == record.Clock && from <= min(i.ToNS, b.from) && from+i.OffsetNS <= h.boot(fence)
 	})
 }
