@@ -71,11 +71,22 @@ func (s *Server) forEverybody(err error) string {
 	case errors.Is(err, store.ErrUnavailable):
 		return fmt.Sprintf("%v: %s", store.ErrUnavailable, logSays)
 	}
-	s.log.Error().Err(err).Msg("not ready: what the store answers cannot be used")
+	s.tellSick("not ready: what the store answers cannot be used", err)
 	return "its answer cannot be used: " + logSays
 }
 
 const logSays = "the server's log says why"
+
+// sickPerSecond: each trouble is told in the log at once, and again once a minute.
+const sickPerSecond = 1.0 / 60
+
+// tellSick writes to the log why /readyz says no. No more often: it asks for no token, so anybody
+// could fill the log.
+func (s *Server) tellSick(words string, err error) {
+	if s.sick.allow(words+": "+err.Error(), 1, "") == nil {
+		s.log.Error().Err(err).Msg(words)
+	}
+}
 
 func (s *Server) judgeDisk(ready *Ready) {
 	space, err := s.disk.now()
@@ -83,7 +94,7 @@ func (s *Server) judgeDisk(ready *Ready) {
 	case errors.Is(err, blob.ErrAway): // its address, which is in the error, is not for everybody
 		ready.Problems = append(ready.Problems, "blobs: "+blob.ErrAway.Error())
 	case err != nil:
-		s.log.Error().Err(err).Msg("not ready: the disk of the blobs cannot be looked at")
+		s.tellSick("not ready: the disk of the blobs cannot be looked at", err)
 		ready.Problems = append(ready.Problems, "blobs: their disk cannot be looked at: "+logSays)
 	case space.ReadOnly:
 		ready.Problems = append(ready.Problems, "disk-full: the disk of the blobs is mounted read-only")

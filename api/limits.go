@@ -7,7 +7,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// rates limits how often each user submits, or each address tries to join.
+// rates limits how often each user submits, each address tries to join, or the log tells one thing.
 type rates struct {
 	perSecond float64
 	burst     int

@@ -37,6 +37,7 @@ type Server struct {
 	joins     rates // by address
 	refusals  rates // told in the log, by user
 	renewals  rates
+	sick      rates // what /readyz tells in the log, by its words
 	data      *data.Shelf
 	audits    *audit.Log
 	// clientVersion is the header Mlq-Client, as a value that all answers share; nil: none.
@@ -67,6 +68,7 @@ func New(opts Options) (*Server, error) {
 		rates:     rates{perSecond: opts.SubmitRate, burst: opts.SubmitBurst},
 		joins:     rates{perSecond: joinsPerSecond, burst: joinsAtOnce},
 		refusals:  rates{perSecond: refusalsPerSecond, burst: refusalsAtOnce},
+		sick:      rates{perSecond: sickPerSecond, burst: 1},
 		renewals:  renewalRate(opts.Scheduler.Timing()),
 		places:    newPlaces(opts),
 		tail:      newTail(opts.Scheduler),
