@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mlq-dev/mlq/api"
 	"github.com/mlq-dev/mlq/internal/blob"
@@ -54,6 +55,16 @@ func (r *haltingReader) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
+// awaitHalted returns when a reader has come to the half.
+func awaitHalted(t *testing.T, halted <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-halted:
+	case <-time.After(20 * time.Second):
+		t.Fatal("nobody reads")
+	}
+}
+
 // TestHashedOnce: whoever gives up on a large file that is being hashed finds it hashed
 // when they come back, and it is hashed once, however many ask at once.
 func TestHashedOnce(t *testing.T) {
@@ -68,7 +79,7 @@ func TestHashedOnce(t *testing.T) {
 	file := path(id, "/files/large.bin")
 
 	conn, _ := w.get(file)
-	<-h.halted
+	awaitHalted(t, h.halted)
 	must(t, conn.Close())
 	var all sync.WaitGroup
 	for range 4 {
@@ -98,7 +109,7 @@ func TestRevokedWhileHashed(t *testing.T) {
 	file := path(w.withLargeFile(h, text), "/files/large.bin")
 	got := make(chan answer)
 	go func() { got <- w.do(w.ana, "GET", file, nil) }()
-	<-h.halted
+	awaitHalted(t, h.halted)
 	must(t, w.tokens.Revoke(t.Context(), strings.Split(w.ana, "_")[2]))
 	w.refused(<-got, 401, api.CodeUnauthorized) // the gate is shut still
 	close(h.gate)

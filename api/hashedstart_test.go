@@ -67,7 +67,7 @@ func TestDownloadsHoldUpNoStart(t *testing.T) {
 	for i := range 4 {
 		conn, _ := w.get(path(id, fmt.Sprintf("/files/%d.bin", i)))
 		defer conn.Close() //nolint:errcheck // the test ends
-		<-b.halted
+		awaitHalted(t, b.halted)
 	}
 	got := make(chan answer, 1)
 	go func() { got <- l.values(node) }()
