@@ -41,7 +41,7 @@ func hides(t *testing.T, text, secret string) {
 	if !plain(secret) {
 		return
 	}
-	for _, separator := range []string{"_", "__", "-", "."} {
+	for _, separator := range []string{"_", "__", "-", ".", "%5F"} {
 		mistyped := "mlq_" + strings.ReplaceAll(strings.TrimPrefix(text, "mlq_"), "_", separator)
 		if got := Redact("of " + mistyped + ", "); strings.Contains(got, secret) {
 			t.Fatalf("%q is shown as %q", mistyped, got)

@@ -63,21 +63,24 @@ func TestRedact(t *testing.T) {
 		"mlq_user_" + id + ".01234567":               "mlq_user_" + id + ".…",
 		"mlq_user-" + id + "-" + secret + "-" + sum:  "mlq_user-" + id + "-…",
 		"mlq_user_" + id + "–" + secret:              "mlq_user_" + id + "–…",
-		"mlq_user_" + id + "%5F" + secret + "&a=b":   "mlq_user_" + id + "%…&a=b",
+		"mlq_user_" + id + "%5F" + secret + "&a=b":   "mlq_user_" + id + "_…&a=b",
 		"mlq_user_" + id + secret + "_" + sum:        "mlq_user_…",
 		"mlq_user" + id + "_" + secret + "_" + sum:   "mlq_…",
 		"mlq_" + secret: "mlq_…",
-		"mlq_-user_" + id + "_" + secret + "_" + sum:                   "mlq_…",
-		"mlq_%5Fuser_" + id + "_" + secret + "_" + sum:                 "mlq_…",
-		`{"user":"mlq_user_` + id + ` ` + secret + `_` + sum + `"}`:    `{"user":"mlq_user_` + id + ` …"}`,
-		"mlq_user_" + id + "_" + secret + " mlq_user_" + id + "_12345": "mlq_user_" + id + "_… mlq_user_" + id + "_…",
+		"mlq_-user_" + id + "_" + secret + "_" + sum:                    "mlq_…",
+		"mlq_%5Fuser_" + id + "_" + secret + "_" + sum:                  "mlq__user_" + id + "_…",
+		"name=mlq%5Fuser%5F" + id + "%5F" + secret + "%5F" + sum + "&a": "name=mlq_user_" + id + "_…&a",
+		"mlq%5fattempt%5f53%5f1%5f" + secret:                            "mlq_attempt_53_…",
+		"mlq%5Fuser%5F" + id + "%5F01234567":                            "mlq_user_" + id + "_…",
+		`{"user":"mlq_user_` + id + ` ` + secret + `_` + sum + `"}`:     `{"user":"mlq_user_` + id + ` …"}`,
+		"mlq_user_" + id + "_" + secret + " mlq_user_" + id + "_12345":  "mlq_user_" + id + "_… mlq_user_" + id + "_…",
 	} {
 		if got := Redact(text); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 	for _, plain := range []string{
-		"mlq_user_" + id, "/tokens/" + id, "mlq_gpu-0.1.0-py3-none-any.whl", "mlq-user-1-gpu-lab", "mlq_jobs", "mlq_model_v2.bin",
+		"mlq_user_" + id, "/tokens/" + id, "mlq_gpu-0.1.0-py3-none-any.whl", "mlq-user-1-gpu-lab", "mlq_jobs", "mlq%5Fjobs", "mlq%20jobs", "mlq_model_v2.bin",
 		"/jobs/5/files/mlq_a/" + strings.Repeat("0a", 32), "mlq_user_" + id + ", then another one",
 	} {
 		if got := Redact(plain); got != plain {
