@@ -95,7 +95,7 @@ func submitJob(ctx context.Context, io streams, r *remote, fields map[string]any
 	if _, given := fields["key"]; !given {
 		fields["key"] = rand.Text()
 	}
-	err = insist(ctx, io, "the job is not submitted yet, trying again", submitLater, func() error {
+	err = insist(ctx, io, "whether the job is submitted is not known, trying again", submitLater, func() error {
 		return r.send(ctx, http.MethodPost, "/jobs", nil, fields, &id)
 	})
 	return id, err
