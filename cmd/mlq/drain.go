@@ -35,7 +35,7 @@ func newDrain(io streams) *cobra.Command {
 		Example: `  mlq drain gpu1 --reason "new driver" --deadline 2h --wait
   mlq drain GPU-4f2c --reason "fan"
   mlq drain gpu1 --undo`,
-		Args: exactly(1, "one host or device"),
+		Args: oneName("one host or device"),
 	}
 	server := bindServer(cmd)
 	flags := cmd.Flags()

@@ -19,6 +19,7 @@ func (f *filterFlags) bind(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.states, "state", nil, "only these: scheduled, queued, leased, running, succeeded, failed, cancelled")
 	flags.StringVar(&f.name, "name", "", "only jobs of this name")
 	flags.StringVar(&f.user, "user", "", "only jobs of this user (for admins)")
+	namesInFlags(cmd, "name", "user")
 }
 
 // bindReason is for commands that look at failed jobs.

@@ -31,7 +31,7 @@ func newGPU(io streams) *cobra.Command {
 
 func newResetHealth(io streams) *cobra.Command {
 	return ordering{
-		use: "reset-health GPU", short: "Say that a sick device is well again", args: exactly(1, "one device"),
+		use: "reset-health GPU", short: "Say that a sick device is well again", args: oneName("one device"),
 		long: `Say that a sick device is well again: after its card was reset, or against what MLQ
 believes. Where the driver says so again, it is sick again.`,
 		example: `  mlq gpu reset-health GPU-4f2c --reason "reset, memtest is clean"`,
@@ -41,7 +41,7 @@ believes. Where the driver says so again, it is sick again.`,
 
 func newDetach(io streams) *cobra.Command {
 	return ordering{
-		use: "detach HOST|GPU", short: "Have the agent let go of the GPU driver", args: exactly(1, "one host or device"),
+		use: "detach HOST|GPU", short: "Have the agent let go of the GPU driver", args: oneName("one host or device"),
 		long: detachLong,
 		example: `  mlq gpu detach gpu1 --reason "new driver" && ssh root@gpu1 rmmod nvidia_uvm nvidia
   mlq gpu detach GPU-4f2c && ssh root@gpu1 nvidia-smi --gpu-reset -i 3; mlq gpu attach GPU-4f2c`,
@@ -51,7 +51,7 @@ func newDetach(io streams) *cobra.Command {
 
 func newAttach(io streams) *cobra.Command {
 	return ordering{
-		use: "attach HOST|GPU", short: "Give the agent the GPU driver back", args: exactly(1, "one host or device"),
+		use: "attach HOST|GPU", short: "Give the agent the GPU driver back", args: oneName("one host or device"),
 		long:    "Give the agent the GPU driver back, after mlq gpu detach.",
 		example: `  mlq gpu attach gpu1`,
 		name:    "attach", done: attachedInWords,
@@ -67,7 +67,7 @@ foreign: a desktop, a monitor of somebody's. It holds in place of the agent's
 --tolerate-foreign-mib, 0 too. --undo gives that back.`,
 		example: `  mlq gpu tolerate GPU-4f2c 500MiB
   mlq gpu tolerate gpu1:3 --undo`,
-		args: cobra.RangeArgs(1, 2), name: "tolerate", deviceOnly: true, done: toleratedInWords,
+		args: noToken(cobra.RangeArgs(1, 2), "one device"), name: "tolerate", deviceOnly: true, done: toleratedInWords,
 		choose: func(args []string) (string, url.Values, error) { return tolerance(args, undo) },
 	}.command(io)
 	cmd.SetFlagErrorFunc(orNegative(noSize))

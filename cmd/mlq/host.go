@@ -42,7 +42,7 @@ to run there. It is good once and for 15 minutes; adding the host again makes a
 new code and ends the old one.`,
 		Example: `  mlq host add gpu1
   mlq host add gpu1 | ssh root@gpu1 sh`,
-		Args: exactly(1, "the name of one host"),
+		Args: oneName("the name of one host"),
 	}
 	server, output := bindServer(cmd), outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

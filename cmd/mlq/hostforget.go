@@ -17,7 +17,7 @@ func newHostForget(io streams) *cobra.Command {
 sign of life a host counts for what can ever run, so that jobs wait for it; a
 host that was forgotten does not. It is back as soon as an agent of it joins:
 mlq host rm ends the right to do that.`,
-		Args: exactly(1, "the name of one host"),
+		Args: oneName("the name of one host"),
 	}
 	server := bindServer(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -40,6 +40,7 @@ func newTokenCreate(io streams) *cobra.Command {
 	f.StringVar(&role, "role", "user", "user, agent, admin, metrics or server")
 	f.StringVar(&unix, "unix", "", "the user's account on hosts, for agents with --run-as submitter")
 	f.StringVar(&expires, "expires", "", "how long it is good, as 90d (default: until revoked)")
+	namesInFlags(cmd, "user", "unix")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if user == "" {
 			return usage("--user is missing: whom does the token belong to?").with("mlq token create --user NAME")

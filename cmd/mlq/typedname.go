@@ -15,18 +15,36 @@ import (
 // repeated.
 
 // oneName takes one name, which is no token.
-func oneName(what string) cobra.PositionalArgs {
-	one := exactly(1, what)
-	return func(cmd *cobra.Command, args []string) error {
-		if err := one(cmd, args); err != nil {
+func oneName(what string) cobra.PositionalArgs { return noToken(exactly(1, what), what) }
+
+// noToken wants of what args takes that the first, a name, is no token.
+func noToken(args cobra.PositionalArgs, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if err := args(cmd, given); err != nil {
 			return err
 		}
-		if likeToken(args[0]) {
-			return usage("%s takes %s, and this looks like a token: it was sent nowhere", cmd.CommandPath(), what).
-				with("anybody on this machine could read it; mlq token list and mlq token revoke ID make it worthless")
+		return refuseToken(cmd.CommandPath(), what, given[0])
+	}
+}
+
+// namesInFlags has a command refuse a token as the value of these flags.
+func namesInFlags(cmd *cobra.Command, names ...string) {
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		for _, name := range names {
+			if err := refuseToken("--"+name, "a name", cmd.Flag(name).Value.String()); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
+}
+
+func refuseToken(where, what, given string) error {
+	if !likeToken(given) {
+		return nil
+	}
+	return usage("%s takes %s, and this looks like a token: it was sent nowhere", where, what).
+		with("anybody on this machine could read it; mlq token list and mlq token revoke ID make it worthless")
 }
 
 // likeToken reports whether a text has a token's beginning, and enough of its secret.
@@ -37,7 +55,7 @@ func newSecretName(cmd *cobra.Command, args []string) error {
 	err := secretName(cmd, args)
 	if err == nil && likeValue(args[0]) {
 		return usage("%s takes the name, and this looks like the value: it was sent nowhere", cmd.CommandPath()).
-			with("anybody on this machine could read it; %s NAME asks for the value, or takes it from standard input or --from-file", cmd.CommandPath())
+			with("anybody on this machine could read it; %s NAME asks for the value, or takes it from standard input or --from-file; if it is a name, put _ between its words", cmd.CommandPath())
 	}
 	return err
 }
@@ -61,17 +79,15 @@ func secretName(cmd *cobra.Command, args []string) error {
 // longWord is longer than the words of a name are.
 var longWord = regexp.MustCompile(`[0-9A-Za-z]{20,}`)
 
+// words are those of a name that is written without _, as HuggingFaceHubToken2024. Of the keys
+// that are letters alone, one of 500 of hf_… could be so.
+var words = regexp.MustCompile(`^[A-Z]{0,4}(?:[a-z]{2,}[A-Z]{1,4})*[a-z]{2,}[0-9]{0,4}$`)
+
 // likeValue reports whether what could be a name is more like a value: keys and tokens are
 // long words in which capitals, small letters and digits are mixed, as hf_… of 34 letters.
 func likeValue(text string) bool {
 	for _, word := range longWord.FindAllString(text, -1) {
-		kinds := 0
-		for _, kind := range []string{"0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"} {
-			if strings.ContainsAny(word, kind) {
-				kinds++
-			}
-		}
-		if kinds > 1 {
+		if strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" && !words.MatchString(word) {
 			return true
 		}
 	}
