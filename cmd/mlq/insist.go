@@ -46,10 +46,10 @@ func insist(ctx context.Context, io streams, words string, later func(err error,
 // submitLater reports whether a submit may do later what it could not do now. A server that
 // answers but has no store will have it again; one that is full, or lacks a key, waits for
 // its admin. No answer at all may be a wrong URL, except where one had come before: then the
-// server is being started again.
+// server is being started again. A proxy's 502 or 504 is no answer of a server either.
 func submitLater(err error, waits bool) bool {
 	var problem *api.Error
-	if !errors.As(err, &problem) {
+	if !errors.As(err, &problem) || problem.Status == http.StatusBadGateway || problem.Status == http.StatusGatewayTimeout {
 		return waits
 	}
 	return problem.Status == http.StatusServiceUnavailable && problem.Code != api.CodeStoreFull && problem.Code != api.CodeNoKey

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -49,6 +50,24 @@ func TestSubmitWaitsForTheStore(t *testing.T) {
 				t.Errorf("job %d, %v, keys %v, said %q", id, err, keys, &said)
 			}
 		})
+	}
+}
+
+// A server that is started again behind a proxy is waited for as one without: no answer is final
+// only where none has come before.
+func TestSubmitLater(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]struct{ first, waits bool }{
+		0: {false, true}, http.StatusBadGateway: {false, true}, http.StatusGatewayTimeout: {false, true},
+		http.StatusServiceUnavailable: {true, true}, http.StatusInternalServerError: {false, false}, http.StatusConflict: {false, false},
+	} {
+		err := error(&api.Error{Problem: api.Problem{Status: status}})
+		if status == 0 {
+			err = errors.New("connection refused")
+		}
+		if first, waits := submitLater(err, false), submitLater(err, true); first != want.first || waits != want.waits {
+			t.Errorf("%d: %v at first and %v then, want %v", status, first, waits, want)
+		}
 	}
 }
 
