@@ -31,6 +31,8 @@ func (a *Agent) claimOne(ctx context.Context, choice scheduler.Choice, several b
 		switch {
 		case err == nil:
 			return true, nil
+		case errors.Is(err, scheduler.ErrDamaged): // nobody gets it, and it stands there for a while
+			refused = ""
 		case errors.Is(err, scheduler.ErrStaleAgent), errors.Is(err, scheduler.ErrRejoin), errors.Is(err, scheduler.ErrAgentTooLate):
 			a.renewSoon() // it finds out what is the matter
 			return false, err

@@ -55,8 +55,8 @@ func (a *Agent) sweepJob(ctx context.Context, id scheduler.JobID, now time.Time)
 		return err
 	}
 	job, err := a.opts.Scheduler.Job(ctx, id)
-	if err != nil && !errors.Is(err, scheduler.ErrNotFound) {
-		return err
+	if errors.Is(err, scheduler.ErrDamaged) || err != nil && !errors.Is(err, scheduler.ErrNotFound) {
+		return err // what is damaged may be brought back
 	}
 	known := err == nil && (damaged || job.Submitted.Equal(t.Submitted))
 	if known && !expired(job, now, a.opts.KeepWork) {

@@ -15,6 +15,7 @@ import (
 	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/internal/envelope"
 	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 // TestDamagedBlobs: what the disk made of a result, a file or the list of files is shown to
@@ -114,6 +115,58 @@ func TestCollectGoesOnPastDamage(t *testing.T) {
 	if u.Orphans != 0 {
 		t.Errorf("%d bytes count as nobody's", u.Orphans)
 	}
+}
+
+// TestDamagedRecords: jobs whose records the store damaged are told as such and left out of lists, and
+// what they name is kept.
+func TestDamagedRecords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var log strings.Builder
+	c := w.collector(func(o *api.CollectorOptions) { o.Log = zerolog.New(&log) })
+	named := w.named()
+	sound := w.submit(w.ana, `{"msg":1}`)
+	for id := range sound {
+		key := fmt.Sprintf("live:job:%d", id)
+		if id == 1 {
+			key = "spec:job:1"
+		}
+		a, err := w.st.Read(t.Context(), store.Query{Keys: []string{key}})
+		must(t, err)
+		if len(a.Records[0].Value) == 0 {
+			continue
+		}
+		broken := append([]byte("x\t\t\t\t"), a.Records[0].Value...)
+		_, err = w.st.Commit(t.Context(), store.Commit{Identity: a.Identity, Effects: []store.Effect{store.Put(key, broken)}})
+		must(t, err)
+	}
+	for _, suffix := range []string{"", "/result", "/files", "/why"} {
+		p := w.refused(w.do(w.ana, "GET", path(2, suffix), nil), 500, api.CodeJobDamaged)
+		if !strings.Contains(p.Detail, "job 2: its record cannot be read") {
+			t.Errorf("%s: %q", suffix, p.Detail)
+		}
+	}
+	var list api.Page
+	w.ok(w.do(w.ana, "GET", "/jobs", nil), 200, &list)
+	if len(list.Jobs) != 2 { // the one with a damaged spec is there
+		t.Errorf("%d jobs are listed", len(list.Jobs))
+	}
+	w.age("blobs", 25*time.Hour)
+	w.collect(c)
+	w.age("trash", 2*time.Hour)
+	w.collect(c)
+	for what, sum := range named {
+		if !w.has(sum) {
+			t.Errorf("%s is gone", what)
+		}
+	}
+	for id := range sound - 1 {
+		if !strings.Contains(log.String(), fmt.Sprintf(`"job":%d,`, id+1)) {
+			t.Errorf("the log does not name job %d", id+1)
+		}
+	}
+	var u api.DiskUsage
+	w.ok(w.do(w.admin, "GET", "/usage/disk", nil), 200, &u)
 }
 
 // TestDamagedCallsKeepTheirModules: whatever is damaged in a call but the name itself, the modules

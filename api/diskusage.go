@@ -73,7 +73,7 @@ func (c counting) count(ctx context.Context) (DiskUsage, error) {
 	err = c.scheduler.EveryJob(ctx, func(job *scheduler.Job, spec scheduler.Spec) error {
 		c.looked.Add(1)
 		return o.job(&m, job, spec)
-	})
+	}, func(*scheduler.DamagedError) error { return nil })
 	if err != nil {
 		return DiskUsage{}, err
 	}
@@ -138,7 +138,7 @@ func (o *ownership) user(name string) *UserDisk {
 }
 
 func (o *ownership) job(m *marker, job *scheduler.Job, spec scheduler.Spec) error {
-	u := o.user(job.User)
+	u := o.user(cmp.Or(job.User, spec.User)) // of a damaged job only this is known
 	u.Jobs++
 	u.Logs += o.left.Logs[int64(job.ID)]
 	delete(o.left.Logs, int64(job.ID))

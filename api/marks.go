@@ -31,7 +31,7 @@ func (c *Collector) mark(ctx context.Context, t time.Time) error {
 		_, err := c.opts.Folder.Mark(ctx, sum, t)
 		return err
 	}, damaged: func(err error) {
-		c.opts.Log.Error().Err(err).Int64("job", int64(at)).Msg("what this blob names is kept as far as it can be read: look at the disk, and bring the blob back from a backup, with those that it names")
+		c.opts.Log.Error().Err(err).Int64("job", int64(at)).Msg("what this names is kept as far as it can be read: look at the disk, and bring it back from a backup, with the blobs that it names")
 	}}
 	if err := m.functions(c.opts.Store, c.opts.Tokens); err != nil {
 		return err
@@ -45,6 +45,9 @@ func (c *Collector) mark(ctx context.Context, t time.Time) error {
 			return fmt.Errorf("job %d: %w", job.ID, err)
 		}
 		return nil
+	}, func(e *scheduler.DamagedError) error {
+		at = e.Job
+		return m.record(e)
 	})
 }
 
@@ -53,7 +56,7 @@ type marker struct {
 	ctx     context.Context
 	folder  *blob.Folder
 	named   func(sum string) error // what is done with each name
-	damaged func(err error)        // is told of a blob that names others and is damaged
+	damaged func(err error)        // is told of a blob, or record, that names blobs and is damaged
 }
 
 func (m *marker) job(job *scheduler.Job, spec scheduler.Spec) error {
@@ -66,6 +69,17 @@ func (m *marker) job(job *scheduler.Job, spec scheduler.Spec) error {
 		}
 	}
 	return m.files(job.Result.Files)
+}
+
+// record marks what a job's record names that cannot be read any more: it may be brought back.
+func (m *marker) record(e *scheduler.DamagedError) error {
+	m.damaged(e)
+	for _, sum := range digests(e.Record) {
+		if err := m.files(sum); err != nil { // the list of its files is among them, if there is one
+			return err
+		}
+	}
+	return nil
 }
 
 // one marks a blob. One that is gone, or no name at all, is nothing to keep.

@@ -135,9 +135,9 @@ func (s *Scheduler) removeStray(ctx context.Context, r *CheckReport, index strin
 			return p, nil // it went by itself
 		}
 		if rec.Version != 0 {
-			job, err := f.job(id)
-			if err != nil || slices.ContainsFunc(placeOf(&job).members, func(m member) bool { return m.index == index && bytes.Equal(m.value, value) }) {
-				return p, err
+			job, err := f.job(id) // a damaged one belongs nowhere
+			if err == nil && slices.ContainsFunc(placeOf(&job).members, func(m member) bool { return m.index == index && bytes.Equal(m.value, value) }) {
+				return p, nil
 			}
 		}
 		p.guard(store.At(keyJob(id), rec.Version))

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/mlq-dev/mlq/internal/stride"
@@ -10,13 +11,24 @@ import (
 
 // EveryJob calls do with each job that the store keeps and what it runs (a Spec
 // without a body where it was purged in between), from the highest id down and
-// a page at a time. Jobs that come or go meanwhile may be missed.
-func (s *Scheduler) EveryJob(ctx context.Context, do func(*Job, Spec) error) error {
+// a page at a time. Jobs that come or go meanwhile may be missed. Of one that is damaged do gets what
+// can be read, its id at least; damaged gets each record that cannot, as it is: it may name files.
+func (s *Scheduler) EveryJob(ctx context.Context, do func(*Job, Spec) error, damaged func(*DamagedError) error) error {
 	step := stride.UpTo(listStep)
-	return s.everyPage(ctx, func(jobs []Job) error {
+	return s.everyIDs(ctx, func(ids []JobID) error {
+		jobs, broken, err := s.readAllJobs(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("every job: %w", err)
+		}
+		for _, e := range broken {
+			if err := damaged(e); err != nil {
+				return err
+			}
+			jobs = append(jobs, Job{ID: e.Job, Version: e.Version})
+		}
 		for len(jobs) > 0 {
 			n := min(step.Next(), len(jobs))
-			bytes, err := s.withSpecs(ctx, jobs[:n], do)
+			bytes, err := s.withSpecs(ctx, jobs[:n], do, damaged)
 			if err != nil {
 				return err
 			}
@@ -27,7 +39,7 @@ func (s *Scheduler) EveryJob(ctx context.Context, do func(*Job, Spec) error) err
 	})
 }
 
-// everyPage calls do with the jobs that the store keeps, some at a time. Their specs, which are
+// everyPage calls do with the jobs that the store keeps, but the damaged ones, some at a time. Their specs, which are
 // most of it, are read only by who needs them.
 func (s *Scheduler) everyPage(ctx context.Context, do func([]Job) error) error {
 	return s.everyIDs(ctx, func(ids []JobID) error {
@@ -54,7 +66,7 @@ func (s *Scheduler) everyIDs(ctx context.Context, do func([]JobID) error) error 
 }
 
 // withSpecs calls do with each of the jobs and its spec, and tells how many bytes it has read.
-func (s *Scheduler) withSpecs(ctx context.Context, jobs []Job, do func(*Job, Spec) error) (bytes int, err error) {
+func (s *Scheduler) withSpecs(ctx context.Context, jobs []Job, do func(*Job, Spec) error, damaged func(*DamagedError) error) (bytes int, err error) {
 	q := store.Query{Keys: make([]string, len(jobs))}
 	for i := range jobs {
 		q.Keys[i] = keySpec(jobs[i].ID)
@@ -66,8 +78,11 @@ func (s *Scheduler) withSpecs(ctx context.Context, jobs []Job, do func(*Job, Spe
 	for i, text := range a.Records {
 		var spec Spec
 		if text.Version != 0 {
-			if spec, err = decodeSpec(jobs[i].ID, text.Value); err != nil {
-				return 0, fmt.Errorf("every job: %w", err)
+			spec, err = decodeSpec(jobs[i].ID, text.Value)
+		}
+		if why, is := errors.AsType[*DamagedError](err); is {
+			if err := damaged(why); err != nil {
+				return 0, err
 			}
 		}
 		if err := do(&jobs[i], spec); err != nil {
@@ -84,18 +99,21 @@ func weight(records []store.Record) (bytes int) {
 	return bytes
 }
 
-// Known reports which of the jobs the store keeps.
+// Known reports which of the jobs the store keeps, damaged ones among them.
 func (s *Scheduler) Known(ctx context.Context, ids []JobID) (map[JobID]bool, error) {
 	known := make(map[JobID]bool, len(ids))
 	if len(ids) == 0 {
 		return known, nil
 	}
-	jobs, err := s.readJobs(ctx, ids)
+	jobs, damaged, err := s.readAllJobs(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	for i := range jobs {
 		known[jobs[i].ID] = true
+	}
+	for _, e := range damaged {
+		known[e.Job] = true
 	}
 	return known, nil
 }

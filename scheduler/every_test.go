@@ -53,7 +53,7 @@ func TestLargeSpecsAreReadFewAtOnce(t *testing.T) {
 		},
 		"every job": func(w *world) error {
 			n := 0
-			err := w.s.EveryJob(w.ctx, func(*scheduler.Job, scheduler.Spec) error { n++; return nil })
+			err := w.s.EveryJob(w.ctx, func(*scheduler.Job, scheduler.Spec) error { n++; return nil }, nil)
 			if n != jobs {
 				return fmt.Errorf("%d, %w", n, err)
 			}

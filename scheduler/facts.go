@@ -36,7 +36,7 @@ func (f *facts) load(key string, v any) (version uint64, err error) {
 	return r.Version, decode(key, r.Value, v)
 }
 
-// job decodes a job's record, or is ErrNotFound.
+// job decodes a job's record. Errors: ErrNotFound, ErrDamaged.
 func (f *facts) job(id JobID) (Job, error) {
 	r := f.record(keyJob(id))
 	if r.Version == 0 {

@@ -39,19 +39,19 @@ func encodeJob(j *Job) []byte {
 	return encode(r)
 }
 
-// decodeJob reads a live record.
+// decodeJob reads a live record. Errors: a DamagedError, with the number and the version of the job.
 func decodeJob(id JobID, version uint64, b []byte) (Job, error) {
 	var r jobRecord
 	if err := json.Unmarshal(b, &r); err != nil {
-		return Job{}, fmt.Errorf("decode job %d: %w", id, err)
+		return Job{ID: id, Version: version}, &DamagedError{Job: id, Version: version, What: "its record", Record: b, Why: err}
 	}
 	n, err := unpackNumbers(r.Numbers)
 	if err != nil {
-		return Job{}, fmt.Errorf("decode job %d: %w", id, err)
+		return Job{ID: id, Version: version}, &DamagedError{Job: id, Version: version, What: "its record", Record: b, Why: err}
 	}
 	state, known := lettersState[r.State]
 	if !known { // it would be written back as queued
-		return Job{}, fmt.Errorf("decode job %d: state %.8q", id, r.State)
+		return Job{ID: id, Version: version}, &DamagedError{Job: id, Version: version, What: "its record", Record: b, Why: fmt.Errorf("state %.8q", r.State)}
 	}
 	j := Job{
 		ID: id, Version: version, State: state, Reason: r.Reason, Detail: r.Detail,

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -10,38 +11,48 @@ import (
 
 // Job reads one job.
 func (s *Scheduler) Job(ctx context.Context, id JobID) (Job, error) {
-	jobs, err := s.readJobs(ctx, []JobID{id})
-	if err != nil {
+	jobs, damaged, err := s.readAllJobs(ctx, []JobID{id})
+	switch {
+	case err != nil:
 		return Job{}, err
-	}
-	if len(jobs) == 0 {
+	case len(damaged) > 0:
+		return Job{}, damaged[0]
+	case len(jobs) == 0:
 		return Job{}, fmt.Errorf("%w: %d", ErrNotFound, id)
 	}
 	return jobs[0], nil
 }
 
-// readJobs reads those of the jobs that exist, in the order asked for.
+// readJobs reads those of the jobs that exist, in the order asked for. It leaves those out whose
+// records are damaged, and tells the log.
 func (s *Scheduler) readJobs(ctx context.Context, ids []JobID) ([]Job, error) {
+	jobs, damaged, err := s.readAllJobs(ctx, ids)
+	s.damage.tell(&s.opts.Log, damaged)
+	return jobs, err
+}
+
+func (s *Scheduler) readAllJobs(ctx context.Context, ids []JobID) (jobs []Job, damaged []*DamagedError, err error) {
 	q := store.Query{Keys: make([]string, len(ids))}
 	for i, id := range ids {
 		q.Keys[i] = keyJob(id)
 	}
 	a, err := s.store.Read(ctx, q)
 	if err != nil {
-		return nil, fmt.Errorf("read jobs: %w", err)
+		return nil, nil, fmt.Errorf("read jobs: %w", err)
 	}
-	jobs := make([]Job, 0, len(ids))
+	jobs = make([]Job, 0, len(ids))
 	for i, r := range a.Records {
 		if r.Version == 0 {
 			continue
 		}
 		j, err := decodeJob(ids[i], r.Version, r.Value)
-		if err != nil {
-			return nil, fmt.Errorf("read jobs: %w", err)
+		if why, is := errors.AsType[*DamagedError](err); is {
+			damaged = append(damaged, why)
+			continue
 		}
 		jobs = append(jobs, j)
 	}
-	return jobs, nil
+	return jobs, damaged, nil
 }
 
 // Spec reads what a job runs.

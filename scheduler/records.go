@@ -3,7 +3,7 @@ package scheduler
 import (
 	"bytes"
 	"encoding/base64"
-	"fmt"
+	"errors"
 	"strings"
 	"time"
 )
@@ -154,7 +154,7 @@ func decodeSpec(id JobID, b []byte) (Spec, error) {
 	line, body, ok := bytes.Cut(b, []byte{'\n'})
 	parts := strings.Split(string(line), "\t")
 	if !ok || len(parts) > 4 {
-		return Spec{}, fmt.Errorf("decode spec of job %d: no line of at most four parts", id)
+		return Spec{}, &DamagedError{Job: id, What: "what it runs", Record: b, Why: errors.New("no line of at most four parts")}
 	}
 	parts = append(parts, "", "", "")
 	s := Spec{User: parts[0], Unix: parts[1], Media: parts[2], Body: body}
@@ -172,7 +172,7 @@ func decodeSpec(id JobID, b []byte) (Spec, error) {
 	}
 	var err error
 	if s.Signature, err = base64.StdEncoding.DecodeString(parts[3]); err != nil {
-		return Spec{}, fmt.Errorf("decode spec of job %d: %w", id, err)
+		return Spec{}, &DamagedError{Job: id, What: "what it runs", Record: b, Why: err}
 	}
 	return s, nil
 }

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -76,11 +77,7 @@ func decideRenew(f *facts, host string, epoch uint64, refs []LeaseRef, number ui
 	p.effect(store.Put(keyBeat(host), encode(beatRecord{Epoch: epoch, At: stamp(f.Now), Number: max(number, last.Number)})))
 	p.value.Now = f.Now
 	for _, ref := range refs {
-		a, err := answerFor(f, ref, host, epoch)
-		if err != nil {
-			return p, err
-		}
-		p.value.Answers = append(p.value.Answers, a)
+		p.value.Answers = append(p.value.Answers, answerFor(f, ref, host, epoch))
 	}
 	for _, m := range f.members(keyActive(host)) {
 		id := memberID(m)
@@ -92,27 +89,27 @@ func decideRenew(f *facts, host string, epoch uint64, refs []LeaseRef, number ui
 }
 
 // answerFor says what is to become of one lease.
-func answerFor(f *facts, ref LeaseRef, host string, epoch uint64) (RenewAnswer, error) {
+func answerFor(f *facts, ref LeaseRef, host string, epoch uint64) RenewAnswer {
 	gone := RenewAnswer{Ref: ref, Gone: true}
-	r := f.record(keyJob(ref.Job))
-	if r.Version == 0 {
+	job, err := f.job(ref.Job)
+	switch {
+	case errors.Is(err, ErrDamaged):
+		gone.Why = err.Error()
+		return gone
+	case err != nil:
 		gone.Why = "the store does not know the job any more"
-		return gone, nil
-	}
-	job, err := decodeJob(ref.Job, r.Version, r.Value)
-	if err != nil {
-		return gone, err
+		return gone
 	}
 	a, err := job.leaseOf(ref.Fence)
 	switch {
 	case err != nil:
 		gone.Why = err.Error()
-		return gone, nil
+		return gone
 	case a.Host != host || a.Epoch != epoch:
 		gone.Why = fmt.Sprintf("the lease is of %s, process %d", a.Host, a.Epoch)
-		return gone, nil
+		return gone
 	}
-	return RenewAnswer{Ref: ref, Cancel: job.CancelRequested, Why: job.CancelBy, Then: job.CancelThen}, nil
+	return RenewAnswer{Ref: ref, Cancel: job.CancelRequested, Why: job.CancelBy, Then: job.CancelThen}
 }
 
 // disown ends a lease that its own agent does not know.

@@ -57,6 +57,7 @@ type Scheduler struct {
 	crowded  atomic.Bool  // the last submit saw many idle hosts
 	queue    boarding     // single jobs that wait to share a commit
 	tally    tally        // what the loops have done
+	damage   damage       // of records, that the log was told of
 	pulse    pulse.Pulse  // whether they go round
 }
 
