@@ -224,7 +224,7 @@ func (d *draft) takeDevices(f *facts, job *Job, c ClaimRequest) (uint64, error) 
 // spread is what a claim's fence is further above the last: of two claims that follow the same
 // one, the first of which a store lost, all but one pair in 1,024 get different fences, so that a
 // late end of the lost attempt is not taken for one of the other's. It is at most a millisecond:
-// fences keep up with the time as long as a device is claimed less than 2,000 times a second.
+// fences keep up with the time as long as a device is claimed less than some 1,900 times a second.
 func spread(claim string) uint64 {
 	return uint64(crc32.ChecksumIEEE([]byte(claim)) % 1024)
 }

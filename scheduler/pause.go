@@ -1,8 +1,11 @@
 package scheduler
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/mlq-dev/mlq/scheduler/store"
@@ -46,19 +49,46 @@ func (j *Job) callbackOverslept(now time.Time, t Timing) (pause time.Duration, i
 
 // checkPauses has pauses begin anew that would last too long.
 func (s *Scheduler) checkPauses(ctx context.Context, r *CheckReport) error {
-	if err := s.walkPauses(ctx, r, keyScheduled, timedID, s.pauseAnew); err != nil {
-		return err
-	}
-	return s.walkPauses(ctx, r, keyCallbacks, callbackID, s.callbackAnew)
+	return errors.Join(
+		s.walkPauses(ctx, r, keyScheduled, timedID, s.pauseAnew),
+		s.walkPauses(ctx, r, keyCallbacks, callbackID, s.callbackAnew),
+	)
 }
 
-// walkPauses goes through the jobs of an index by time whose time has not come.
+// walked are the places, by index, where the next check goes on.
+type walked struct {
+	mu sync.Mutex
+	at map[string][]byte
+}
+
+// from is where to begin: at the first, or behind that where the last check stopped before the end.
+func (w *walked) from(index string, first []byte) []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if at := w.at[index]; bytes.Compare(at, first) > 0 {
+		return at
+	}
+	return first
+}
+
+// stopped notes where a check stopped; nil: at the end.
+func (w *walked) stopped(index string, at []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.at == nil {
+		w.at = make(map[string][]byte)
+	}
+	w.at[index] = at
+}
+
+// walkPauses goes through the jobs of an index by time whose time has not come, some thousand at a
+// check: what a clock that was set back made too long stands at the end.
 func (s *Scheduler) walkPauses(ctx context.Context, r *CheckReport, index string, idOf func([]byte) JobID, anew pauseStep) error {
 	now, err := s.Now(ctx)
 	if err != nil {
 		return err
 	}
-	from := timedUntil(now)
+	from := s.walked.from(index, timedUntil(now))
 	for range checkPages {
 		a, err := s.store.Read(ctx, store.Query{Ranges: []store.Range{{Index: index, From: from, Limit: listStep}}})
 		if err != nil {
@@ -66,11 +96,16 @@ func (s *Scheduler) walkPauses(ctx context.Context, r *CheckReport, index string
 		}
 		members := a.Ranges[0]
 		r.Looked += len(members)
-		if err := s.wakeInTime(ctx, members, idOf, now, anew); err != nil || len(members) < listStep {
+		if err := s.wakeInTime(ctx, members, idOf, now, anew); err != nil {
 			return err
+		}
+		if len(members) < listStep {
+			from = nil
+			break
 		}
 		from = append(slices.Clone(members[len(members)-1]), 0)
 	}
+	s.walked.stopped(index, from)
 	return nil
 }
 

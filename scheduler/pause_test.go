@@ -56,6 +56,25 @@ func TestRetryAfterASetBack(t *testing.T) {
 	}
 }
 
+// TestRetryBehindManyAfterASetBack: however many jobs wait for times that their users chose, a check
+// some minutes later has come by.
+func TestRetryBehindManyAfterASetBack(t *testing.T) {
+	w := newSetBack(t)
+	h := w.host("h1", 1)
+	id := w.submit("ana", func(s *scheduler.Submission) { s.Request.Retries = 1 })
+	w.finish(w.start(h.take(nil)), scheduler.Finish{Outcome: scheduler.OutcomeFailed})
+	w.now = w.now.Add(-time.Hour)
+	for range 11 {
+		_, err := w.submitN("bob", 1000, func(s *scheduler.Submission) { s.Request.RunAt = w.now.Add(30 * time.Minute) })
+		w.must(err)
+	}
+	w.round()
+	w.round()
+	w.now = w.now.Add(12 * time.Second)
+	w.round()
+	w.wantState(id, scheduler.Queued)
+}
+
 // TestAvoidedAfterASetBack: a host that gave a job back is asked again at last, also where
 // the store's clock was set back meanwhile.
 func TestAvoidedAfterASetBack(t *testing.T) {

@@ -53,6 +53,7 @@ type Scheduler struct {
 	skims    skimmer
 	recalls  recalls
 	checked  atomic.Int64 // the id where the next check of jobs goes on; 0: from the highest
+	walked   walked       // where the next check of pauses goes on
 	registry registry     // of functions
 	crowded  atomic.Bool  // the last submit saw many idle hosts
 	queue    boarding     // single jobs that wait to share a commit

@@ -150,7 +150,7 @@ func (r *redo) page(ctx context.Context) (most uint64, all bool, err error) {
 		return 0, false, failure(err)
 	}
 	all = true
-	commits, bytes := 0, 0
+	fullest, bytes := 0, 0 // n is for each log
 	for key, cmd := range cmds {
 		entries, err := logged(cmd)
 		if err != nil {
@@ -160,10 +160,10 @@ func (r *redo) page(ctx context.Context) (most uint64, all bool, err error) {
 			r.keep(noted{key, e.ID, string(e.Value)})
 			bytes += len(e.Value)
 		}
-		commits += len(entries)
+		fullest = max(fullest, len(entries))
 		all = all && len(entries) < n
 	}
-	r.step.Was(commits, bytes)
+	r.step.Was(fullest, bytes)
 	return a.Revision, all, nil
 }
 
