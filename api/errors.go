@@ -83,6 +83,8 @@ func classify(err error) *Error {
 	switch {
 	case code == CodeDiskFull:
 		return withCause(refuse(code, diskWords(sentinel)), err)
+	case code == CodeStoreFull:
+		return withCause(refuse(code, wordsFrom(err, sentinel)+" (an admin can make room: mlq purge, or more memory or disk for the store)"), err)
 	case sentinel != nil:
 		return withCause(refuse(code, wordsFrom(err, sentinel)), err)
 	}

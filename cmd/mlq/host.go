@@ -57,7 +57,7 @@ new code and ends the old one.`,
 		at := r.addressOf(made.URL)
 		line := "mlq agent join " + at.url + " --code " + made.Code + at.flag()
 		if warning := at.warning(); warning != "" {
-			fmt.Fprintln(io.err, "mlq:", warning)
+			fmt.Fprintln(io.err, "note:", warning)
 		}
 		if *output == "json" {
 			return printJSON(io.out, invitation{made.Host, made.Code, made.Expires, at.url, at.pin, line})

@@ -79,7 +79,7 @@ func sayLogin(ctx context.Context, io streams, r *remote) error {
 	}
 	at := r.addressOf(me.URL)
 	if warning := at.warning(); warning != "" {
-		fmt.Fprintln(io.err, "mlq:", warning)
+		fmt.Fprintln(io.err, "note:", warning)
 	}
 	_, err = fmt.Fprintf(io.err, "its user logs in with it: mlq login %s%s\n", at.url, at.flag())
 	return err
