@@ -266,7 +266,7 @@ var cases = []sample{
 // TestInvariants: each record breaks what it should, that alone, or nothing.
 func TestInvariants(t *testing.T) {
 	t.Parallel()
-	for _, c := range slices.Concat(cases, identities, leases, cancels, ends, tries, clocks, stillWrong, lostFences, badFences) {
+	for _, c := range slices.Concat(cases, identities, leases, cancels, ends, tries, clocks, stillWrong, lostFences, twoMasters, badFences) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			b := newBuilder()

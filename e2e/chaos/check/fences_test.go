@@ -71,8 +71,26 @@ var lostFences = []sample{
 	}},
 }
 
+// overtaken is a job that one of two masters had run elsewhere, which was lost, before it began where
+// it was claimed at that time.
+func (b *builder) overtaken(claimed int64, fence uint64) {
+	t := once(900)
+	t.claimed, t.fence = claimed, fence
+	b.job(1, "succeeded", t)
+	t = elsewhere(lostClaim(500))
+	t.fence = 500_000
+	b.lived(1, 2, t)
+	b.interval(record.Loss, "", 490, 530)
+}
+
+// twoMasters are records of fences that grow from claim to claim, and not from start to start.
+var twoMasters = []sample{
+	{"an attempt that began after one that the store lost, and was claimed before it", "", func(b *builder) { b.overtaken(100, 100_000) }},
+}
+
 // badFences are those of fences that should grow although a clock was set.
 var badFences = []sample{
+	{"an attempt that was claimed after one that the store lost", "I5", func(b *builder) { b.overtaken(700, 400_000) }},
 	{"a fence that the store has, and its clock is behind", "I5", func(b *builder) {
 		b.clock(-hour)
 		b.job(1, "succeeded", once(950))

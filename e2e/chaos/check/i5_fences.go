@@ -33,13 +33,25 @@ func growingFences(h *history) (out []Violation) {
 func (h *history) grow(job int64, of string, lives []*life) (out []Violation) {
 	for i, b := range lives {
 		for _, a := range slices.Backward(lives[:i]) {
-			if a.fence >= b.fence && !h.wokeUp(b) && !h.forgot(a, b) {
+			if a.fence >= b.fence && !h.wokeUp(b) && !h.overtaken(a, b) && !h.forgot(a, b) {
 				out = append(out, violation("I5", job, "%s had job %d, %s, and then job %d, %s", of, a.job, a, b.job, b))
 				break
 			}
 		}
 	}
 	return out
+}
+
+// overtaken: the later began after the other, but was granted before it. Of two masters the one that
+// was lost had ended its lease, and granted the other; by the one that stayed it had its lease all the
+// while, as where its host stood still between its claim and its start.
+func (h *history) overtaken(a, b *life) bool {
+	claim := h.attemptOf(b)
+	if claim == nil || h.attemptOf(a) != nil || h.lostUntil(a) == 0 {
+		return false
+	}
+	claimed := h.boot(claim.ClaimedNS)
+	return h.World.BootNS < claimed && claimed < a.from && claim.ClaimedNS < int64(a.fence)*int64(time.Microsecond)
 }
 
 // forgot: the store that granted the later had lost the earlier's claim, and with it its fence,
