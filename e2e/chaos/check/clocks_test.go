@@ -45,6 +45,12 @@ var clocks = []sample{
 		b.clock(hour)
 		b.told(1, "succeeded", once(8900), hour, hour, hour)
 	}},
+	{"an end that is counted from progress that was told before the clock was right again", "", func(b *builder) {
+		b.clock(-hour)
+		t := once(950)
+		t.to, t.ended = 11_000, 11_020
+		b.told(1, "succeeded", t, 0, 0, -hour)
+	}},
 	{"a start ahead, lost before a cancel", "", func(b *builder) {
 		b.clock(hour)
 		b.told(1, "cancelled", lost(2000), hour, hour, hour)
@@ -140,6 +146,10 @@ var stillWrong = []sample{
 		t.fence = uint64((2000 + hour) * 1000)
 		b.lived(1, 1, t)
 		b.interval(record.Loss, "", 1900, 1990)
+	}},
+	{"an end by a clock that was right again before the claim", "I1", func(b *builder) {
+		b.clock(-hour)
+		b.told(1, "succeeded", once(9500), 0, 0, -hour)
 	}},
 	{"a disk that was full another time", "I4", func(b *builder) {
 		b.clock(-hour)

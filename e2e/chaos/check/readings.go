@@ -22,9 +22,10 @@ func (r reading) span() span { return span{r.claimed, r.ended} }
 
 // moment is when, by this machine's clock, a server of the store may have had a time.
 type moment struct {
-	at   int64 // 0: never
-	by   int64 // its clock was ahead by this
-	late bool  // it was so before, and is counted on from there
+	at    int64 // 0: never
+	by    int64 // its clock was ahead by this
+	until int64 // it was so until then
+	late  bool  // it was so before, and is counted on from there
 }
 
 // readings are those of an attempt that can be; of a store whose clock was never set there is
@@ -49,9 +50,10 @@ func (h *history) readings(a *record.Attempt) (all []reading) {
 	return all
 }
 
-// leadsTo: the step at the other moment may be the next one.
+// leadsTo: the step at the other moment may be the next one on record. Progress that a job tells
+// is a step in between that is not, and has the time that the clock had then.
 func (m moment) leadsTo(next moment) bool {
-	countedOn := next.by == m.by && next.at-m.at <= remembered
+	countedOn := next.by == m.by && next.at-m.at <= remembered || next.until >= m.at
 	return next.at == 0 || next.at >= m.at-clockSlack && (!next.late || countedOn)
 }
 
@@ -77,7 +79,7 @@ func (h *history) mayHave(a *record.Attempt, so func(reading) bool) bool {
 // none of them had is that of a right clock.
 func (h *history) moments(unixNS int64) (all []moment) {
 	for _, i := range h.Intervals {
-		m := moment{at: h.boot(unixNS - i.OffsetNS), by: i.OffsetNS}
+		m := moment{at: h.boot(unixNS - i.OffsetNS), by: i.OffsetNS, until: i.ToNS}
 		m.late = m.at > i.ToNS+clockSlack
 		if unixNS != 0 && i.Kind == record.Clock && i.FromNS-clockSlack <= m.at && m.at <= i.ToNS+remembered {
 			all = append(all, m)
