@@ -69,11 +69,7 @@ func (s *Scheduler) bindAgain(ctx context.Context, inv *Inventory) {
 }
 
 func decideBind(f *facts, inv *Inventory, hosts []string) (p plan[struct{}], err error) {
-	var before drainRecord
-	version, err := f.load(keyDrain(inv.Host), &before)
-	if err != nil {
-		return p, err
-	}
+	before, version := f.drain(inv.Host)
 	after := before.clone()
 	for _, name := range hosts {
 		var other drainRecord

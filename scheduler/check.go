@@ -3,6 +3,7 @@ package scheduler
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -23,14 +24,18 @@ type CheckReport struct {
 // clock which was set back made too long.
 func (s *Scheduler) Check(ctx context.Context) (CheckReport, error) {
 	var r CheckReport
+	var failed []error // what one finds that it cannot repair keeps no other
 	for _, step := range []func(context.Context, *CheckReport) error{
 		s.checkQueues, s.checkTimed, s.checkAwaits, s.checkHosts, s.checkJobs, s.checkPauses,
 	} {
 		if err := step(ctx, &r); err != nil {
-			return r, fmt.Errorf("check: %w", err)
+			failed = append(failed, fmt.Errorf("check: %w", err))
+		}
+		if len(failed) > 0 && errors.Is(failed[len(failed)-1], store.ErrUnavailable) {
+			break
 		}
 	}
-	return r, nil
+	return r, errors.Join(failed...)
 }
 
 // checkQueues looks at the waiting members of every class.

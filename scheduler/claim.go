@@ -124,10 +124,7 @@ func mayClaim(f *facts, job *Job, c ClaimRequest, t Timing) error {
 // checkBeat refuses an agent whose leases are about to end: a new one would
 // end with them.
 func checkBeat(f *facts, host string, t Timing) error {
-	var beat beatRecord
-	if _, err := f.load(keyBeat(host), &beat); err != nil {
-		return err
-	}
+	beat, _ := ofAgent[beatRecord](f, keyBeat(host))
 	if age := f.Now.Sub(unstamp(beat.At)); age >= t.Term {
 		return fmt.Errorf("%w: %s last renewed %s ago", ErrAgentTooLate, host, age.Round(time.Second))
 	}
@@ -135,10 +132,7 @@ func checkBeat(f *facts, host string, t Timing) error {
 }
 
 func checkDrain(f *facts, c ClaimRequest) error {
-	var drain drainRecord
-	if _, err := f.load(keyDrain(c.Host), &drain); err != nil {
-		return err
-	}
+	drain, _ := f.drain(c.Host)
 	if drain.By != "" {
 		return fmt.Errorf("%w: %s is drained: %s", ErrBusy, c.Host, drain.By)
 	}
@@ -153,11 +147,8 @@ func checkDrain(f *facts, c ClaimRequest) error {
 // guardAgent refuses an agent process that is not, or guards that it is, the
 // current one of its name.
 func (d *draft) guardAgent(f *facts, host string, epoch uint64) error {
-	var a agentRecord
-	version, err := f.load(keyAgent(host), &a)
+	a, version := ofAgent[agentRecord](f, keyAgent(host))
 	switch {
-	case err != nil:
-		return err
 	case a.Epoch > epoch:
 		return fmt.Errorf("%w: a newer process runs as %s", ErrStaleAgent, host)
 	case a.Epoch < epoch:

@@ -47,11 +47,7 @@ func (s *Scheduler) keepDrain(ctx context.Context, host string) (stopped int, er
 		return 0, err
 	}
 	f := newFacts(q, a)
-	var d drainRecord
-	version, err := f.load(keyDrain(host), &d)
-	if err != nil {
-		return 0, err
-	}
+	d, version := f.drain(host)
 	ids, err := s.activeOn(ctx, host)
 	if err != nil {
 		return 0, err
@@ -111,11 +107,7 @@ func (s *Scheduler) tellClosing(ctx context.Context, host string, id JobID) (tel
 		if err != nil {
 			return p, ignoreMissing(err)
 		}
-		var d drainRecord
-		version, err := f.load(keyDrain(host), &d)
-		if err != nil {
-			return p, err
-		}
+		d, version := f.drain(host)
 		p.value = job.toTell(host, &d, f.Now)
 		if p.value == nothing {
 			return p, nil

@@ -38,29 +38,43 @@ func (e *DamagedError) Error() string {
 // Unwrap makes it an ErrDamaged.
 func (e *DamagedError) Unwrap() error { return ErrDamaged }
 
-// damage remembers which damaged jobs the log was told of: each look at them finds them again.
+// damage remembers which damaged records the log was told of: each look finds them again.
 type damage struct {
 	mu   sync.Mutex
-	said map[JobID]uint64 // the version of the record
+	said map[string]uint64 // by key, the version
 }
 
 // mostSaid bounds what is remembered. Where more are damaged, the log repeats itself.
 const mostSaid = 4096
 
-func (d *damage) tell(log *zerolog.Logger, found []*DamagedError) {
-	if len(found) == 0 {
-		return
-	}
+// fresh reports whether this record was not told of yet.
+func (d *damage) fresh(key string, version uint64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if said, is := d.said[key]; is && said == version {
+		return false
+	}
+	if d.said == nil || len(d.said) >= mostSaid {
+		d.said = make(map[string]uint64)
+	}
+	d.said[key] = version
+	return true
+}
+
+// tellJobs tells of jobs that are left out.
+func (d *damage) tellJobs(log *zerolog.Logger, found []*DamagedError) {
 	for _, e := range found {
-		if said, is := d.said[e.Job]; is && said == e.Version {
-			continue
+		if d.fresh(keyJob(e.Job), e.Version) {
+			log.Error().Err(e).Int64("job", int64(e.Job)).Msg("a job is left out: look at the disk and the memory of the store, and bring its record back from a backup")
 		}
-		if d.said == nil || len(d.said) >= mostSaid {
-			d.said = make(map[JobID]uint64)
+	}
+}
+
+// tellRecords tells of what was found to be damaged and counts as something else.
+func (d *damage) tellRecords(log *zerolog.Logger, f *facts) {
+	for _, key := range f.damaged {
+		if d.fresh(key, f.record(key).Version) {
+			log.Error().Str("key", key).Msg("a record cannot be read: look at the disk and the memory of the store. A host's heartbeat, name and inventory are written again, and what is closed on it stays closed until an admin opens it")
 		}
-		d.said[e.Job] = e.Version
-		log.Error().Err(e).Int64("job", int64(e.Job)).Msg("a job is left out: look at the disk and the memory of the store, and bring its record back from a backup")
 	}
 }

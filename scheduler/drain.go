@@ -76,16 +76,12 @@ func (d *Drain) deadline(now time.Time) (time.Time, error) {
 func (s *Scheduler) writeDrain(ctx context.Context, host, device string, undoes bool, change func(*drainRecord, time.Time) (time.Time, error)) (time.Time, error) {
 	t := transition[time.Time]{name: "drain", query: store.Query{Keys: []string{keyDrain(host), keyInventory(host)}}}
 	t.decide = func(f *facts) (p plan[time.Time], err error) {
-		var before, after drainRecord
-		version, err := f.load(keyDrain(host), &before)
-		if err != nil {
-			return p, err
-		}
+		before, version := f.drain(host)
 		stands := undoes && before.Devices[device] != ""
 		if err := knowsDevice(f, host, device); err != nil && !excused(err, stands) {
 			return p, err
 		}
-		after = before.clone()
+		after := before.clone()
 		if p.value, err = change(&after, f.Now); err != nil || after.same(&before) {
 			return p, err
 		}
@@ -101,11 +97,8 @@ func (s *Scheduler) writeDrain(ctx context.Context, host, device string, undoes 
 
 // knowsDevice refuses a host that never joined, and a device that it has not.
 func knowsDevice(f *facts, host, device string) error {
-	var inv Inventory
-	version, err := f.load(keyInventory(host), &inv)
+	inv, version := ofAgent[Inventory](f, keyInventory(host))
 	switch {
-	case err != nil:
-		return err
 	case version == 0:
 		return fmt.Errorf("%w: %s", ErrUnknownHost, host)
 	case device != "" && !slices.ContainsFunc(inv.Devices, func(r DeviceReport) bool { return r.UUID == device }):

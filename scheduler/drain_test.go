@@ -145,8 +145,7 @@ func TestUnreadableDrain(t *testing.T) {
 		store.Put("agent:drain:B-before-a", []byte("no JSON")), store.Index("agent:closing", []byte("B-before-a")),
 	}})
 	d.must(err)
-	n, err := d.s.KeepDrains(d.ctx)
-	if n != 2 || err == nil || !strings.Contains(err.Error(), "B-before-a") {
+	if n, err := d.s.KeepDrains(d.ctx); n != 2 || err != nil {
 		t.Errorf("%d stopped, %v", n, err)
 	}
 }

@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -42,18 +41,16 @@ func (s *Scheduler) Enter(ctx context.Context, c Consumer) (Entered, error) {
 func decideEnter(f *facts, c Consumer, t Timing) (p plan[Entered], err error) {
 	host := c.Host()
 	var known consumerRecord
-	var agent agentRecord
-	var beat beatRecord
 	recordVersion, err := f.load(keyConsumer(c.ID), &known)
-	agentVersion, agentErr := f.load(keyAgent(host), &agent)
-	beatVersion, beatErr := f.load(keyBeat(host), &beat)
-	if err := errors.Join(err, agentErr, beatErr); err != nil {
+	if err != nil {
 		return p, err
 	}
+	agent, agentVersion := ofAgent[agentRecord](f, keyAgent(host))
+	beat, beatVersion := ofAgent[beatRecord](f, keyBeat(host))
 	if recordVersion != 0 && known.User != c.User {
 		return p, fmt.Errorf("%w: this consumer is another user's", ErrForbidden)
 	}
-	fresh := recordVersion == 0 || agentVersion == 0 || beatVersion == 0
+	fresh := recordVersion == 0 || agent.Epoch == 0 || beatVersion == 0
 	if fresh && len(f.members(keyConsumers)) >= maxConsumers {
 		return p, fmt.Errorf("%w: %s has %d consumers", ErrQuota, c.User, maxConsumers)
 	}
@@ -126,22 +123,17 @@ func (s *Scheduler) readConsumers(ctx context.Context, ids []string) ([]Consumer
 	f := newFacts(q, a)
 	out := make([]Consumer, 0, len(ids))
 	for _, id := range ids {
-		var r consumerRecord
-		var agent agentRecord
-		var beat beatRecord
-		version, err := f.load(keyConsumer(id), &r)
-		_, agentErr := f.load(keyAgent(ConsumerHost(id)), &agent)
-		_, beatErr := f.load(keyBeat(ConsumerHost(id)), &beat)
-		if err := errors.Join(err, agentErr, beatErr); err != nil {
-			return nil, fmt.Errorf("read consumers: %w", err)
-		}
-		if version != 0 {
+		r, _ := ofAgent[consumerRecord](f, keyConsumer(id))
+		agent, _ := ofAgent[agentRecord](f, keyAgent(ConsumerHost(id)))
+		beat, _ := ofAgent[beatRecord](f, keyBeat(ConsumerHost(id)))
+		if r.User != "" {
 			out = append(out, Consumer{
 				ID: id, User: r.User, Job: r.Job, Serves: r.Serves, Epoch: agent.Epoch,
 				Entered: unstamp(agent.Joined), Renewed: unstamp(beat.At),
 			})
 		}
 	}
+	s.damage.tellRecords(&s.opts.Log, f)
 	return out, nil
 }
 
@@ -176,11 +168,7 @@ func (s *Scheduler) EndConsumer(ctx context.Context, id, cause string) error {
 	if err != nil {
 		return fmt.Errorf("end consumer: %w", err)
 	}
-	var beat beatRecord
-	version, err := newFacts(q, a).load(keyBeat(host), &beat)
-	if err != nil {
-		return fmt.Errorf("end consumer: %w", err)
-	}
+	beat, version := ofAgent[beatRecord](newFacts(q, a), keyBeat(host))
 	life := evidence{keyBeat(host), version, unstamp(beat.At)}
 	if _, err := s.reapAll(ctx, host, life, cause, func(*Attempt) bool { return true }); err != nil {
 		return err

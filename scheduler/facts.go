@@ -11,6 +11,8 @@ type facts struct {
 	store.Answer
 	query store.Query
 	at    map[string]int
+	// damaged are the keys whose records count as something else, for they cannot be read.
+	damaged []string
 }
 
 func newFacts(q store.Query, a store.Answer) *facts {
@@ -35,6 +37,29 @@ func (f *facts) load(key string, v any) (version uint64, err error) {
 	r := f.record(key)
 	return r.Version, decode(key, r.Value, v)
 }
+
+// ofAgent decodes a record that its agent writes anew by itself, as its heartbeat. A damaged one
+// counts as empty: it is written within seconds, or the agent joins again.
+func ofAgent[T any](f *facts, key string) (v T, version uint64) {
+	version, err := f.load(key, &v)
+	if err != nil {
+		f.damaged = append(f.damaged, key)
+		v = *new(T) // of which half may have been read
+	}
+	return v, version
+}
+
+// drain decodes what is closed on a host: all of it, where that record is damaged.
+func (f *facts) drain(host string) (d drainRecord, version uint64) {
+	version, err := f.load(keyDrain(host), &d)
+	if err != nil {
+		f.damaged = append(f.damaged, keyDrain(host))
+		d = drainRecord{By: damagedDrain}
+	}
+	return d, version
+}
+
+const damagedDrain = "what was closed here is damaged in the store: open the host again (mlq drain HOST --undo), then close what is to stay closed"
 
 // job decodes a job's record. Errors: ErrNotFound, ErrDamaged.
 func (f *facts) job(id JobID) (Job, error) {

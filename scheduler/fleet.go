@@ -76,12 +76,9 @@ func (s *Scheduler) hostsNamed(ctx context.Context, names []string) ([]Host, err
 	f := newFacts(q, a)
 	hosts := make([]Host, 0, len(names))
 	for _, name := range names {
-		h, err := readHost(f, name, s.opts.Timing)
-		if err != nil {
-			return nil, fmt.Errorf("list hosts: %w", err)
-		}
-		hosts = append(hosts, h)
+		hosts = append(hosts, readHost(f, name, s.opts.Timing))
 	}
+	s.damage.tellRecords(&s.opts.Log, f)
 	return hosts, nil
 }
 
@@ -97,19 +94,14 @@ func (s *Scheduler) hostNames(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-func readHost(f *facts, name string, t Timing) (Host, error) {
-	h := Host{Inventory: Inventory{Host: name}}
-	var beat beatRecord
-	var drain drainRecord
-	var agent agentRecord
-	var orders ordersRecord
-	for key, v := range map[string]any{
-		keyInventory(name): &h.Inventory, keyBeat(name): &beat, keyDrain(name): &drain, keyAgent(name): &agent, keyOrders(name): &orders,
-	} {
-		if _, err := f.load(key, v); err != nil {
-			return h, err
-		}
-	}
+func readHost(f *facts, name string, t Timing) Host {
+	inventory, _ := ofAgent[Inventory](f, keyInventory(name))
+	inventory.Host = name
+	h := Host{Inventory: inventory}
+	beat, _ := ofAgent[beatRecord](f, keyBeat(name))
+	agent, _ := ofAgent[agentRecord](f, keyAgent(name))
+	orders, _ := ofAgent[ordersRecord](f, keyOrders(name)) // which are shown only
+	drain, _ := f.drain(name)
 	h.Epoch, h.Renewed = agent.Epoch, unstamp(beat.At)
 	if !h.Renewed.IsZero() {
 		h.LeaseUntil = h.Renewed.Add(t.Expire)
@@ -122,7 +114,7 @@ func readHost(f *facts, name string, t Timing) (Host, error) {
 		}
 		h.Deadlines[what] = Deadline{At: unstamp(d.At), Then: d.Then}
 	}
-	return h, nil
+	return h
 }
 
 // Unreported gives the first of these devices that the host's inventory does

@@ -43,11 +43,8 @@ func (s *Scheduler) forgetHost(ctx context.Context, host string, silent time.Dur
 	}
 	t := transition[struct{}]{name: "forget host", query: q}
 	t.decide = func(f *facts) (p plan[struct{}], err error) {
-		var beat beatRecord
-		if _, err := f.load(keyBeat(host), &beat); err != nil {
-			return p, err
-		}
-		beatVersion, inventory := f.record(keyBeat(host)).Version, f.record(keyInventory(host)).Version
+		beat, beatVersion := ofAgent[beatRecord](f, keyBeat(host))
+		inventory := f.record(keyInventory(host)).Version
 		switch heard := unstamp(beat.At); {
 		case beatVersion == 0 && inventory == 0:
 			return p, fmt.Errorf("%w: %s", ErrUnknownHost, host)

@@ -62,16 +62,12 @@ func (s *Scheduler) AgentSeen(ctx context.Context, host string) (AgentSeen, erro
 		return AgentSeen{}, fmt.Errorf("read agent: %w", err)
 	}
 	f := newFacts(q, answer)
-	var a agentRecord
-	var b beatRecord
-	_, err = f.load(keyAgent(host), &a)
+	a, _ := ofAgent[agentRecord](f, keyAgent(host))
 	seen := AgentSeen{Epoch: a.Epoch, Now: f.Now}
-	if version, beatErr := f.load(keyBeat(host), &b); beatErr != nil {
-		err = errors.Join(err, beatErr)
-	} else if version != 0 && b.Epoch == a.Epoch {
+	if b, version := ofAgent[beatRecord](f, keyBeat(host)); version != 0 && b.Epoch == a.Epoch {
 		seen.Beat = unstamp(b.At)
 	}
-	return seen, err
+	return seen, nil
 }
 
 // TakeOver is what a new agent process says of the leases of its name.
@@ -115,11 +111,7 @@ func (s *Scheduler) TakeOver(ctx context.Context, t TakeOver) (Joined, error) {
 func (s *Scheduler) takeName(ctx context.Context, inv Inventory, after *uint64) (Named, error) {
 	t := transition[Named]{name: "join", freeing: true, patient: true, query: store.Query{Keys: []string{keyAgent(inv.Host)}}}
 	t.decide = func(f *facts) (p plan[Named], err error) {
-		var old agentRecord
-		version, err := f.load(keyAgent(inv.Host), &old)
-		if err != nil {
-			return p, err
-		}
+		old, version := ofAgent[agentRecord](f, keyAgent(inv.Host))
 		if after != nil && old.Epoch != *after {
 			return p, fmt.Errorf("%w: a newer process joined as %s", ErrStaleAgent, inv.Host)
 		}

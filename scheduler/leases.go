@@ -2,9 +2,10 @@ package scheduler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 // Leases lists all active jobs with what they hold, by host.
@@ -54,11 +55,12 @@ func (s *Scheduler) leasesOn(ctx context.Context, host string) ([]Lease, error) 
 	if err != nil {
 		return nil, err
 	}
-	var beat beatRecord
-	b, err := s.readRecord(ctx, keyBeat(host))
-	if err := errors.Join(ignoreMissing(err), decode(keyBeat(host), b, &beat)); err != nil {
+	q := store.Query{Keys: []string{keyBeat(host)}}
+	a, err := s.store.Read(ctx, q)
+	if err != nil {
 		return nil, err
 	}
+	beat, _ := ofAgent[beatRecord](newFacts(q, a), keyBeat(host))
 	var out []Lease
 	for i := range jobs {
 		if j := &jobs[i]; j.State.Active() && j.Attempt().Host == host {

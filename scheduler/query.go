@@ -27,7 +27,7 @@ func (s *Scheduler) Job(ctx context.Context, id JobID) (Job, error) {
 // records are damaged, and tells the log.
 func (s *Scheduler) readJobs(ctx context.Context, ids []JobID) ([]Job, error) {
 	jobs, damaged, err := s.readAllJobs(ctx, ids)
-	s.damage.tell(&s.opts.Log, damaged)
+	s.damage.tellJobs(&s.opts.Log, damaged)
 	return jobs, err
 }
 

@@ -90,27 +90,21 @@ func (s *Scheduler) Reap(ctx context.Context, r *Reaper, mono func() time.Durati
 	f, own := newFacts(q, a), mono()
 	r.observe(f.Identity, f.Now, own, clockSlack(s.opts.Timing))
 	ended := 0
+	var failed []error // what one host's leases are the matter with keeps no other's
 	for _, host := range hosts {
 		n, err := s.reapHost(ctx, r, f, host, own)
-		if err != nil {
-			return ended, err
+		ended, failed = ended+n, append(failed, err)
+		if errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+			break
 		}
-		ended += n
 	}
-	return ended, nil
+	s.damage.tellRecords(&s.opts.Log, f)
+	return ended, errors.Join(failed...)
 }
 
 func (s *Scheduler) reapHost(ctx context.Context, r *Reaper, f *facts, host string, mono time.Duration) (int, error) {
-	var beat beatRecord
-	beatVersion, err := f.load(keyBeat(host), &beat)
-	if err != nil {
-		return 0, err
-	}
-	var agent agentRecord
-	agentVersion, err := f.load(keyAgent(host), &agent)
-	if err != nil {
-		return 0, err
-	}
+	beat, beatVersion := ofAgent[beatRecord](f, keyBeat(host))
+	agent, agentVersion := ofAgent[agentRecord](f, keyAgent(host))
 	life := evidence{keyBeat(host), beatVersion, unstamp(beat.At)}
 	join := evidence{keyAgent(host), agentVersion, unstamp(agent.Joined)}
 	switch {

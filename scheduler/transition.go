@@ -94,6 +94,7 @@ func (t transition[T]) propose(ctx context.Context, s *Scheduler) (*facts, plan[
 		return nil, plan[T]{}, err
 	}
 	p, err := t.decide(f)
+	s.damage.tellRecords(&s.opts.Log, f)
 	return f, p, err
 }
 

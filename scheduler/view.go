@@ -44,8 +44,10 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 		Now: a.Now, Identity: a.Identity, Revision: a.Revision, Idle: a.Counts[0],
 		GangWait: s.opts.Timing.GangWait,
 	}
-	if err := v.setDrain(f, o.Host); err != nil || v.Drained != "" {
-		return v, err
+	v.setDrain(f, o.Host)
+	s.damage.tellRecords(&s.opts.Log, f)
+	if v.Drained != "" {
+		return v, nil
 	}
 	var epoch epochRecord
 	if _, err := f.load(keyEpoch, &epoch); err != nil {
@@ -77,13 +79,9 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 	return v, nil
 }
 
-func (v *View) setDrain(f *facts, host string) error {
-	var d drainRecord
-	if _, err := f.load(keyDrain(host), &d); err != nil {
-		return fmt.Errorf("view: %w", err)
-	}
+func (v *View) setDrain(f *facts, host string) {
+	d, _ := f.drain(host)
 	v.Drained, v.DrainedDevices = d.By, d.Devices
-	return nil
 }
 
 // glance is a class that an offer could run.
