@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mlq-dev/mlq/scheduler"
+	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 // damage flips a bit of a job's record, as a bad sector of Redis' file does: Redis loads it.
@@ -108,6 +110,32 @@ func TestDamagedRecordStopsOnlyItsJob(t *testing.T) {
 		w.succeed(w.start(h.take(nil)))
 		w.wantState(queued, scheduler.Succeeded)
 	})
+}
+
+// TestEveryJobWithDamage: what cannot be read is told of the job that it is of, once.
+func TestEveryJobWithDamage(t *testing.T) {
+	w := newWorld(t, scheduler.Timing{})
+	gone, spec, record := w.submit("ana"), w.submit("ana"), w.submit("ana")
+	a, err := w.st.Read(w.ctx, store.Query{})
+	w.must(err)
+	_, err = w.st.Commit(w.ctx, store.Commit{Identity: a.Identity, Effects: []store.Effect{store.Delete(specKey(gone))}})
+	w.must(err)
+	w.forge(specKey(spec), []byte("broken"))
+	w.forge(liveKey(record), []byte("broken"))
+	var met, told []scheduler.JobID
+	w.must(w.s.EveryJob(w.ctx, func(j *scheduler.Job, _ scheduler.Spec) error {
+		met = append(met, j.ID)
+		return nil
+	}, func(e *scheduler.DamagedError) error {
+		told = append(told, e.Job)
+		if string(e.Record) != "broken" {
+			t.Errorf("of job %d: %q", e.Job, e.Record)
+		}
+		return nil
+	}))
+	if !slices.Equal(told, []scheduler.JobID{record, spec}) || len(met) != 3 {
+		t.Errorf("told of %d, met %d", told, met)
+	}
 }
 
 // TestDamagedJobAtTheHead: the claim of a job whose record is damaged is refused as what it is.

@@ -39,8 +39,8 @@ func (s *Scheduler) EveryJob(ctx context.Context, do func(*Job, Spec) error, dam
 	})
 }
 
-// everyPage calls do with the jobs that the store keeps, but the damaged ones, some at a time. Their specs, which are
-// most of it, are read only by who needs them.
+// everyPage calls do with the jobs that the store keeps, but the damaged ones, some at a time. Their
+// specs, which are most of it, are read only by who needs them.
 func (s *Scheduler) everyPage(ctx context.Context, do func([]Job) error) error {
 	return s.everyIDs(ctx, func(ids []JobID) error {
 		jobs, err := s.readJobs(ctx, ids)
@@ -77,10 +77,11 @@ func (s *Scheduler) withSpecs(ctx context.Context, jobs []Job, do func(*Job, Spe
 	}
 	for i, text := range a.Records {
 		var spec Spec
+		var unread error
 		if text.Version != 0 {
-			spec, err = decodeSpec(jobs[i].ID, text.Value)
+			spec, unread = decodeSpec(jobs[i].ID, text.Value)
 		}
-		if why, is := errors.AsType[*DamagedError](err); is {
+		if why, is := errors.AsType[*DamagedError](unread); is {
 			if err := damaged(why); err != nil {
 				return 0, err
 			}
