@@ -2,6 +2,8 @@ package agent_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -47,13 +49,17 @@ func TestDamagedJobsAreSteppedOver(t *testing.T) {
 func TestJobIsDamagedWhileItRuns(t *testing.T) {
 	bothWays(t, 10, func(t *testing.T, w *world) {
 		w.start("h1", "cpu:2", nil)
-		beside := w.submit(call("import time\ndef f(msg):\n    time.sleep(3)\n    return msg", 2))
+		open := filepath.Join(t.TempDir(), "open")
+		beside := w.submit(call("import os, time\ndef f(msg):\n    while not os.path.exists(msg): time.sleep(0.01)", open))
 		w.awaitState(beside, scheduler.Running)
 		damaged := w.gate()
 		pid := damaged.running(1)
 		w.damage("live", damaged.id)
 		damaged.gone(pid)
 		w.handedOn()
+		if err := os.WriteFile(open, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 		if job := w.awaitState(beside, scheduler.Succeeded); len(job.Attempts) != 1 {
 			t.Errorf("%d attempts", len(job.Attempts))
 		}

@@ -124,7 +124,7 @@ func mayClaim(f *facts, job *Job, c ClaimRequest, t Timing) error {
 // checkBeat refuses an agent whose leases are about to end: a new one would
 // end with them.
 func checkBeat(f *facts, host string, t Timing) error {
-	beat, _ := ofAgent[beatRecord](f, keyBeat(host))
+	beat, _ := orEmpty[beatRecord](f, keyBeat(host))
 	if age := f.Now.Sub(unstamp(beat.At)); age >= t.Term {
 		return fmt.Errorf("%w: %s last renewed %s ago", ErrAgentTooLate, host, age.Round(time.Second))
 	}
@@ -147,7 +147,7 @@ func checkDrain(f *facts, c ClaimRequest) error {
 // guardAgent refuses an agent process that is not, or guards that it is, the
 // current one of its name.
 func (d *draft) guardAgent(f *facts, host string, epoch uint64) error {
-	a, version := ofAgent[agentRecord](f, keyAgent(host))
+	a, version := orEmpty[agentRecord](f, keyAgent(host))
 	switch {
 	case a.Epoch > epoch:
 		return fmt.Errorf("%w: a newer process runs as %s", ErrStaleAgent, host)

@@ -97,7 +97,7 @@ func (s *Scheduler) writeDrain(ctx context.Context, host, device string, undoes 
 
 // knowsDevice refuses a host that never joined, and a device that it has not.
 func knowsDevice(f *facts, host, device string) error {
-	inv, version := ofAgent[Inventory](f, keyInventory(host))
+	inv, version := orEmpty[Inventory](f, keyInventory(host))
 	switch {
 	case version == 0:
 		return fmt.Errorf("%w: %s", ErrUnknownHost, host)

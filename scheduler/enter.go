@@ -45,8 +45,8 @@ func decideEnter(f *facts, c Consumer, t Timing) (p plan[Entered], err error) {
 	if err != nil {
 		return p, err
 	}
-	agent, agentVersion := ofAgent[agentRecord](f, keyAgent(host))
-	beat, beatVersion := ofAgent[beatRecord](f, keyBeat(host))
+	agent, agentVersion := orEmpty[agentRecord](f, keyAgent(host))
+	beat, beatVersion := orEmpty[beatRecord](f, keyBeat(host))
 	if recordVersion != 0 && known.User != c.User {
 		return p, fmt.Errorf("%w: this consumer is another user's", ErrForbidden)
 	}
@@ -123,9 +123,9 @@ func (s *Scheduler) readConsumers(ctx context.Context, ids []string) ([]Consumer
 	f := newFacts(q, a)
 	out := make([]Consumer, 0, len(ids))
 	for _, id := range ids {
-		r, _ := ofAgent[consumerRecord](f, keyConsumer(id))
-		agent, _ := ofAgent[agentRecord](f, keyAgent(ConsumerHost(id)))
-		beat, _ := ofAgent[beatRecord](f, keyBeat(ConsumerHost(id)))
+		r, _ := orEmpty[consumerRecord](f, keyConsumer(id))
+		agent, _ := orEmpty[agentRecord](f, keyAgent(ConsumerHost(id)))
+		beat, _ := orEmpty[beatRecord](f, keyBeat(ConsumerHost(id)))
 		if r.User != "" {
 			out = append(out, Consumer{
 				ID: id, User: r.User, Job: r.Job, Serves: r.Serves, Epoch: agent.Epoch,
@@ -168,7 +168,7 @@ func (s *Scheduler) EndConsumer(ctx context.Context, id, cause string) error {
 	if err != nil {
 		return fmt.Errorf("end consumer: %w", err)
 	}
-	beat, version := ofAgent[beatRecord](newFacts(q, a), keyBeat(host))
+	beat, version := orEmpty[beatRecord](newFacts(q, a), keyBeat(host))
 	life := evidence{keyBeat(host), version, unstamp(beat.At)}
 	if _, err := s.reapAll(ctx, host, life, cause, func(*Attempt) bool { return true }); err != nil {
 		return err

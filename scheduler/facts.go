@@ -38,9 +38,9 @@ func (f *facts) load(key string, v any) (version uint64, err error) {
 	return r.Version, decode(key, r.Value, v)
 }
 
-// ofAgent decodes a record that its agent writes anew by itself, as its heartbeat. A damaged one
-// counts as empty: it is written within seconds, or the agent joins again.
-func ofAgent[T any](f *facts, key string) (v T, version uint64) {
+// orEmpty decodes a record of which a damaged one counts as empty: what an agent writes anew by
+// itself, as its heartbeat, or joins again without; and what is only shown, or written over.
+func orEmpty[T any](f *facts, key string) (v T, version uint64) {
 	version, err := f.load(key, &v)
 	if err != nil {
 		f.damaged = append(f.damaged, key)

@@ -95,12 +95,12 @@ func (s *Scheduler) hostNames(ctx context.Context) ([]string, error) {
 }
 
 func readHost(f *facts, name string, t Timing) Host {
-	inventory, _ := ofAgent[Inventory](f, keyInventory(name))
+	inventory, _ := orEmpty[Inventory](f, keyInventory(name))
 	inventory.Host = name
 	h := Host{Inventory: inventory}
-	beat, _ := ofAgent[beatRecord](f, keyBeat(name))
-	agent, _ := ofAgent[agentRecord](f, keyAgent(name))
-	orders, _ := ofAgent[ordersRecord](f, keyOrders(name)) // which are shown only
+	beat, _ := orEmpty[beatRecord](f, keyBeat(name))
+	agent, _ := orEmpty[agentRecord](f, keyAgent(name))
+	orders, _ := orEmpty[ordersRecord](f, keyOrders(name)) // which are shown only
 	drain, _ := f.drain(name)
 	h.Epoch, h.Renewed = agent.Epoch, unstamp(beat.At)
 	if !h.Renewed.IsZero() {

@@ -43,7 +43,7 @@ func (s *Scheduler) forgetHost(ctx context.Context, host string, silent time.Dur
 	}
 	t := transition[struct{}]{name: "forget host", query: q}
 	t.decide = func(f *facts) (p plan[struct{}], err error) {
-		beat, beatVersion := ofAgent[beatRecord](f, keyBeat(host))
+		beat, beatVersion := orEmpty[beatRecord](f, keyBeat(host))
 		inventory := f.record(keyInventory(host)).Version
 		switch heard := unstamp(beat.At); {
 		case beatVersion == 0 && inventory == 0:

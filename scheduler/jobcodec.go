@@ -39,19 +39,24 @@ func encodeJob(j *Job) []byte {
 	return encode(r)
 }
 
+// damagedJob has what a guard on the record needs, as the check's.
+func damagedJob(id JobID, version uint64, b []byte, why error) (Job, error) {
+	return Job{ID: id, Version: version}, &DamagedError{Job: id, Version: version, What: "its record", Record: b, Why: why}
+}
+
 // decodeJob reads a live record. Errors: a DamagedError, with the number and the version of the job.
 func decodeJob(id JobID, version uint64, b []byte) (Job, error) {
 	var r jobRecord
 	if err := json.Unmarshal(b, &r); err != nil {
-		return Job{ID: id, Version: version}, &DamagedError{Job: id, Version: version, What: "its record", Record: b, Why: err}
+		return damagedJob(id, version, b, err)
 	}
 	n, err := unpackNumbers(r.Numbers)
 	if err != nil {
-		return Job{ID: id, Version: version}, &DamagedError{Job: id, Version: version, What: "its record", Record: b, Why: err}
+		return damagedJob(id, version, b, err)
 	}
 	state, known := lettersState[r.State]
 	if !known { // it would be written back as queued
-		return Job{ID: id, Version: version}, &DamagedError{Job: id, Version: version, What: "its record", Record: b, Why: fmt.Errorf("state %.8q", r.State)}
+		return damagedJob(id, version, b, fmt.Errorf("state %.8q", r.State))
 	}
 	j := Job{
 		ID: id, Version: version, State: state, Reason: r.Reason, Detail: r.Detail,

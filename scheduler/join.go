@@ -62,9 +62,9 @@ func (s *Scheduler) AgentSeen(ctx context.Context, host string) (AgentSeen, erro
 		return AgentSeen{}, fmt.Errorf("read agent: %w", err)
 	}
 	f := newFacts(q, answer)
-	a, _ := ofAgent[agentRecord](f, keyAgent(host))
+	a, _ := orEmpty[agentRecord](f, keyAgent(host))
 	seen := AgentSeen{Epoch: a.Epoch, Now: f.Now}
-	if b, version := ofAgent[beatRecord](f, keyBeat(host)); version != 0 && b.Epoch == a.Epoch {
+	if b, version := orEmpty[beatRecord](f, keyBeat(host)); version != 0 && b.Epoch == a.Epoch {
 		seen.Beat = unstamp(b.At)
 	}
 	return seen, nil
@@ -111,7 +111,7 @@ func (s *Scheduler) TakeOver(ctx context.Context, t TakeOver) (Joined, error) {
 func (s *Scheduler) takeName(ctx context.Context, inv Inventory, after *uint64) (Named, error) {
 	t := transition[Named]{name: "join", freeing: true, patient: true, query: store.Query{Keys: []string{keyAgent(inv.Host)}}}
 	t.decide = func(f *facts) (p plan[Named], err error) {
-		old, version := ofAgent[agentRecord](f, keyAgent(inv.Host))
+		old, version := orEmpty[agentRecord](f, keyAgent(inv.Host))
 		if after != nil && old.Epoch != *after {
 			return p, fmt.Errorf("%w: a newer process joined as %s", ErrStaleAgent, inv.Host)
 		}

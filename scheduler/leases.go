@@ -60,7 +60,7 @@ func (s *Scheduler) leasesOn(ctx context.Context, host string) ([]Lease, error) 
 	if err != nil {
 		return nil, err
 	}
-	beat, _ := ofAgent[beatRecord](newFacts(q, a), keyBeat(host))
+	beat, _ := orEmpty[beatRecord](newFacts(q, a), keyBeat(host))
 	var out []Lease
 	for i := range jobs {
 		if j := &jobs[i]; j.State.Active() && j.Attempt().Host == host {

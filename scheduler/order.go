@@ -121,7 +121,7 @@ func (s *Scheduler) takeBack(ctx context.Context, o Order, change func(*ordersRe
 func (s *Scheduler) changeOrders(ctx context.Context, host string, change func(*facts, *ordersRecord) error) (uint64, error) {
 	t := transition[uint64]{name: "order", query: store.Query{Keys: []string{keyOrders(host), keyInventory(host)}}}
 	t.decide = func(f *facts) (p plan[uint64], err error) {
-		before, version := ofAgent[ordersRecord](f, keyOrders(host)) // an order mends what is damaged
+		before, version := orEmpty[ordersRecord](f, keyOrders(host)) // an order mends what is damaged
 		after := before.clone()
 		p.value = before.Number
 		if err := change(f, &after); err != nil || after.same(&before) {

@@ -103,8 +103,8 @@ func (s *Scheduler) Reap(ctx context.Context, r *Reaper, mono func() time.Durati
 }
 
 func (s *Scheduler) reapHost(ctx context.Context, r *Reaper, f *facts, host string, mono time.Duration) (int, error) {
-	beat, beatVersion := ofAgent[beatRecord](f, keyBeat(host))
-	agent, agentVersion := ofAgent[agentRecord](f, keyAgent(host))
+	beat, beatVersion := orEmpty[beatRecord](f, keyBeat(host))
+	agent, agentVersion := orEmpty[agentRecord](f, keyAgent(host))
 	life := evidence{keyBeat(host), beatVersion, unstamp(beat.At)}
 	join := evidence{keyAgent(host), agentVersion, unstamp(agent.Joined)}
 	switch {

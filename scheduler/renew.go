@@ -64,7 +64,7 @@ func decideRenew(f *facts, host string, epoch uint64, refs []LeaseRef, number ui
 	if err := wasForgotten(f, host); err != nil {
 		return p, err
 	}
-	last, _ := ofAgent[beatRecord](f, keyBeat(host))
+	last, _ := orEmpty[beatRecord](f, keyBeat(host))
 	if number != 0 && number < last.Number {
 		return p, fmt.Errorf("%w: renewal %d was overtaken by %d", ErrConflictRepeat, number, last.Number)
 	}

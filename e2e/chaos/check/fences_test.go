@@ -25,6 +25,16 @@ func (b *builder) aheadAndLost(job, at int64, fence uint64) {
 	b.interval(record.Loss, "", at-10, at+10)
 }
 
+// belowALostOne is an attempt whose fence is below one that the store lost, while a clock is behind.
+func (b *builder) belowALostOne() try {
+	b.clock(-hour)
+	b.lived(1, 1, lostClaim(950))
+	b.interval(record.Loss, "", 940, 960)
+	t := once(2000)
+	t.fence = fence(900)
+	return t
+}
+
 // bothLost are two lost claims on a device, the second of which has the lower fence.
 func (b *builder) bothLost(first, then int64) {
 	b.lived(1, 1, lostClaim(first))
@@ -38,11 +48,7 @@ func (b *builder) bothLost(first, then int64) {
 // lostFences are records of fences that do not grow, and need not, as a clock was set.
 var lostFences = []sample{
 	{"a fence that the store lost, and its clock is behind", "", func(b *builder) {
-		b.clock(-hour)
-		b.lived(1, 1, lostClaim(950))
-		b.interval(record.Loss, "", 940, 960)
-		t := once(2000)
-		t.fence = fence(900)
+		t := b.belowALostOne()
 		b.told(2, "succeeded", t, -hour, -hour, -hour)
 	}},
 	{"a fence that the store lost, and its clock was ahead then", "", func(b *builder) {
@@ -121,19 +127,11 @@ var badFences = []sample{
 		b.bothLost(9200, 9500)
 	}},
 	{"a fence that the store lost, and the clock of the other one is behind", "I5", func(b *builder) {
-		b.clock(-hour)
-		b.lived(1, 1, lostClaim(950))
-		b.interval(record.Loss, "", 940, 960)
-		t := once(2000)
-		t.fence = fence(900)
+		t := b.belowALostOne()
 		b.job(2, "succeeded", t)
 	}},
 	{"a fence that the store lost, one of when its clock was behind, and one of later", "I5", func(b *builder) {
-		b.clock(-hour)
-		b.lived(1, 1, lostClaim(950))
-		b.interval(record.Loss, "", 940, 960)
-		t := once(2000)
-		t.fence = fence(900)
+		t := b.belowALostOne()
 		b.told(2, "succeeded", t, -hour, -hour, -hour)
 		t = once(9500)
 		t.fence = fence(920)
