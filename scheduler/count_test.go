@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/mlq-dev/mlq/scheduler"
@@ -45,4 +46,39 @@ func TestCountOfWhatEndsMeanwhile(t *testing.T) {
 		t.Errorf("%d reads: nothing came between them", reads)
 	}
 	w.clean()
+}
+
+// TestCountOfWhatComesMeanwhile: jobs of a kind, and on a host, that there was not when the count began
+// are in it.
+func TestCountOfWhatComesMeanwhile(t *testing.T) {
+	mem, err := localstore.OpenMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { mem.Close() })
+	st := &storetest.Faulty{Store: mem}
+	w := worldOn(t, st, scheduler.DefaultTiming())
+	reads := 0
+	for before := 1; before == 1 || before <= reads; before++ {
+		reads = 0
+		st.Inject = func(_ context.Context, c storetest.Call) storetest.Fault {
+			if reads++; reads == before {
+				inject := st.Inject
+				st.Inject = nil
+				h := w.host(fmt.Sprint("gpu", before), 1)
+				w.submit("ana")
+				w.start(h.take(nil))
+				w.submit("ana", func(s *scheduler.Submission) { s.Request.GPUMem = int64(before) * 10 << 30 })
+				st.Inject = inject
+			}
+			return storetest.Healthy
+		}
+		n, err := w.s.JobCount(w.ctx)
+		st.Inject = nil
+		w.must(err)
+		counted := n[scheduler.Running] + n[scheduler.Queued]
+		if most := int64(2 * before); counted != most && counted != most-2 { // all of that moment, or none of it
+			t.Errorf("of %d jobs, the last two before read %d, are counted %v", most, before, n)
+		}
+	}
 }

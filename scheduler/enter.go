@@ -178,19 +178,23 @@ func (s *Scheduler) EndConsumer(ctx context.Context, id, cause string) error {
 
 // holders are the names under which leases are held: hosts and consumers.
 func (s *Scheduler) holders(ctx context.Context) ([]string, error) {
-	a, err := s.store.Read(ctx, store.Query{Ranges: []store.Range{
-		{Index: keyHosts, Limit: maxHosts}, {Index: keyConsumers, Limit: maxHosts},
-	}})
+	a, err := s.store.Read(ctx, store.Query{Ranges: holderRanges})
 	if err != nil {
 		return nil, fmt.Errorf("list hosts: %w", err)
 	}
-	names := make([]string, 0, len(a.Ranges[0])+len(a.Ranges[1]))
-	for _, m := range a.Ranges[0] {
+	return holdersOf(a.Ranges[0], a.Ranges[1]), nil
+}
+
+var holderRanges = []store.Range{{Index: keyHosts, Limit: maxHosts}, {Index: keyConsumers, Limit: maxHosts}}
+
+func holdersOf(hosts, consumers [][]byte) []string {
+	names := make([]string, 0, len(hosts)+len(consumers))
+	for _, m := range hosts {
 		names = append(names, string(m))
 	}
-	for _, m := range a.Ranges[1] {
+	for _, m := range consumers {
 		_, id := parseConsumer(m)
 		names = append(names, ConsumerHost(id))
 	}
-	return names, nil
+	return names
 }

@@ -145,8 +145,7 @@ func (f *Filter) matches(j *Job) bool {
 }
 
 // JobCount counts the jobs in each state, all at one moment, but for whether an active one
-// runs already. Which classes and hosts there are is read just before: what a new one has
-// by then is in no count.
+// runs already.
 func (s *Scheduler) JobCount(ctx context.Context) (map[State]int64, error) {
 	classes, err := s.listedClasses(ctx)
 	if err != nil {
@@ -156,6 +155,29 @@ func (s *Scheduler) JobCount(ctx context.Context) (map[State]int64, error) {
 	if err != nil {
 		return nil, err
 	}
+	for {
+		a, err := s.store.Read(ctx, countQuery(classes, hosts))
+		if err != nil {
+			return nil, fmt.Errorf("count jobs: %w", err)
+		}
+		active, lists := a.Ranges[:len(hosts)], a.Ranges[len(hosts):]
+		known, held := classesOf(lists[0]), holdersOf(lists[1], lists[2])
+		if !containsAll(classes, known) || !containsAll(hosts, held) { // what is in a new one was not counted
+			classes, hosts = known, held
+			continue
+		}
+		n := map[State]int64{
+			Succeeded: a.Counters[0], Failed: a.Counters[1], Cancelled: a.Counters[2], Scheduled: a.Counters[3],
+		}
+		for _, c := range a.Counts {
+			n[Queued] += c
+		}
+		return n, s.countActive(ctx, active, n)
+	}
+}
+
+// countQuery asks for what these classes and hosts have, and which there are at that moment.
+func countQuery(classes, hosts []string) store.Query {
 	q := store.Query{Counters: []string{keyEnded(Succeeded), keyEnded(Failed), keyEnded(Cancelled), keyScheduledJobs}}
 	for _, class := range classes {
 		q.Counts = append(q.Counts, store.Count{Index: keyQueue(class)})
@@ -163,17 +185,17 @@ func (s *Scheduler) JobCount(ctx context.Context) (map[State]int64, error) {
 	for _, host := range hosts {
 		q.Ranges = append(q.Ranges, store.Range{Index: keyActive(host), Limit: maxActive})
 	}
-	a, err := s.store.Read(ctx, q)
-	if err != nil {
-		return nil, fmt.Errorf("count jobs: %w", err)
+	q.Ranges = append(q.Ranges, store.Range{Index: keyClasses, Limit: maxListed})
+	q.Ranges = append(q.Ranges, holderRanges...)
+	return q
+}
+
+func containsAll(all, some []string) bool {
+	have := make(map[string]bool, len(all))
+	for _, name := range all {
+		have[name] = true
 	}
-	n := map[State]int64{
-		Succeeded: a.Counters[0], Failed: a.Counters[1], Cancelled: a.Counters[2], Scheduled: a.Counters[3],
-	}
-	for _, c := range a.Counts {
-		n[Queued] += c
-	}
-	return n, s.countActive(ctx, a.Ranges, n)
+	return !slices.ContainsFunc(some, func(name string) bool { return !have[name] })
 }
 
 // countActive tells leased from running, for which it reads the active jobs. One that is
@@ -203,11 +225,15 @@ func (s *Scheduler) listedClasses(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]string, 0, len(a.Ranges[0])+1)
-	for _, m := range a.Ranges[0] {
+	return classesOf(a.Ranges[0]), nil
+}
+
+func classesOf(members [][]byte) []string {
+	out := make([]string, 0, len(members)+1)
+	for _, m := range members {
 		out = append(out, string(m))
 	}
-	return append(out, classShared), nil
+	return append(out, classShared)
 }
 
 // Events reads up to limit events after the given one, of all jobs, oldest first.
