@@ -98,6 +98,14 @@ func TestWhyDevices(t *testing.T) {
 			"3 devices fit: gpu2 #0 is held by ben since Nov 23 14:02 UTC, until 15:30 UTC at the latest; gpu1 #1 is held by ben since 14:02 UTC, until 16:00 UTC at the latest; gpu1 #0 is held by ana since 14:02 UTC, without a time limit",
 		},
 		{
+			"held alike to the minute, by number",
+			[]func(*DeviceReport){is(gpu.Leased), is(gpu.Leased)},
+			nil,
+			[]Lease{{User: "ana", Since: two, EndsBy: now.Add(time.Hour + time.Second), Devices: []string{"gpu1-0"}}, {User: "ana", Since: two, EndsBy: now.Add(time.Hour), Devices: []string{"gpu1-1"}}},
+			1, false,
+			"2 devices fit: gpu1 #0, #1 are held by ana since 14:02 UTC, until 16:00 UTC at the latest",
+		},
+		{
 			"cleared, closed, not known",
 			[]func(*DeviceReport){is(gpu.Unknown, reason("not looked at yet")), is(gpu.Drained, reason("root: fan")), is(gpu.Clearing), is(gpu.Leased)},
 			nil, nil, 1, false,

@@ -232,11 +232,13 @@ func grouped(devices []WhyDevice) string {
 	return strings.Join(words, "; ")
 }
 
-// indexes is "gpu1 #0 is", "gpu1 #0, #1 are".
+// indexes is "gpu1 #0 is", "gpu1 #0, #1 are": by number, since which of them is to be
+// had some milliseconds sooner nobody can read.
 func indexes(devices []WhyDevice) string {
-	words := make([]string, len(devices))
-	for i := range devices {
-		words[i] = fmt.Sprintf("#%d", devices[i].Index)
+	byNumber := slices.SortedFunc(slices.Values(devices), func(a, b WhyDevice) int { return cmp.Compare(a.Index, b.Index) })
+	words := make([]string, len(byNumber))
+	for i := range byNumber {
+		words[i] = fmt.Sprintf("#%d", byNumber[i].Index)
 	}
 	verb := " is"
 	if len(words) > 1 {
