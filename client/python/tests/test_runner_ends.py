@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -92,6 +93,45 @@ def test_a_pool_of_a_job_ends_its_workers_in_silence(runner: Runner) -> None:
     code, found = runner.call(f)
     assert (code, bytes(found.frames["view"])) == (0, b"[1,2]")
     assert (runner.folder / "log").read_text() == "", "it sends them SIGTERM, as nobody else does"
+
+
+def test_a_copy_dies_of_sigterm_wherever_it_waits(runner: Runner) -> None:
+    def ended_by() -> int:
+        import ctypes
+
+        ear, mouth = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            lock = ctypes.CDLL(None).pthread_mutex_lock
+            mutex = ctypes.create_string_buffer(64)
+            lock(mutex)
+            os.write(mouth, b"x")
+            lock(mutex)  # for ever, and no signal brings it back to Python
+        os.read(ear, 1)
+        time.sleep(0.1)
+        os.kill(pid, signal.SIGTERM)
+        for _ in range(50):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                return 0
+            time.sleep(0.1)
+        os.kill(pid, signal.SIGKILL)
+        return 1
+
+    code, found = runner.call(ended_by)
+    assert (code, bytes(found.frames["view"])) == (0, b"0"), "a pool would wait for it for ever"
+
+
+def test_a_copy_keeps_the_handler_that_the_job_has_set(runner: Runner) -> None:
+    def ended_by() -> int:
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+        pid = os.fork()
+        if pid == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(1)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    code, found = runner.call(ended_by)
+    assert (code, bytes(found.frames["view"])) == (0, b"7")
 
 
 def test_a_forked_copy_of_the_runner_hands_nothing_on(runner: Runner) -> None:

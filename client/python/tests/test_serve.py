@@ -45,6 +45,19 @@ def f(msg, utils):
     if msg == "pool":
         with multiprocessing.get_context("fork").Pool(2) as pool:
             return pool.map(abs, [-1, 2])
+    if msg == "stuck":
+        import ctypes
+        lock, mutex = ctypes.CDLL(None).pthread_mutex_lock, ctypes.create_string_buffer(64)
+        ear, mouth = os.pipe()
+        child = os.fork()
+        if not child:
+            lock(mutex)
+            os.write(mouth, b"x")
+            lock(mutex)  # for ever, and no signal brings it back to Python
+        os.read(ear, 1)
+        time.sleep(0.1)
+        os.kill(child, 15)
+        return os.waitpid(child, 0)[1]
     if msg == "fork":
         child = os.fork()
         if not child:
@@ -165,6 +178,13 @@ def test_the_workers_of_a_pool_are_ended_and_not_the_process(runner: Runner, sho
     assert runner.end()[0] == 0
     assert shop.value(jobs[0]) == [1, 2]
     assert shop.value(jobs[1]) == [runner.process.pid, 2]
+
+
+def test_a_forked_process_dies_of_sigterm_wherever_it_waits(runner: Runner, shop: Shop) -> None:
+    job = shop.add("stuck")
+    start(runner, shop, idle=0.3)
+    assert runner.end()[0] == 0
+    assert shop.value(job) == signal.SIGTERM
 
 
 def test_a_process_that_a_job_forks_is_no_second_consumer(runner: Runner, shop: Shop) -> None:

@@ -8,9 +8,10 @@ thread, wherever that is; after the grace comes SIGKILL.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 from typing import TYPE_CHECKING
+
+from ._fork import default_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,17 +38,16 @@ class Stop:
     """
 
     def __init__(self) -> None:
-        self._process = os.getpid()
         self._armed = False
         self._pending = False
         self._raised = False
 
     def install(self) -> None:
         """Take SIGTERM over. Main thread only."""
+        default_in_child(signal.SIGTERM, self._handle)
         signal.signal(signal.SIGTERM, self._handle)
 
-    def _handle(self, signum: int, _frame: FrameType | None) -> None:
-        end_copy_by(signum, self._process)
+    def _handle(self, _signum: int, _frame: FrameType | None) -> None:
         self._pending = True
         if self._armed:
             self._raise()
@@ -66,13 +66,3 @@ class Stop:
             yield
         finally:
             self._armed = False
-
-
-def end_copy_by(signum: int, process: int) -> None:
-    """End this process by the signal, as if nobody handled it, unless it is ``process`` itself.
-
-    A pool ends the workers that it forked by SIGTERM, and expects no more of them.
-    """
-    if os.getpid() != process:
-        signal.signal(signum, signal.SIG_DFL)
-        os.kill(os.getpid(), signum)

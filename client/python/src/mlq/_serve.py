@@ -15,8 +15,9 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, TypeVar
 
 from . import _capture, _config, _context
-from ._cancel import Cancelled, end_copy_by
+from ._cancel import Cancelled
 from ._consume import POLL, Consumer, GivenBack, Place
+from ._fork import default_in_child
 from ._line import Line
 
 if TYPE_CHECKING:
@@ -129,18 +130,18 @@ def _until_its_end(consumer: Consumer, idle: float) -> None:
 @contextlib.contextmanager
 def _signals(consumer: Consumer, hands: Hands) -> Iterator[None]:
     """SIGTERM closes the consumer. By a thread: the handler may hold a lock that this needs."""
-    (ear, mouth), process = os.pipe(), os.getpid()
+    ear, mouth = os.pipe()
 
     def listen() -> None:
         if os.read(ear, 1) == b"t":
             consumer.close()
         os.close(ear)
 
-    def on_term(signum: int, _frame: object) -> None:
-        end_copy_by(signum, process)
+    def on_term(_signum: int, _frame: object) -> None:
         _tell(mouth)
 
     threading.Thread(target=listen, name="mlq-stop", daemon=True).start()
+    default_in_child(signal.SIGTERM, on_term)
     before = {
         signal.SIGTERM: signal.signal(signal.SIGTERM, on_term),
         _STOP_JOB: signal.signal(_STOP_JOB, hands.on_signal),
