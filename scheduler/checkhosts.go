@@ -26,7 +26,7 @@ func (s *Scheduler) checkHosts(ctx context.Context, r *CheckReport) error {
 		}
 		for _, d := range h.Devices {
 			r.Looked++
-			if err := s.checkDevice(ctx, r, d.UUID); err != nil {
+			if err := s.checkDevice(ctx, r, h.Host, d.UUID); err != nil {
 				return err
 			}
 		}
@@ -51,47 +51,44 @@ func (s *Scheduler) checkConsumers(ctx context.Context, r *CheckReport) error {
 			return err
 		}
 		r.Looked++
-		if err := s.checkDevice(ctx, r, host); err != nil {
+		if err := s.checkDevice(ctx, r, host, host); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkDevice frees a device whose record names a job that does not hold it.
-func (s *Scheduler) checkDevice(ctx context.Context, r *CheckReport, uuid string) error {
-	b, err := s.readRecord(ctx, keyDevice(uuid))
+// checkDevice has the record of a device written anew that is damaged, or that names a job which does not
+// hold it.
+func (s *Scheduler) checkDevice(ctx context.Context, r *CheckReport, host, uuid string) error {
+	q := store.Query{Keys: []string{keyDevice(uuid)}}
+	a, err := s.store.Read(ctx, q)
 	if err != nil {
-		return ignoreMissing(err)
-	}
-	var seen deviceRecord
-	if err := decode(keyDevice(uuid), b, &seen); err != nil || seen.Job == 0 {
 		return err
 	}
-	t := transition[bool]{name: "check", query: store.Query{Keys: []string{keyDevice(uuid), keyJob(seen.Job)}}}
-	t.decide = func(f *facts) (p plan[bool], err error) {
-		var dev deviceRecord
-		version, err := f.load(keyDevice(uuid), &dev)
-		if err != nil || dev != seen {
-			return p, err
+	what := fmt.Sprintf("the record of device %s was damaged", uuid)
+	var dev deviceRecord
+	if _, damaged := newFacts(q, a).load(keyDevice(uuid), &dev); damaged == nil {
+		right, err := s.isHeld(ctx, dev, uuid)
+		if err != nil || right {
+			return err
 		}
-		job, err := f.job(seen.Job)
-		if ignoreMissing(err) != nil {
-			return p, err
-		}
-		if err == nil && holdsDevice(&job, dev.Fence, uuid) {
-			return p, nil
-		}
-		p.guard(store.At(keyDevice(uuid), version), store.At(keyJob(seen.Job), job.Version))
-		p.effect(store.Put(keyDevice(uuid), encode(deviceRecord{Fence: dev.Fence, Host: dev.Host})))
-		p.value = true
-		return p, nil
+		what = fmt.Sprintf("device %s was held by job %d, which has no such lease", uuid, dev.Job)
 	}
-	freed, err := run(ctx, s, t)
-	if err != nil || !freed {
+	rebuilt, err := s.rebuildDevice(ctx, a.Records[0].Version, dev.Fence, host, uuid)
+	if err != nil || !rebuilt {
 		return err
 	}
-	return s.repaired(ctx, r, fmt.Sprintf("device %s was held by job %d, which has no such lease", uuid, seen.Job))
+	return s.repaired(ctx, r, what)
+}
+
+// isHeld reports whether the device is free or its job holds it.
+func (s *Scheduler) isHeld(ctx context.Context, dev deviceRecord, uuid string) (bool, error) {
+	if dev.Job == 0 {
+		return true, nil
+	}
+	jobs, err := s.readJobs(ctx, []JobID{dev.Job})
+	return len(jobs) == 1 && holdsDevice(&jobs[0], dev.Fence, uuid), err
 }
 
 func holdsDevice(j *Job, fence uint64, uuid string) bool {

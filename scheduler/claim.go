@@ -164,10 +164,7 @@ func (d *draft) guardAgent(f *facts, host string, epoch uint64) error {
 // The limit is that of the read: an agent may not guard what servers keep. What is
 // held is guarded, so that no two claims together pass a limit that both have read.
 func (d *draft) guardHeld(f *facts, job *Job, c ClaimRequest) error {
-	var limits Limits
-	if _, err := f.load(keyLimits(job.User), &limits); err != nil {
-		return err
-	}
+	limits, _ := orEmpty[Limits](f, keyLimits(job.User))
 	n := int64(job.Devices)
 	if consumed(job.Class) {
 		return nil
@@ -195,8 +192,8 @@ func (d *draft) takeDevices(f *facts, job *Job, c ClaimRequest) (uint64, error) 
 	for _, uuid := range c.Devices {
 		var dev deviceRecord
 		version, err := f.load(keyDevice(uuid), &dev)
-		if err != nil {
-			return 0, err
+		if err != nil { // who holds it is found out by Check
+			return 0, fmt.Errorf("%w: the record of device %s is damaged in the store; the next check writes it again", ErrBusy, uuid)
 		}
 		if dev.Job != 0 {
 			return 0, fmt.Errorf("%w: device %s has job %d", ErrBusy, uuid, dev.Job)

@@ -2,9 +2,12 @@ package scheduler
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/rs/zerolog"
+
+	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 // ErrDamaged: what the store has of a job cannot be read, as after a bad sector under Redis' file, of
@@ -74,7 +77,31 @@ func (d *damage) tellJobs(log *zerolog.Logger, found []*DamagedError) {
 func (d *damage) tellRecords(log *zerolog.Logger, f *facts) {
 	for _, key := range f.damaged {
 		if d.fresh(key, f.record(key).Version) {
-			log.Error().Str("key", key).Msg("a record cannot be read: look at the disk and the memory of the store. A host's heartbeat, name and inventory are written again, and what is closed on it stays closed until an admin opens it")
+			log.Error().Str("key", key).Msg("a record cannot be read: look at the disk and the memory of the store. " + untilMended(key))
 		}
+	}
+}
+
+// untilMended says what a damaged record counts as, and until when.
+func untilMended(key string) string {
+	switch {
+	case strings.HasPrefix(key, keyDrain("")):
+		return "The host is closed until an admin opens it (mlq drain HOST --undo)"
+	case strings.HasPrefix(key, keyLimits("")):
+		return "The user may hold any number of devices until an admin sets the limit again (mlq user set NAME --max-devices N)"
+	case key == keyUsageDone:
+		return "What was used in the last two hours may be counted twice"
+	case strings.HasPrefix(key, keyUsageDone+":"):
+		return "What was used on that day is not known any more"
+	case strings.HasPrefix(key, keyOrders("")):
+		return "The next order for the host's devices writes it again"
+	}
+	return "Whom it is of writes it again by itself"
+}
+
+// tellEntry tells of an entry of a log that is left out.
+func (d *damage) tellEntry(log *zerolog.Logger, key string, e store.Entry) {
+	if d.fresh(fmt.Sprintf("%s %d", key, e.ID.Seq), e.ID.Revision) {
+		log.Error().Str("key", key).Uint64("revision", e.ID.Revision).Msg("an entry of a log cannot be read, and is left out: look at the disk and the memory of the store")
 	}
 }

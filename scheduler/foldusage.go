@@ -43,18 +43,21 @@ func (u usageDone) logs(now time.Time, limit int) (q store.Query) {
 	return q
 }
 
-// readDone reads how far the logs are folded; where they never were, from some hours ago.
+// readDone reads how far the logs are folded; where they never were, or that is damaged, from some
+// hours ago.
 func (s *Scheduler) readDone(ctx context.Context) (done usageDone, version uint64, now time.Time, err error) {
 	q := store.Query{Keys: []string{keyUsageDone}}
 	a, err := s.store.Read(ctx, q)
 	if err != nil {
 		return done, 0, now, err
 	}
-	version, err = newFacts(q, a).load(keyUsageDone, &done)
-	if version == 0 {
+	f := newFacts(q, a)
+	done, version = orEmpty[usageDone](f, keyUsageDone)
+	s.damage.tellRecords(&s.opts.Log, f)
+	if done.Hour == 0 {
 		done.Hour = hourOf(a.Now) - usageBack + 1
 	}
-	return done, version, a.Now, err
+	return done, version, a.Now, nil
 }
 
 // FoldUsage moves what attempts used from the logs of their hours into the days,
@@ -88,8 +91,9 @@ func (s *Scheduler) foldSome(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	f := folding{done: usageDone{done.Hour, maps.Clone(done.At)}, days: make(map[int64]usageDay)}
-	if err := f.take(a.Logs); err != nil {
-		return false, err
+	f.take(a.Logs)
+	for hour, e := range f.damaged {
+		s.damage.tellEntry(&s.opts.Log, keyUsageLog(hour), e)
 	}
 	closed := f.close(now)
 	if f.entries == 0 && closed == 0 {
@@ -103,30 +107,37 @@ type folding struct {
 	done    usageDone
 	days    map[int64]usageDay // what comes to each
 	entries int
-	full    bool // more entries are there
+	full    bool                  // more entries are there
+	damaged map[int64]store.Entry // by hour, the last one that is left out
 	drop    []int64
 }
 
 // take adds up entries, up to a step's number.
-func (f *folding) take(logs [][]store.Entry) error {
+func (f *folding) take(logs [][]store.Entry) {
 	for i, entries := range logs {
 		hour := f.done.Hour + int64(i)
 		for _, e := range entries {
 			if f.entries == foldStep {
 				f.full = true
-				return nil
+				return
 			}
-			u, err := decodeUsed(e)
-			if err != nil {
-				return err
+			if u, err := decodeUsed(e); err == nil {
+				u.spread(f.days, 0)
+			} else {
+				f.leaveOut(hour, e)
 			}
-			u.spread(f.days, 0)
 			f.entries++
 			f.mark(hour, e.ID)
 		}
 		f.full = f.full || len(entries) == foldStep
 	}
-	return nil
+}
+
+func (f *folding) leaveOut(hour int64, e store.Entry) {
+	if f.damaged == nil {
+		f.damaged = make(map[int64]store.Entry)
+	}
+	f.damaged[hour] = e
 }
 
 func (f *folding) mark(hour int64, id store.EntryID) {
@@ -164,9 +175,8 @@ func (s *Scheduler) commitFold(ctx context.Context, f *folding, version uint64, 
 		p.effect(store.Put(keyUsageDone, encode(f.done)))
 		for _, day := range days {
 			sum := newUsageDay()
-			if _, err := facts.load(keyUsageDay(day), &sum); err != nil {
-				return p, err
-			}
+			before, _ := orEmpty[usageDay](facts, keyUsageDay(day))
+			sum.merge(before)
 			sum.merge(f.days[day])
 			p.effect(store.Put(keyUsageDay(day), encode(sum)))
 		}

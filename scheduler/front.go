@@ -152,10 +152,9 @@ func (s *Scheduler) learn(ctx context.Context, of standings, entries []Entry) er
 	}
 	f := newFacts(q, a)
 	for i, user := range users {
-		if of[user], err = readStanding(f, user, a.Counters[i]); err != nil {
-			return err
-		}
+		of[user] = readStanding(f, user, a.Counters[i])
 	}
+	s.damage.tellRecords(&s.opts.Log, f)
 	return nil
 }
 
@@ -164,8 +163,7 @@ func askStanding(q *store.Query, user string) {
 	q.Keys = append(q.Keys, keyLimits(user))
 }
 
-func readStanding(f *facts, user string, held int64) (standing, error) {
-	var limits Limits
-	_, err := f.load(keyLimits(user), &limits)
-	return standing{held, limits.MaxDevices}, err
+func readStanding(f *facts, user string, held int64) standing {
+	limits, _ := orEmpty[Limits](f, keyLimits(user))
+	return standing{held, limits.MaxDevices}
 }

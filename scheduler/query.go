@@ -248,8 +248,9 @@ func (s *Scheduler) Events(ctx context.Context, after store.EntryID, limit int) 
 	}
 	events := make([]Event, len(a.Logs[0]))
 	for i, entry := range a.Logs[0] {
-		if events[i], err = decodeEvent(entry); err != nil {
-			return nil, err
+		if events[i], err = decodeEvent(entry); err != nil { // it keeps nobody from those behind it
+			events[i] = Event{ID: entry.ID, Kind: EventDamaged, Text: "an event that the store has damaged stood here"}
+			s.damage.tellEntry(&s.opts.Log, keyEvents, entry)
 		}
 	}
 	return events, nil

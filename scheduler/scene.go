@@ -40,9 +40,7 @@ func (s *Scheduler) scene(ctx context.Context, job *Job) (scene, error) {
 	if _, err := f.load(keyEpoch, &sc.epoch); err != nil {
 		return sc, err
 	}
-	if _, err := f.load(keyLimits(job.User), &sc.limits); err != nil {
-		return sc, err
-	}
+	sc.limits, _ = orEmpty[Limits](f, keyLimits(job.User))
 	sc.unadopted = sc.epoch.Identity != a.Identity
 	if sc.need, err = ParseNeed(job.Class); err != nil {
 		return sc, err

@@ -132,12 +132,15 @@ type Change struct {
 	Consumers string
 }
 
+// EventDamaged is the kind of what stands for an event that the store has damaged: of nobody's job.
+const EventDamaged = "damaged"
+
 // Event is a fact appended when a state changed.
 type Event struct {
 	ID      store.EntryID
 	Job     JobID
 	User    string
-	Kind    string // the new state, or "released", "lost", "retry", "cancel_requested", …
+	Kind    string // the new state, or "released", "lost", "retry", "cancel_requested", …; EventDamaged
 	Text    string // in words
 	At      time.Time
 	Attempt int

@@ -53,11 +53,20 @@ func (w *world) record(key string) []byte {
 // forge writes a record as somebody who has only the store.
 func (w *world) forge(key string, value []byte) {
 	w.Helper()
-	a, err := w.st.Read(w.ctx, store.Query{})
+	w.change(store.Put(key, value))
+}
+
+// change makes effects, as forge does.
+func (w *world) change(effects ...store.Effect) {
+	w.Helper()
+	const mark = "live:changed" // whose guard makes it safe to repeat
+	a, err := w.st.Read(w.ctx, store.Query{Keys: []string{mark}})
 	if err != nil {
 		w.Fatal(err)
 	}
-	r, err := w.st.Commit(w.ctx, store.Commit{Identity: a.Identity, Effects: []store.Effect{store.Put(key, value)}})
+	r, err := w.st.Commit(w.ctx, store.Commit{
+		Identity: a.Identity, Guards: []store.Guard{store.At(mark, a.Records[0].Version)}, Effects: append(effects, store.Put(mark, nil)),
+	})
 	if err != nil || !r.OK() {
 		w.Fatal("not written: ", err, r)
 	}

@@ -79,8 +79,8 @@ func (s *Scheduler) readUnfolded(
 	for _, entries := range a.Logs {
 		for _, e := range entries {
 			u, err := decodeUsed(e)
-			if err != nil {
-				return now, err
+			if err != nil { // the fold tells of it
+				continue
 			}
 			ended[attempt{u.Job, u.Attempt}] = true
 			u.spread(days, first)
@@ -106,12 +106,10 @@ func (s *Scheduler) readDays(ctx context.Context, days map[int64]usageDay, first
 	}
 	f := newFacts(q, a)
 	for day := first; day <= last; day++ {
-		sum := newUsageDay()
-		if _, err := f.load(keyUsageDay(day), &sum); err != nil {
-			return err
-		}
+		sum, _ := orEmpty[usageDay](f, keyUsageDay(day))
 		days[first].merge(sum)
 	}
+	s.damage.tellRecords(&s.opts.Log, f)
 	return nil
 }
 

@@ -45,6 +45,7 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 		GangWait: s.opts.Timing.GangWait,
 	}
 	v.setDrain(f, o.Host)
+	known := guess.standings(f)
 	s.damage.tellRecords(&s.opts.Log, f)
 	if v.Drained != "" {
 		return v, nil
@@ -61,10 +62,6 @@ func (s *Scheduler) View(ctx context.Context, o Offer, seed uint64) (View, error
 	v.deepen(glances, &epoch)
 	queues := guess.queues(&a, glances)
 	if err := s.viewQueues(ctx, glances, queues); err != nil {
-		return View{}, fmt.Errorf("view: %w", err)
-	}
-	known, err := guess.standings(f)
-	if err != nil {
 		return View{}, fmt.Errorf("view: %w", err)
 	}
 	p := front{view: &v, epoch: epoch, back: back, of: known, told: make(map[string]bool)}
