@@ -47,6 +47,9 @@ func (s *Server) attemptSecrets(c *call) error {
 	if missing, ok := errors.AsType[*secrets.MissingError](err); ok {
 		return refuseField(CodeUnknownSecret, "/secrets", fmt.Sprintf("the secret %s was removed before the job started", missing.Name))
 	}
+	if damaged, ok := errors.AsType[*secrets.DamagedError](err); ok { // it fails that job alone: of a 500 agents think that the server is away
+		return refuseField(CodeUnknownSecret, "/secrets", damaged.Error())
+	}
 	if err != nil {
 		return c.orRevoked(err)
 	}

@@ -126,22 +126,15 @@ func TestDamagedRecords(t *testing.T) {
 	c := w.collector(func(o *api.CollectorOptions) { o.Log = zerolog.New(&log) })
 	named := w.named()
 	sound := w.submit(w.ana, `{"msg":1}`)
-	for id := range sound {
-		key := fmt.Sprintf("live:job:%d", id)
-		if id == 1 {
-			key = "spec:job:1"
-		}
-		a, err := w.st.Read(t.Context(), store.Query{Keys: []string{key}})
-		must(t, err)
-		if len(a.Records[0].Value) == 0 {
-			continue
-		}
-		broken := append([]byte("x\t\t\t\t"), a.Records[0].Value...)
-		_, err = w.st.Commit(t.Context(), store.Commit{Identity: a.Identity, Effects: []store.Effect{store.Put(key, broken)}})
-		must(t, err)
+	orphan := w.orphaned("nobody names this")
+	w.spoil("spec:job:1")
+	for id := range sound - 2 {
+		w.spoil(fmt.Sprintf("live:job:%d", id+2))
 	}
+	w.spoil("spec:datum:ana\x00k")
+	w.spoil("spec:functions:ana")
 	for _, suffix := range []string{"", "/result", "/files", "/why"} {
-		p := w.refused(w.do(w.ana, "GET", path(2, suffix), nil), 500, api.CodeJobDamaged)
+		p := w.refused(w.do(w.ana, "GET", path(2, suffix), nil), 500, api.CodeDamaged)
 		if !strings.Contains(p.Detail, "job 2: its record cannot be read") {
 			t.Errorf("%s: %q", suffix, p.Detail)
 		}
@@ -154,10 +147,17 @@ func TestDamagedRecords(t *testing.T) {
 	w.age("blobs", 25*time.Hour)
 	w.collect(c)
 	w.age("trash", 2*time.Hour)
-	w.collect(c)
+	if got := w.collect(c); got.Blobs != 1 || w.has(orphan) {
+		t.Errorf("removed %+v, the orphan is there: %v", got, w.has(orphan))
+	}
 	for what, sum := range named {
 		if !w.has(sum) {
 			t.Errorf("%s is gone", what)
+		}
+	}
+	for _, what := range []string{"ana, k: ", "the list of the functions of ana"} {
+		if !strings.Contains(log.String(), what) {
+			t.Errorf("the log does not name %q:\n%s", what, log.String())
 		}
 	}
 	for id := range sound - 1 {
@@ -167,6 +167,54 @@ func TestDamagedRecords(t *testing.T) {
 	}
 	var u api.DiskUsage
 	w.ok(w.do(w.admin, "GET", "/usage/disk", nil), 200, &u)
+}
+
+// spoil has the store give a record that cannot be read.
+func (w *world) spoil(key string) {
+	w.Helper()
+	a, err := w.st.Read(w.Context(), store.Query{Keys: []string{key}})
+	must(w, err)
+	if len(a.Records[0].Value) == 0 {
+		w.Fatalf("there is no record %q", key)
+	}
+	broken := append([]byte("x\t\t\t\t"), a.Records[0].Value...)
+	_, err = w.st.Commit(w.Context(), store.Commit{Identity: a.Identity, Effects: []store.Effect{store.Put(key, broken)}})
+	must(w, err)
+}
+
+// TestDamagedBelongings: who has a damaged item, list of functions or secret is told so, and mends it; a
+// job with such a secret fails at once, and all others have theirs.
+func TestDamagedBelongings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ok(w.do(w.ana, "PUT", "/data/k", "of jobs"), 201, nil)
+	w.ok(w.do(w.ana, "POST", "/consumer?name=f", pickled("f"), header{"Content-Type", "application/octet-stream"}), 201, nil)
+	w.setSecret(w.ana, "ONE", "the first")
+	w.setSecret(w.ana, "TWO", "the other")
+	l := w.claim(w.submit(w.ana, `{"msg":1,"secrets":{"A":"ONE"}}`), 0)
+	for _, key := range []string{"spec:datum:ana\x00k", "spec:functions:ana", "auth:secret:ONE:ana"} {
+		w.spoil(key)
+	}
+	w.refused(w.do(w.ana, "GET", "/data/k", nil), 500, api.CodeDamaged)
+	w.refused(w.do(w.ana, "GET", "/consumer", nil), 500, api.CodeDamaged)
+	p := w.refused(l.values(w.nodeToken), 422, api.CodeUnknownSecret)
+	if !strings.Contains(p.Detail, "the secret ONE is damaged in the store: set it again") {
+		t.Errorf("the agent is told %q", p.Detail)
+	}
+	for path, want := range map[string]string{"/data": `"key":"k"`, "/secrets": `"name":"TWO"`} {
+		if a := w.do(w.ana, "GET", path, nil); a.status != 200 || !strings.Contains(string(a.body), want) || strings.Count(string(a.body), `"damaged":true`) != 1 {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	w.setSecret(w.ana, "ONE", "again")
+	l.wantValues(w.nodeToken, map[string]string{"A": "again"})
+	w.ok(w.do(w.ana, "PUT", "/data/k", "again"), 201, nil)
+	w.ok(w.do(w.ana, "POST", "/consumer?name=f", pickled("f"), header{"Content-Type", "application/octet-stream"}), 201, nil)
+	for _, path := range []string{"/data/k", "/consumer"} {
+		if a := w.do(w.ana, "GET", path, nil); a.status != 200 {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
 }
 
 // TestDamagedCallsKeepTheirModules: whatever is damaged in a call but the name itself, the modules

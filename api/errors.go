@@ -119,6 +119,8 @@ var others = []struct {
 	{data.ErrNotFound, CodeNotFound},
 	{data.ErrInvalid, CodeInvalidField},
 	{data.ErrTooMany, CodeQuota},
+	{data.ErrDamaged, CodeDamaged},
+	{secrets.ErrDamaged, CodeDamaged},
 	{blob.ErrNotFound, CodeNotFound},
 	{blob.ErrName, CodeNotFound},
 	{blob.ErrDigest, CodeDigest},

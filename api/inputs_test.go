@@ -13,7 +13,7 @@ var packages = map[string]string{
 	"api": ".", "auth": "auth", "submission": "../internal/submission", "strictjson": "../internal/strictjson", "pickle": "../internal/pickle", "jsonpickle": "../internal/jsonpickle",
 	"envelope": "../internal/envelope", "units": "../internal/units", "token": "../internal/token", "blob": "../internal/blob", "agentclient": "agentclient",
 	"redisstore": "../scheduler/store/redisstore", "agent": "../agent", "slot": "../agent/slot", "isolation": "../agent/isolation", "mlq": "../cmd/mlq",
-	"removetree": "../internal/removetree", "lockfile": "../internal/lockfile", "backup": "../internal/backup", "secrets": "secrets", "callback": "callback",
+	"removetree": "../internal/removetree", "lockfile": "../internal/lockfile", "backup": "../internal/backup", "secrets": "secrets", "data": "data", "callback": "callback",
 	"sealed": "../internal/sealed", "highwater": "../internal/highwater", "localstore": "../scheduler/store/localstore", "runner": "../agent/runner",
 	"scheduler": "../scheduler", "gpu": "../gpu", "probe": "../gpu/probe", "sim": "../gpu/sim", "nvml": "../gpu/nvml", "procinfo": "../gpu/procinfo", "e2e": "../e2e",
 }

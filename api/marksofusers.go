@@ -1,6 +1,8 @@
 package api
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/mlq-dev/mlq/api/auth"
@@ -43,6 +45,9 @@ const usersAtOnce = 256
 
 func (m *marker) functionsOf(st store.Store, user string) error {
 	list, err := scheduler.ReadFunctions(m.ctx, st, user)
+	if e, is := errors.AsType[*scheduler.DamagedError](err); is {
+		return m.record(e)
+	}
 	if err != nil {
 		return err
 	}
@@ -56,5 +61,10 @@ func (m *marker) functionsOf(st store.Store, user string) error {
 
 // data marks what jobs keep for each other.
 func (m *marker) data(st store.Store) error {
-	return data.New(st).Every(m.ctx, func(_ string, item data.Item) error { return m.one(item.SHA256) })
+	return data.New(st).Every(m.ctx, func(user string, item data.Item) error {
+		if item.Damaged {
+			m.damaged(fmt.Errorf("%s, %s: %w", user, item.Key, data.ErrDamaged))
+		}
+		return m.one(item.SHA256)
+	})
 }

@@ -48,7 +48,7 @@ const (
 	CodeConnections     Code = "too-many-connections"
 	CodeQuota           Code = "quota"
 	CodeInternal        Code = "internal"
-	CodeJobDamaged      Code = "job-damaged"
+	CodeDamaged         Code = "damaged"
 	CodeClaimReused     Code = "claim-reused"
 	CodeUnregistered    Code = "unregistered-device"
 	CodeUnavailable     Code = "store-unavailable"
@@ -97,7 +97,7 @@ var kinds = []kind{
 	{CodeForeignOrigin, 403, "Requests from other web pages are refused", nil, 0, "Unauthorized"},
 	{CodeBadLink, 403, "The link is not valid", nil, 0, "Unauthorized"},
 	{CodeLinkExpired, 403, "The link has expired", nil, 0, "Unauthorized"},
-	{CodeJobDamaged, 500, "The job is damaged in the store", scheduler.ErrDamaged, 0, "MlqError"}, // before the next, which it is too
+	{CodeDamaged, 500, "It is damaged in the store", scheduler.ErrDamaged, 0, "MlqError"}, // before the next, which it is too
 	{CodeNotFound, 404, "There is no such thing", scheduler.ErrNotFound, 0, "MlqError"},
 	{CodeNotFinished, 404, "The job has not finished", nil, 1, "MlqError"},
 	{"unknown-host", 404, "There is no such host", scheduler.ErrUnknownHost, 0, "MlqError"},

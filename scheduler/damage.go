@@ -10,7 +10,7 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
-// ErrDamaged: what the store has of a job cannot be read, as after a bad sector under Redis' file, of
+// ErrDamaged: what the store has of a job, or of a user's functions, cannot be read, as after a bad sector under Redis' file, of
 // whose values Redis has no sums. It is an ErrNotFound as well: for all others the job is gone. Nobody
 // waits for it, it holds no device, and the lease that it had is none. Its record stays as it is.
 var ErrDamaged error = missing("damaged in the store")
@@ -26,7 +26,7 @@ func (m missing) Is(target error) bool { return target == ErrNotFound }
 
 // DamagedError is an ErrDamaged.
 type DamagedError struct {
-	Job     JobID
+	Job     JobID  // 0: of none
 	Version uint64 // of its record; 0: another record
 	What    string // is damaged, in words
 	Record  []byte // as it is
@@ -35,6 +35,9 @@ type DamagedError struct {
 
 // Error names the job, and what is the matter.
 func (e *DamagedError) Error() string {
+	if e.Job == 0 {
+		return fmt.Sprintf("%v: %s cannot be read: %v", ErrDamaged, e.What, e.Why)
+	}
 	return fmt.Sprintf("%v: job %d: %s cannot be read: %v", ErrDamaged, e.Job, e.What, e.Why)
 }
 
@@ -93,6 +96,8 @@ func untilMended(key string) string {
 		return "What was used in the last two hours may be counted twice"
 	case strings.HasPrefix(key, keyUsageDone+":"):
 		return "What was used on that day is not known any more"
+	case strings.HasPrefix(key, keyFunctions("")):
+		return "Its functions are lost; what was registered just now is there"
 	case strings.HasPrefix(key, keyOrders("")):
 		return "The next order for the host's devices writes it again"
 	}

@@ -157,3 +157,22 @@ func (w *world) spoilLog(key string) {
 	w.Helper()
 	w.change(store.Append(key, []byte(`{"broken`), 1<<20))
 }
+
+// TestDamagedFunctions: a list of functions that cannot be read is told as such; who registers begins a new one.
+func TestDamagedFunctions(t *testing.T) {
+	w := newWorld(t, scheduler.Timing{})
+	log := w.logged()
+	w.register("fay", local("predict", "other")...)
+	w.forge("spec:functions:fay", []byte("broken"))
+	_, err := w.s.Functions(w.ctx, "fay")
+	w.wantErr(err, scheduler.ErrDamaged)
+	if !strings.Contains(err.Error(), "the functions of fay") {
+		t.Error(err)
+	}
+	w.register("fay", local("predict")...)
+	list, err := w.s.Functions(w.ctx, "fay")
+	w.must(err)
+	if len(list) != 1 || !strings.Contains(log.String(), `"key":"spec:functions:fay"`) {
+		t.Errorf("there are %+v; the log:\n%s", list, log)
+	}
+}

@@ -12,7 +12,7 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
-// ReadFunctions reads a user's functions in their order.
+// ReadFunctions reads a user's functions in their order. Errors: a DamagedError, those of the store.
 func ReadFunctions(ctx context.Context, st store.Store, user string) ([]Function, error) {
 	list, _, err := readFunctions(ctx, st, user)
 	return list, err
@@ -33,7 +33,7 @@ func decodeFunctions(user string, r store.Record) ([]Function, error) {
 		return list, nil
 	}
 	if err := json.Unmarshal(r.Value, &list); err != nil {
-		return nil, fmt.Errorf("decode the functions of %s: %w", user, err)
+		return nil, &DamagedError{What: "the list of the functions of " + user, Record: r.Value, Why: err}
 	}
 	return list, nil
 }
@@ -58,8 +58,8 @@ func (s *Scheduler) Functions(ctx context.Context, user string) ([]Function, err
 	return ReadFunctions(ctx, s.store, user)
 }
 
-// ChangeFunctions replaces a user's functions by what change makes of them, and
-// queues the messages that waited for one. change may be called more than once;
+// ChangeFunctions replaces a user's functions by what change makes of them (of none, where their list
+// is damaged), and queues the messages that waited for one. change may be called more than once;
 // unsure: the list may have been changed by it before. An error of its is given back.
 func (s *Scheduler) ChangeFunctions(ctx context.Context, user string, change func(list []Function, now time.Time, unsure bool) ([]Function, error)) error {
 	var unsure bool
@@ -67,7 +67,7 @@ func (s *Scheduler) ChangeFunctions(ctx context.Context, user string, change fun
 	t.decide = func(f *facts) (p plan[[]Function], err error) {
 		list, err := f.functions(user)
 		if err != nil {
-			return p, err
+			list, f.damaged = []Function{}, append(f.damaged, keyFunctions(user))
 		}
 		before := slices.Clone(list)
 		if p.value, err = change(list, f.Now, unsure); err != nil {

@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -38,6 +39,8 @@ var (
 	ErrInvalid = errors.New("invalid data")
 	// ErrTooMany: the user keeps MaxItems already.
 	ErrTooMany = errors.New("too much is kept")
+	// ErrDamaged: the record of what is kept cannot be read. Whoever keeps or deletes it mends it.
+	ErrDamaged = errors.New("what is kept under that key is damaged in the store: keep it again, or delete it")
 )
 
 // Item is what is told of something that is kept.
@@ -47,6 +50,9 @@ type Item struct {
 	Size    int64     `json:"size"`   // bytes
 	Kept    time.Time `json:"kept"`
 	Expires time.Time `json:"expires,omitzero"` // zero: never
+	// Damaged: its record cannot be read (ErrDamaged). The key, and the SHA-256 if it can be found, are
+	// all there is.
+	Damaged bool `json:"damaged,omitempty"`
 }
 
 // over reports whether the item has ended.
@@ -86,7 +92,10 @@ func decode(r store.Record) (item Item, err error) {
 		return item, ErrNotFound
 	}
 	if err := json.Unmarshal(r.Value, &item); err != nil {
-		return item, fmt.Errorf("read an item of data: %w", err)
+		return Item{Damaged: true, SHA256: string(digest.Find(r.Value))}, fmt.Errorf("%w (%w)", ErrDamaged, err)
 	}
 	return item, nil
 }
+
+// digest finds the name of the blob, which is kept until the item is mended.
+var digest = regexp.MustCompile(`\b[0-9a-f]{64}\b`)

@@ -39,12 +39,13 @@ func (s *Shelf) over(ctx context.Context) ([][]byte, error) {
 	return a.Ranges[0], nil
 }
 
-// expire removes an item, unless it was kept anew in between: then it ends at another time.
+// expire removes an item, unless it was kept anew in between: then it ends at another time. Of one
+// that is damaged only its entry says when. An entry that is damaged itself is of no item.
 func (s *Shelf) expire(ctx context.Context, entry []byte) error {
-	m := string(entry[endsLength:])
+	m := string(entry[min(endsLength, len(entry)):])
 	return s.change(ctx, m, func(old *Item, a *store.Answer) ([]store.Effect, error) {
 		effects := []store.Effect{store.Unindex(expiry, entry)}
-		if old != nil && old.over(a.Now) {
+		if old != nil && (old.over(a.Now) || old.Damaged) {
 			effects = append(effects, remove(m)...)
 		}
 		return effects, nil

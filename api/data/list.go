@@ -64,7 +64,8 @@ func (s *Shelf) Every(ctx context.Context, do func(user string, item Item) error
 	}
 }
 
-// page reads members of the index and their items; nil for one that was removed in between.
+// page reads members of the index and their items, as far as they can be read; nil for one that was
+// removed in between.
 func (s *Shelf) page(ctx context.Context, r store.Range) (members [][]byte, items []*Item, now time.Time, err error) {
 	a, err := s.store.Read(ctx, store.Query{Ranges: []store.Range{r}})
 	if err != nil {
@@ -81,10 +82,11 @@ func (s *Shelf) page(ctx context.Context, r store.Range) (members [][]byte, item
 	items = make([]*Item, len(members))
 	for i, r := range a.Records {
 		item, err := decode(r)
-		if err == nil {
+		if item.Damaged {
+			_, item.Key, _ = strings.Cut(string(members[i]), "\x00")
+		}
+		if !errors.Is(err, ErrNotFound) {
 			items[i] = &item
-		} else if !errors.Is(err, ErrNotFound) {
-			return nil, nil, now, err
 		}
 	}
 	return members, items, a.Now, nil

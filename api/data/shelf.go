@@ -71,8 +71,8 @@ func remove(m string) []store.Effect {
 	return []store.Effect{store.Delete(record(m)), store.Unindex(index, []byte(m))}
 }
 
-// change commits what becomes of an item (old; nil: there is none), again while
-// others change it too.
+// change commits what becomes of an item (old, which may be damaged; nil: there is none), again
+// while others change it too.
 func (s *Shelf) change(ctx context.Context, m string, become func(old *Item, a *store.Answer) ([]store.Effect, error)) error {
 	user, _, _ := strings.Cut(m, "\x00")
 	q := store.Query{Keys: []string{record(m)}, Counts: []store.Count{mine(user)}}
@@ -82,11 +82,8 @@ func (s *Shelf) change(ctx context.Context, m string, become func(old *Item, a *
 			return fmt.Errorf("read an item of data: %w", err)
 		}
 		var old *Item
-		item, err := decode(a.Records[0])
-		if err == nil {
+		if item, err := decode(a.Records[0]); !errors.Is(err, ErrNotFound) {
 			old = &item
-		} else if !errors.Is(err, ErrNotFound) {
-			return err
 		}
 		effects, err := become(old, &a)
 		if err != nil {

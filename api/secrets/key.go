@@ -148,6 +148,9 @@ func takesNothing(err error) bool {
 
 // open opens a record as that secret of that user.
 func (f *keyFile) open(user, name string, r *record) (string, error) {
+	if r.damaged {
+		return "", &DamagedError{name}
+	}
 	keys, err := f.all()
 	if err != nil {
 		return "", err
@@ -158,7 +161,7 @@ func (f *keyFile) open(user, name string, r *record) (string, error) {
 	}
 	value, err := k.gcm.Open(nil, nil, r.Box, binding(user, name))
 	if err != nil {
-		return "", fmt.Errorf("the record of the secret %s was changed in the store: %w", name, err)
+		return "", fmt.Errorf("%w (%w)", &DamagedError{name}, err)
 	}
 	return string(value), nil
 }

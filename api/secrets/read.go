@@ -2,7 +2,6 @@ package secrets
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -36,7 +35,7 @@ func (v *Vault) List(ctx context.Context, user string) ([]Secret, error) {
 	list := make([]Secret, 0, len(names))
 	for i, name := range names {
 		if records[i] != nil { // else removed between the two reads
-			list = append(list, Secret{Name: name, Set: records[i].Set})
+			list = append(list, Secret{Name: name, Set: records[i].Set, Damaged: records[i].damaged})
 		}
 	}
 	return list, nil
@@ -58,15 +57,12 @@ func (v *Vault) read(ctx context.Context, user string, names []string) ([]*recor
 		if r.Version == 0 {
 			continue
 		}
-		records[i] = new(record)
-		if err := json.Unmarshal(r.Value, records[i]); err != nil {
-			return nil, "", fmt.Errorf("read the secret %s: %w", names[i], err)
-		}
+		records[i] = decode(r.Value)
 	}
 	return records, answer.Identity, nil
 }
 
-// Values opens a user's secrets, by name. Errors: MissingError, ErrKey, those of the store.
+// Values opens a user's secrets, by name. Errors: MissingError, DamagedError, ErrKey, those of the store.
 func (v *Vault) Values(ctx context.Context, user string, names []string) (map[string]string, error) {
 	records, _, err := v.read(ctx, user, names)
 	if err != nil {

@@ -28,34 +28,38 @@ func (v *Vault) Ready(ctx context.Context) error {
 }
 
 // Rotate seals with the file's first key what an older one of the file sealed, and
-// says how many secrets that were. It does nothing where the file has one key only,
-// and is harmless in several servers at once.
-func (v *Vault) Rotate(ctx context.Context) (sealed int, err error) {
+// says how many secrets that were, and whose it left as they are because they are
+// damaged. It does nothing where the file has one key only, and is harmless in several
+// servers at once.
+func (v *Vault) Rotate(ctx context.Context) (sealed int, left []string, err error) {
 	keys, err := v.keys.all()
 	if err != nil || len(keys) < 2 {
-		return 0, err
+		return 0, nil, err
 	}
 	// First what is set from now on: nothing is sealed with the old key behind our back.
 	if err := v.name(ctx, keys); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	var from []byte
 	for {
 		answer, err := v.store.Read(ctx, store.Query{Ranges: []store.Range{{Index: index, From: from, Limit: page}}})
 		if err != nil {
-			return sealed, fmt.Errorf("rotate the secrets' key: %w", err)
+			return sealed, left, fmt.Errorf("rotate the secrets' key: %w", err)
 		}
 		for _, m := range answer.Ranges[0] {
 			user, name, _ := strings.Cut(string(m), "\x00")
 			done, err := v.reseal(ctx, keys[0], user, name)
-			if err != nil {
-				return sealed, err
+			switch {
+			case errors.Is(err, ErrDamaged):
+				left = append(left, name+" of "+user)
+			case err != nil:
+				return sealed, left, err
 			}
 			sealed += done
 			from = append(m, 0) //nolint:gocritic // the next possible member
 		}
 		if len(answer.Ranges[0]) < page {
-			return sealed, nil
+			return sealed, left, nil
 		}
 	}
 }
@@ -95,17 +99,14 @@ func (v *Vault) reseal(ctx context.Context, to *key, user, name string) (int, er
 		if err != nil {
 			return 0, fmt.Errorf("rotate the secrets' key: %w", err)
 		}
-		var r record
 		if answer.Records[0].Version == 0 {
 			return 0, nil
 		}
-		if err := json.Unmarshal(answer.Records[0].Value, &r); err != nil {
-			return 0, fmt.Errorf("read the secret %s: %w", name, err)
-		}
+		r := decode(answer.Records[0].Value)
 		if r.Key == to.id {
 			return 0, nil
 		}
-		value, err := v.keys.open(user, name, &r)
+		value, err := v.keys.open(user, name, r)
 		if err != nil {
 			return 0, err
 		}

@@ -50,10 +50,27 @@ func (e *MissingError) Error() string { return "no such secret: " + e.Name }
 // Unwrap makes it an ErrNotFound.
 func (e *MissingError) Unwrap() error { return ErrNotFound }
 
+// ErrDamaged: a secret cannot be read or opened, as something changed it in the store.
+var ErrDamaged = errors.New("damaged in the store")
+
+// DamagedError names a secret that is an ErrDamaged.
+type DamagedError struct{ Name string }
+
+// Error names the secret.
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("the secret %s is %v: set it again", e.Name, ErrDamaged)
+}
+
+// Unwrap makes it an ErrDamaged.
+func (e *DamagedError) Unwrap() error { return ErrDamaged }
+
 // Secret is what anybody is told of a secret.
 type Secret struct {
 	Name string    `json:"name"`
 	Set  time.Time `json:"set"`
+	// Damaged: its record cannot be read, nor when it was set. One that can be read and not be opened
+	// is known only by who opens it.
+	Damaged bool `json:"damaged,omitempty"`
 }
 
 // Vault keeps secrets. Safe for concurrent use.
@@ -71,6 +88,17 @@ type record struct {
 	Set time.Time `json:"set"`
 	Key string    `json:"key"` // the id of its key
 	Box []byte    `json:"box"` // nonce and ciphertext
+
+	damaged bool
+}
+
+// decode reads a record as it is kept.
+func decode(b []byte) *record {
+	r := new(record)
+	if json.Unmarshal(b, r) != nil {
+		return &record{damaged: true}
+	}
+	return r
 }
 
 const (

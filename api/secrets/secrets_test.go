@@ -247,7 +247,7 @@ func TestRotate(t *testing.T) {
 		set(t, v, "ana", name, "v"+name)
 		want[name] = "v" + name
 	}
-	if n, err := v.Rotate(t.Context()); n != 0 || err != nil {
+	if n, _, err := v.Rotate(t.Context()); n != 0 || err != nil {
 		t.Errorf("with one key: %d, %v", n, err)
 	}
 	old, err := os.ReadFile(path)
@@ -257,7 +257,7 @@ func TestRotate(t *testing.T) {
 	again := secrets.New(st, path)
 	must(t, again.Ready(t.Context()))
 	for _, sealed := range []int{3, 0} { // a second server, or a second start
-		if n, err := again.Rotate(t.Context()); n != sealed || err != nil {
+		if n, left, err := again.Rotate(t.Context()); n != sealed || left != nil || err != nil {
 			t.Errorf("sealed %d, %v, want %d", n, err, sealed)
 		}
 	}

@@ -70,7 +70,11 @@ func newSecretList(io streams) *cobra.Command {
 func secretsTable(secrets []api.Secret, now time.Time) *table {
 	t := &table{head: []string{"NAME", "SET"}, empty: "no secrets"}
 	for _, s := range secrets {
-		t.row(s.Name, ago(s.Set, now))
+		since := ago(s.Set, now)
+		if s.Damaged {
+			since = "damaged in the store: set it again"
+		}
+		t.row(s.Name, since)
 	}
 	return t
 }

@@ -25,9 +25,12 @@ func (s *server) openSecrets(ctx context.Context, c serverConfig) error {
 	}
 	s.secrets = secrets.New(s.store, path)
 	err := s.secrets.Ready(ctx)
-	sealed := 0
+	sealed, left := 0, []string(nil)
 	if err == nil {
-		sealed, err = s.secrets.Rotate(ctx)
+		sealed, left, err = s.secrets.Rotate(ctx)
+	}
+	if len(left) > 0 {
+		c.log.Error().Strs("secrets", left).Msg("damaged in the store, and not sealed anew: their users set them again")
 	}
 	if sealed > 0 {
 		c.log.Info().Int("secrets", sealed).Msg("sealed anew with the first key; the others can be removed from the file")
