@@ -5,31 +5,44 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mlq-dev/mlq/scheduler"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
-// TestWrongDevice: one whose record names another job than the one that holds it is held by that one.
+// TestWrongDevice: one whose record names another job than the one that holds it, another fence, or
+// none, is held by that one.
 func TestWrongDevice(t *testing.T) {
-	w := newWorld(t, scheduler.Timing{})
-	h := w.host("h1", 1)
-	w.submit("ana")
-	w.submit("ana")
-	choice, lease := h.choose(nil), w.start(h.take(nil))
-	choice.Job++
-	key := "live:dev:" + h.inv.Devices[0].UUID
-	right := w.record(key)
-	w.forge(key, bytes.Replace(right, fmt.Appendf(nil, `:%d`, lease.Job), fmt.Appendf(nil, `:%d`, lease.Job+4), 1))
-	_, err := w.s.Check(w.ctx)
-	w.must(err)
-	if got := w.record(key); !bytes.Equal(got, right) {
-		t.Errorf("the record is %s, and was %s", got, right)
+	for name, change := range map[string]func(right []byte) []byte{
+		"job":   func(right []byte) []byte { return bytes.Replace(right, []byte(`"j":1`), []byte(`"j":5`), 1) },
+		"none":  func(right []byte) []byte { return bytes.Replace(right, []byte(`"j":1`), []byte(`"k":1`), 1) },
+		"fence": func(right []byte) []byte { return bytes.Replace(right, []byte(`"f":1`), []byte(`"f":3`), 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, scheduler.Timing{})
+			h := w.host("h1", 1)
+			w.submit("ana")
+			w.submit("ana")
+			choice, lease := h.choose(nil), w.start(h.take(nil))
+			choice.Job++
+			key := "live:dev:" + h.inv.Devices[0].UUID
+			right := w.record(key)
+			w.forge(key, change(right))
+			report, err := w.s.Check(w.ctx)
+			w.must(err)
+			if got := w.record(key); !bytes.Equal(got, right) || len(report.Repairs) != 1 {
+				t.Errorf("the record is %s, and was %s; repaired %q", got, right, report.Repairs)
+			}
+			_, err = h.claim(choice)
+			w.wantErr(err, scheduler.ErrBusy)
+			w.succeed(lease)
+			w.succeed(w.start(h.take(nil)))
+			if report, err = w.s.Check(w.ctx); err != nil || len(report.Repairs) != 0 {
+				t.Errorf("the next check: %v, %q", err, report.Repairs)
+			}
+		})
 	}
-	_, err = h.claim(choice)
-	w.wantErr(err, scheduler.ErrBusy)
-	w.succeed(lease)
-	w.succeed(w.start(h.take(nil)))
 }
 
 // TestDamagedDevice: one whose record cannot be read takes nothing until the check has written it again:
@@ -174,5 +187,28 @@ func TestDamagedFunctions(t *testing.T) {
 	w.must(err)
 	if len(list) != 1 || !strings.Contains(log.String(), `"key":"spec:functions:fay"`) {
 		t.Errorf("there are %+v; the log:\n%s", list, log)
+	}
+}
+
+// TestDamagedConsumer: one whose record cannot be read goes on once it was heard of, and is forgotten once it is silent.
+func TestDamagedConsumer(t *testing.T) {
+	w := newWorld(t, scheduler.Timing{})
+	id := w.message("fay", "predict")
+	c := w.consumer(someConsumer, "fay", "predict")
+	w.forge("spec:consumer:"+someConsumer, []byte("broken"))
+	c.enter()
+	w.succeed(w.start(c.take()))
+	w.wantState(id, scheduler.Succeeded)
+	w.forge("spec:consumer:"+someConsumer, []byte("broken"))
+	var r scheduler.Reaper
+	timing := scheduler.DefaultTiming()
+	for mono := time.Duration(0); mono <= timing.Expire+timing.ReapEvery; mono += timing.Expire / 4 {
+		_, err := w.s.Reap(w.ctx, &r, func() time.Duration { return mono })
+		w.must(err)
+	}
+	a, err := w.st.Read(w.ctx, store.Query{Ranges: []store.Range{{Index: "spec:consumers", Limit: 2}}})
+	w.must(err)
+	if len(a.Ranges[0]) != 0 {
+		t.Errorf("there are %q", a.Ranges[0])
 	}
 }

@@ -40,14 +40,10 @@ func (s *Scheduler) Enter(ctx context.Context, c Consumer) (Entered, error) {
 
 func decideEnter(f *facts, c Consumer, t Timing) (p plan[Entered], err error) {
 	host := c.Host()
-	var known consumerRecord
-	recordVersion, err := f.load(keyConsumer(c.ID), &known)
-	if err != nil {
-		return p, err
-	}
+	known, recordVersion := orEmpty[consumerRecord](f, keyConsumer(c.ID))
 	agent, agentVersion := orEmpty[agentRecord](f, keyAgent(host))
 	beat, beatVersion := orEmpty[beatRecord](f, keyBeat(host))
-	if recordVersion != 0 && known.User != c.User {
+	if known.User != "" && known.User != c.User {
 		return p, fmt.Errorf("%w: this consumer is another user's", ErrForbidden)
 	}
 	fresh := recordVersion == 0 || agent.Epoch == 0 || beatVersion == 0
@@ -140,19 +136,24 @@ func (s *Scheduler) readConsumers(ctx context.Context, ids []string) ([]Consumer
 // leave forgets a consumer that has no lease any more, on the evidence that it is gone.
 func (s *Scheduler) leave(ctx context.Context, host string, e evidence) error {
 	id := host[len(consumerPrefix):]
-	q := store.Query{Keys: []string{keyConsumer(id)}, Ranges: []store.Range{{Index: keyActive(host), Limit: 1}}}
+	q := store.Query{
+		Keys:   []string{keyConsumer(id)},
+		Ranges: []store.Range{{Index: keyActive(host), Limit: 1}, {Index: keyConsumers, Limit: maxHosts}},
+	}
 	t := transition[struct{}]{name: "leave", freeing: true, query: q}
 	t.decide = func(f *facts) (p plan[struct{}], err error) {
-		var r consumerRecord
-		version, err := f.load(keyConsumer(id), &r)
-		if err != nil || len(f.members(keyActive(host))) > 0 {
-			return p, err
+		if len(f.members(keyActive(host))) > 0 {
+			return p, nil
 		}
 		p.guardElse(store.At(e.key, e.version), errAlive)
 		p.guardElse(store.Empty(keyActive(host)), errAlive)
-		p.guard(store.At(keyConsumer(id), version))
-		p.effect(store.Unindex(keyConsumers, consumerMember(r.User, id)), store.Delete(keyConsumer(id)),
-			store.Delete(keyBeat(host)), store.Delete(keyAgent(host)), store.Delete(keyDevice(host)))
+		p.guard(store.At(keyConsumer(id), f.record(keyConsumer(id)).Version))
+		p.effect(store.Delete(keyConsumer(id)), store.Delete(keyBeat(host)), store.Delete(keyAgent(host)), store.Delete(keyDevice(host)))
+		for _, m := range f.members(keyConsumers) { // whose it is cannot be read of a damaged record
+			if _, of := parseConsumer(m); of == id {
+				p.effect(store.Unindex(keyConsumers, m))
+			}
+		}
 		return p, nil
 	}
 	_, err := run(ctx, s, t)
