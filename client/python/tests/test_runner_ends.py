@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import mlq
+from mlq import _fork
 from runners import PATIENCE, Runner, envelope
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the runner is for hosts: Linux")
@@ -119,6 +120,24 @@ def test_a_copy_dies_of_sigterm_wherever_it_waits(runner: Runner) -> None:
 
     code, found = runner.call(ended_by)
     assert (code, bytes(found.frames["view"])) == (0, b"0"), "a pool would wait for it for ever"
+
+
+def test_a_cancel_during_a_fork_is_raised_after_it(runner: Runner) -> None:
+    def forks() -> str:
+        _fork._block()
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            try:
+                _fork._unblock()
+            except mlq.Cancelled:
+                return "in the hook, which swallows it"
+            time.sleep(5)
+        except mlq.Cancelled:
+            return "after it"
+        return "never"
+
+    code, found = runner.call(forks)
+    assert (code, bytes(found.frames["view"])) == (0, b"after it"), found.header
 
 
 def test_a_copy_keeps_the_handler_that_the_job_has_set(runner: Runner) -> None:

@@ -15,13 +15,14 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, TypeVar
 
 from . import _capture, _config, _context
-from ._cancel import Cancelled
+from ._cancel import Cancelled, end_copy_by
 from ._consume import POLL, Consumer, GivenBack, Place
-from ._fork import default_in_child
+from ._fork import again_after_fork, default_in_child
 from ._line import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from ._context import Context
     from ._reports import Reports
@@ -61,9 +62,9 @@ class Hands:
         self._interrupt = Interrupt(self._main)
         return self._interrupt
 
-    def on_signal(self, _signum: int, _frame: object) -> None:
+    def on_signal(self, signum: int, frame: FrameType | None) -> None:
         """The handler, in the main thread."""
-        if self._interrupt is not None:
+        if self._interrupt is not None and not again_after_fork(signum, frame):
             self._interrupt.heed()
 
 
@@ -130,14 +131,15 @@ def _until_its_end(consumer: Consumer, idle: float) -> None:
 @contextlib.contextmanager
 def _signals(consumer: Consumer, hands: Hands) -> Iterator[None]:
     """SIGTERM closes the consumer. By a thread: the handler may hold a lock that this needs."""
-    ear, mouth = os.pipe()
+    (ear, mouth), process = os.pipe(), os.getpid()
 
     def listen() -> None:
         if os.read(ear, 1) == b"t":
             consumer.close()
         os.close(ear)
 
-    def on_term(_signum: int, _frame: object) -> None:
+    def on_term(signum: int, _frame: object) -> None:
+        end_copy_by(signum, process)
         _tell(mouth)
 
     threading.Thread(target=listen, name="mlq-stop", daemon=True).start()

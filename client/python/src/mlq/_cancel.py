@@ -8,10 +8,11 @@ thread, wherever that is; after the grace comes SIGKILL.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from typing import TYPE_CHECKING
 
-from ._fork import default_in_child
+from ._fork import again_after_fork, default_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,7 @@ class Stop:
     """
 
     def __init__(self) -> None:
+        self._process = os.getpid()
         self._armed = False
         self._pending = False
         self._raised = False
@@ -47,7 +49,10 @@ class Stop:
         default_in_child(signal.SIGTERM, self._handle)
         signal.signal(signal.SIGTERM, self._handle)
 
-    def _handle(self, _signum: int, _frame: FrameType | None) -> None:
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        end_copy_by(signum, self._process)
+        if again_after_fork(signum, frame):
+            return
         self._pending = True
         if self._armed:
             self._raise()
@@ -66,3 +71,13 @@ class Stop:
             yield
         finally:
             self._armed = False
+
+
+def end_copy_by(signum: int, process: int) -> None:
+    """End this process by the signal, as if nobody handled it, unless it is ``process`` itself.
+
+    It has our handler only where one that the job has set calls ours.
+    """
+    if os.getpid() != process:
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)

@@ -15,7 +15,10 @@ import os
 import signal
 import threading
 import weakref
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 class Renewed(Protocol):
@@ -34,20 +37,25 @@ def renew_in_child(one: Renewed) -> None:
 
 
 _handlers: list[tuple[signal.Signals, Any]] = []
-_forking = threading.local()  # mask: of the signals that this thread has blocked otherwise
+_handled: set[signal.Signals] = set()
+_SOON = 0.01  # s
+_forking = threading.local()  # blocked: the signals that this thread has blocked for its fork
 
 
 def default_in_child(signum: signal.Signals, handler: object) -> None:
     """Have processes that are forked while this is the handler of the signal not handle it."""
     _handlers.append((signum, handler))
+    _handled.add(signum)
 
 
 def _block() -> None:
-    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signum for signum, _ in _handlers])
+    if _handled:
+        _forking.blocked = _handled - signal.pthread_sigmask(signal.SIG_BLOCK, _handled)
 
 
 def _unblock() -> None:
-    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+    if _handled:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, getattr(_forking, "blocked", _handled))
 
 
 def _renew() -> None:
@@ -57,6 +65,21 @@ def _renew() -> None:
     _unblock()
     for one in list(_made):
         one._after_fork()
+
+
+def again_after_fork(signum: int, frame: FrameType | None) -> bool:
+    """Whether a handler runs while this thread forks: it shall do nothing, and is called again.
+
+    What is raised there is lost.
+    """
+    while frame is not None and frame.f_code not in (_block.__code__, _unblock.__code__):
+        frame = frame.f_back
+    if frame is None:
+        return False
+    again = threading.Timer(_SOON, os.kill, (os.getpid(), signum))
+    again.daemon = True
+    again.start()
+    return True
 
 
 if hasattr(os, "register_at_fork"):
