@@ -90,7 +90,7 @@ func TestTwoUsersShareFairly(t *testing.T) {
 	w := newRedisWorld(t, 1, nil)
 	w.start("h1", "cpu:2", nil)
 	w.start("h2", "cpu:2", nil)
-	body := call("import time\ndef f(msg):\n    time.sleep(0.5)", nil)
+	body := call("import time\ndef f(msg):\n    time.sleep(1)", nil)
 	many := slices.Repeat([]string{body}, 30)
 	ids := map[string][]scheduler.JobID{}
 	var mu sync.Mutex
@@ -142,7 +142,7 @@ type change struct {
 // glance is how old a view of the queue may be when its claim is committed, on
 // a machine that does much else. Jobs take five times as long, so that who holds
 // too much is seen holding it.
-const glance = 100 * time.Millisecond
+const glance = 200 * time.Millisecond
 
 // unfairness is how many devices more than the other user one held, at most,
 // right after a claim between from and to. A device that the other gave back

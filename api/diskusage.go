@@ -124,7 +124,7 @@ func (o *ownership) take(sum string) error {
 func (o *ownership) data(ctx context.Context, m *marker, st store.Store) error {
 	return data.New(st).Every(ctx, func(user string, item data.Item) error {
 		o.to = &o.user(user).Files
-		return m.one(item.SHA256)
+		return m.all(item.Blobs())
 	})
 }
 

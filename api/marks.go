@@ -82,6 +82,15 @@ func (m *marker) record(e *scheduler.DamagedError) error {
 	return nil
 }
 
+func (m *marker) all(sums []string) error {
+	for _, sum := range sums {
+		if err := m.one(sum); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // one marks a blob. One that is gone, or no name at all, is nothing to keep.
 func (m *marker) one(sum string) error {
 	err := m.named(sum)

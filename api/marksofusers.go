@@ -65,6 +65,6 @@ func (m *marker) data(st store.Store) error {
 		if item.Damaged {
 			m.damaged(fmt.Errorf("%s, %s: %w", user, item.Key, data.ErrDamaged))
 		}
-		return m.one(item.SHA256)
+		return m.all(item.Blobs())
 	})
 }

@@ -92,7 +92,7 @@ func (d *draft) guardFunctions(jobs []Job, f *facts) {
 // admit moves messages that wait for what a user has registered, some of each
 // function, and strikes the user off once none is left.
 func (s *Scheduler) admit(ctx context.Context, user string) error {
-	list, version, err := readFunctions(ctx, s.store, user)
+	list, version, err := s.registered(ctx, user)
 	if err != nil {
 		return err
 	}
@@ -120,6 +120,17 @@ func (s *Scheduler) admit(ctx context.Context, user string) error {
 	}}
 	_, err = run(ctx, s, t)
 	return ignore(err, errInUse)
+}
+
+// registered are a user's functions: none where their list is damaged, so that messages wait until
+// they are registered again.
+func (s *Scheduler) registered(ctx context.Context, user string) ([]Function, uint64, error) {
+	list, version, err := readFunctions(ctx, s.store, user)
+	if errors.Is(err, ErrDamaged) {
+		s.damage.tell(&s.opts.Log, keyFunctions(user), version)
+		return nil, version, nil
+	}
+	return list, version, err
 }
 
 // awaiting reads the messages that wait for a function of the list, or for any.
@@ -154,7 +165,7 @@ func (s *Scheduler) enter(ctx context.Context, id JobID) error {
 		if err != nil || job.State != Scheduled || !job.Message {
 			return ignoreMissing(err)
 		}
-		list, version, err := readFunctions(ctx, s.store, job.User)
+		list, version, err := s.registered(ctx, job.User)
 		if err != nil {
 			return err
 		}

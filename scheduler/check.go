@@ -3,7 +3,6 @@ package scheduler
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -24,18 +23,18 @@ type CheckReport struct {
 // clock which was set back made too long.
 func (s *Scheduler) Check(ctx context.Context) (CheckReport, error) {
 	var r CheckReport
-	var failed []error // what one finds that it cannot repair keeps no other
+	var failed failures
 	for _, step := range []func(context.Context, *CheckReport) error{
 		s.checkQueues, s.checkTimed, s.checkAwaits, s.checkHosts, s.checkJobs, s.checkPauses,
 	} {
-		if err := step(ctx, &r); err != nil {
-			failed = append(failed, fmt.Errorf("check: %w", err))
-		}
-		if len(failed) > 0 && errors.Is(failed[len(failed)-1], store.ErrUnavailable) {
+		if failed.end(ctx, step(ctx, &r)) {
 			break
 		}
 	}
-	return r, errors.Join(failed...)
+	if err := failed.joined(); err != nil {
+		return r, fmt.Errorf("check: %w", err)
+	}
+	return r, nil
 }
 
 // checkQueues looks at the waiting members of every class.

@@ -47,7 +47,7 @@ func (s *Scheduler) checkPlaces(ctx context.Context, r *CheckReport, jobs []Job)
 	var q store.Query
 	var of []JobID
 	for i := range jobs {
-		for _, m := range placeOf(&jobs[i]).members {
+		for _, m := range foundBy(&jobs[i]) {
 			q.Counts = append(q.Counts, countOf(m))
 			of = append(of, jobs[i].ID)
 		}
@@ -70,6 +70,16 @@ func (s *Scheduler) checkPlaces(ctx context.Context, r *CheckReport, jobs []Job)
 	return nil
 }
 
+// foundBy are the members by which a job is found: those that follow from its record alone, and the
+// class of its queue, which stays where others are in it.
+func foundBy(j *Job) []member {
+	members := placeOf(j).members
+	if j.State == Queued && !j.Shared {
+		members = append(slices.Clip(members), member{keyClasses, []byte(j.Class)})
+	}
+	return members
+}
+
 // countOf asks whether one member is there.
 func countOf(m member) store.Count {
 	return store.Count{Index: m.index, From: m.value, To: append(slices.Clone(m.value), 0)}
@@ -82,7 +92,7 @@ func (s *Scheduler) putBack(ctx context.Context, r *CheckReport, id JobID) error
 	if err != nil {
 		return ignoreMissing(err)
 	}
-	members := placeOf(&before).members
+	members := foundBy(&before)
 	q := store.Query{Keys: []string{keyJob(id)}}
 	for _, m := range members {
 		q.Counts = append(q.Counts, countOf(m))

@@ -79,9 +79,13 @@ func (d *damage) tellJobs(log *zerolog.Logger, found []*DamagedError) {
 // tellRecords tells of what was found to be damaged and counts as something else.
 func (d *damage) tellRecords(log *zerolog.Logger, f *facts) {
 	for _, key := range f.damaged {
-		if d.fresh(key, f.record(key).Version) {
-			log.Error().Str("key", key).Msg("a record cannot be read: look at the disk and the memory of the store. " + untilMended(key))
-		}
+		d.tell(log, key, f.record(key).Version)
+	}
+}
+
+func (d *damage) tell(log *zerolog.Logger, key string, version uint64) {
+	if d.fresh(key, version) {
+		log.Error().Str("key", key).Msg("a record cannot be read: look at the disk and the memory of the store. " + untilMended(key))
 	}
 }
 
@@ -97,7 +101,7 @@ func untilMended(key string) string {
 	case strings.HasPrefix(key, keyUsageDone+":"):
 		return "What was used on that day is not known any more"
 	case strings.HasPrefix(key, keyFunctions("")):
-		return "Its functions are lost; what was registered just now is there"
+		return "Messages wait until the user registers the functions again"
 	case strings.HasPrefix(key, keyOrders("")):
 		return "The next order for the host's devices writes it again"
 	}

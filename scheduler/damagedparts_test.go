@@ -121,6 +121,8 @@ func TestDamagedUsage(t *testing.T) {
 	w.must(err)
 	hour, day := a.Now.Unix()/3600, a.Now.Unix()/86400
 	log := w.logged()
+	w.change(store.Append(fmt.Sprintf("live:usage:%d", hour), fmt.Appendf(nil, `{"j":9,"n":1,"u":"ana","h":"h1","d":["x"],"s":1,"e":%d}`, a.Now.UnixMicro()), 1<<20))
+	w.change(store.Append(fmt.Sprintf("live:usage:%d", hour), fmt.Appendf(nil, `{"j":9,"n":1,"u":"ana","h":"h1","d":["x"],"s":%[1]d,"e":9%[1]d}`, a.Now.UnixMicro()), 1<<20))
 	for _, c := range []struct {
 		key   string
 		jobs  int64 // told of, after another one
@@ -211,4 +213,52 @@ func TestDamagedConsumer(t *testing.T) {
 	if len(a.Ranges[0]) != 0 {
 		t.Errorf("there are %q", a.Ranges[0])
 	}
+}
+
+// TestDamagedListOfHosts: a host that the store does not list any more is listed with its next report.
+func TestDamagedListOfHosts(t *testing.T) {
+	w := newWorld(t, scheduler.Timing{})
+	h := w.host("h1", 1)
+	w.change(store.Unindex("agent:hosts", []byte("h1")), store.Index("agent:hosts", []byte("i1")))
+	w.must(w.s.Report(w.ctx, "h1", h.epoch, h.inv))
+	_, err := w.s.Check(w.ctx)
+	w.must(err)
+	hosts, err := w.s.Hosts(w.ctx)
+	w.must(err)
+	if len(hosts) != 1 || hosts[0].Host != "h1" {
+		t.Errorf("there are %+v", hosts)
+	}
+}
+
+// TestDamagedFunctionsOfAWaitingMessage: it waits for them, other users' jobs do not, and it runs once
+// they are registered again.
+func TestDamagedFunctionsOfAWaitingMessage(t *testing.T) {
+	w := newWorld(t, scheduler.Timing{})
+	h := w.host("h1", 1)
+	soon := func(s *scheduler.Submission) { s.Request.RunAt = time.Now().Add(5 * time.Millisecond) }
+	w.register("fay", local("predict")...)
+	message := w.submit("fay", soon, func(s *scheduler.Submission) { s.Message, s.Functions = true, []string{"predict"} })
+	w.submit("zoe", soon)
+	w.forge("spec:functions:fay", []byte("broken"))
+	<-time.After(10 * time.Millisecond)
+	w.must(w.s.Promote(w.ctx))
+	w.succeed(w.start(h.take(nil)))
+	w.wantState(message, scheduler.Scheduled)
+	w.register("fay", local("predict")...)
+	w.must(w.s.Promote(w.ctx))
+	w.succeed(w.start(w.consumer(someConsumer, "fay", "predict").take()))
+	w.wantState(message, scheduler.Succeeded)
+}
+
+// TestDamagedListOfClasses: a class that the store does not list any more, though jobs of it wait, is
+// listed again by the check.
+func TestDamagedListOfClasses(t *testing.T) {
+	w := newWorld(t, scheduler.Timing{})
+	h := w.host("h1", 1)
+	id := w.submit("ana")
+	class := []byte(w.job(id).Class)
+	w.change(store.Unindex("live:classes", class), store.Index("live:classes", append([]byte{class[0] ^ 1}, class[1:]...)))
+	_, err := w.s.Check(w.ctx)
+	w.must(err)
+	w.succeed(w.start(h.take(nil)))
 }

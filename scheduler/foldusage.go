@@ -121,7 +121,7 @@ func (f *folding) take(logs [][]store.Entry) {
 				f.full = true
 				return
 			}
-			if u, err := decodeUsed(e); err == nil {
+			if u, err := decodeUsed(e, hour); err == nil {
 				u.spread(f.days, 0)
 			} else {
 				f.leaveOut(hour, e)

@@ -38,15 +38,18 @@ func (s *Scheduler) forgetSilent(ctx context.Context, host string) error {
 // forgetHost forgets a host that has nothing running and was silent for so long.
 func (s *Scheduler) forgetHost(ctx context.Context, host string, silent time.Duration) error {
 	q := store.Query{
-		Keys:   []string{keyBeat(host), keyAgent(host), keyInventory(host)},
-		Ranges: []store.Range{{Index: keyActive(host), Limit: maxActive}},
+		Keys: []string{keyBeat(host), keyAgent(host), keyInventory(host)},
+		Ranges: []store.Range{
+			{Index: keyActive(host), Limit: maxActive},
+			{Index: keyHosts, From: []byte(host), To: []byte(host + "\x00"), Limit: 1}, // which may be all that there is
+		},
 	}
 	t := transition[struct{}]{name: "forget host", query: q}
 	t.decide = func(f *facts) (p plan[struct{}], err error) {
 		beat, beatVersion := orEmpty[beatRecord](f, keyBeat(host))
 		inventory := f.record(keyInventory(host)).Version
 		switch heard := unstamp(beat.At); {
-		case beatVersion == 0 && inventory == 0:
+		case beatVersion == 0 && inventory == 0 && len(f.members(keyHosts)) == 0:
 			return p, fmt.Errorf("%w: %s", ErrUnknownHost, host)
 		case f.Now.Sub(heard) <= silent:
 			return p, fmt.Errorf("%w: %s was heard of %s", ErrHostAlive, host, silence(f.Now, heard))

@@ -121,8 +121,7 @@ func (s *Scheduler) takeName(ctx context.Context, inv Inventory, after *uint64) 
 		}
 		p.guard(store.At(keyAgent(inv.Host), version))
 		p.effect(store.Put(keyAgent(inv.Host), encode(a)),
-			store.Put(keyBeat(inv.Host), encode(beatRecord{Epoch: a.Epoch, At: stamp(f.Now)})),
-			store.Index(keyHosts, []byte(inv.Host)))
+			store.Put(keyBeat(inv.Host), encode(beatRecord{Epoch: a.Epoch, At: stamp(f.Now)})))
 		p.putInventory(inv, f)
 		p.value = Named{Epoch: a.Epoch, Rebooted: old.BootID != "" && inv.BootID != "" && old.BootID != inv.BootID}
 		return p, nil
@@ -164,9 +163,10 @@ func (s *Scheduler) Report(ctx context.Context, host string, epoch uint64, inv I
 	return err
 }
 
+// putInventory lists the host, too: it would be seen by nobody if the store lost that.
 func (d *draft) putInventory(inv Inventory, f *facts) {
 	inv.Reported = f.Now
-	d.effect(store.Put(keyInventory(inv.Host), encode(inv)))
+	d.effect(store.Put(keyInventory(inv.Host), encode(inv)), store.Index(keyHosts, []byte(inv.Host)))
 	if hasReal(inv.Devices) {
 		d.effect(store.Index(keyReal, []byte(inv.Host)))
 	} else {

@@ -33,19 +33,20 @@ func (s *Scheduler) Promote(ctx context.Context) error {
 		do func(context.Context, JobID) error
 		id func([]byte) JobID
 	}{{s.due, timedID}, {s.expire, timedID}, {s.settle, memberID}, {s.purge, timedID}}
+	var failed failures
 	for i, step := range steps {
 		for _, m := range a.Ranges[i] {
-			if err := step.do(ctx, step.id(m)); err != nil {
-				return err
+			if failed.end(ctx, step.do(ctx, step.id(m))) {
+				return failed.joined()
 			}
 		}
 	}
 	for _, user := range a.Ranges[len(steps)] {
-		if err := s.admit(ctx, string(user)); err != nil {
-			return err
+		if failed.end(ctx, s.admit(ctx, string(user))) {
+			break
 		}
 	}
-	return nil
+	return failed.joined()
 }
 
 // due queues a scheduled job whose time has come, unless it still follows others

@@ -90,16 +90,16 @@ func (s *Scheduler) Reap(ctx context.Context, r *Reaper, mono func() time.Durati
 	f, own := newFacts(q, a), mono()
 	r.observe(f.Identity, f.Now, own, clockSlack(s.opts.Timing))
 	ended := 0
-	var failed []error // what one host's leases are the matter with keeps no other's
+	var failed failures
 	for _, host := range hosts {
 		n, err := s.reapHost(ctx, r, f, host, own)
-		ended, failed = ended+n, append(failed, err)
-		if errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+		ended += n
+		if failed.end(ctx, err) {
 			break
 		}
 	}
 	s.damage.tellRecords(&s.opts.Log, f)
-	return ended, errors.Join(failed...)
+	return ended, failed.joined()
 }
 
 func (s *Scheduler) reapHost(ctx context.Context, r *Reaper, f *facts, host string, mono time.Duration) (int, error) {

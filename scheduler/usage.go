@@ -76,9 +76,9 @@ func (s *Scheduler) readUnfolded(
 		n   int
 	}
 	ended := make(map[attempt]bool)
-	for _, entries := range a.Logs {
+	for i, entries := range a.Logs {
 		for _, e := range entries {
-			u, err := decodeUsed(e)
+			u, err := decodeUsed(e, done.Hour+int64(i))
 			if err != nil { // the fold tells of it
 				continue
 			}

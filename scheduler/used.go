@@ -50,10 +50,15 @@ func (d *draft) use(after *Job) {
 	d.effect(store.Append(keyUsageLog(hourOf(ended)), encode(u), keepUsage))
 }
 
-func decodeUsed(e store.Entry) (used, error) {
+// decodeUsed reads an entry of the log of an hour, in which the attempt must have ended: a flipped digit
+// of a time would spread it over a thousand years.
+func decodeUsed(e store.Entry, hour int64) (used, error) {
 	var u used
 	if err := json.Unmarshal(e.Value, &u); err != nil {
 		return u, fmt.Errorf("decode usage: %w", err)
+	}
+	if from, to := unstamp(u.From), unstamp(u.To); hourOf(to) != hour || dayOf(from) < dayOf(to)-usageDays {
+		return u, fmt.Errorf("usage of the hour %d from %s to %s", hour, from, to)
 	}
 	return u, nil
 }

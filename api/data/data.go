@@ -15,7 +15,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -50,9 +49,10 @@ type Item struct {
 	Size    int64     `json:"size"`   // bytes
 	Kept    time.Time `json:"kept"`
 	Expires time.Time `json:"expires,omitzero"` // zero: never
-	// Damaged: its record cannot be read (ErrDamaged). The key, and the SHA-256 if it can be found, are
-	// all there is.
+	// Damaged: its record cannot be read (ErrDamaged). The key is all there is.
 	Damaged bool `json:"damaged,omitempty"`
+
+	record string // of a damaged one
 }
 
 // over reports whether the item has ended.
@@ -92,10 +92,24 @@ func decode(r store.Record) (item Item, err error) {
 		return item, ErrNotFound
 	}
 	if err := json.Unmarshal(r.Value, &item); err != nil {
-		return Item{Damaged: true, SHA256: string(digest.Find(r.Value))}, fmt.Errorf("%w (%w)", ErrDamaged, err)
+		return Item{Damaged: true, record: string(r.Value)}, fmt.Errorf("%w (%w)", ErrDamaged, err)
 	}
 	return item, nil
 }
 
-// digest finds the name of the blob, which is kept until the item is mended.
-var digest = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
+// Blobs are the names of the item's blob: all that could be it, where the item is damaged, as it may be
+// brought back.
+func (i *Item) Blobs() []string {
+	if !i.Damaged {
+		return []string{i.SHA256}
+	}
+	var all []string
+	for at := range max(len(i.record)-digestLength+1, 0) {
+		if text := i.record[at : at+digestLength]; strings.Trim(text, "0123456789abcdef") == "" {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+const digestLength = 64

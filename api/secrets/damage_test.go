@@ -18,7 +18,12 @@ func TestDamaged(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func([]byte) []byte{
 		"record": func(b []byte) []byte { return b[1:] },
-		"box":    func(b []byte) []byte { i := bytes.Index(b, []byte(`"box":"`)) + 30; b[i] ^= 2; return b },
+		"key":    func(b []byte) []byte { b[bytes.Index(b, []byte(`"key":"`))+8] ^= 2; return b },
+		"box": func(b []byte) []byte {
+			at := bytes.Index(b, []byte(`"box":"`)) + 30
+			b[at] = map[bool]byte{true: 'B', false: 'A'}[b[at] == 'A']
+			return b
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -73,7 +74,11 @@ func (v *Vault) Values(ctx context.Context, user string, names []string) (map[st
 		if records[i] == nil {
 			return nil, &MissingError{name}
 		}
-		if values[name], err = v.keys.open(user, name, records[i]); err != nil {
+		values[name], err = v.keys.open(user, name, records[i])
+		if errors.Is(err, ErrKey) && v.Ready(ctx) == nil { // it has the store's key: this one names none
+			err = &DamagedError{name}
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

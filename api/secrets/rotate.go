@@ -29,8 +29,8 @@ func (v *Vault) Ready(ctx context.Context) error {
 
 // Rotate seals with the file's first key what an older one of the file sealed, and
 // says how many secrets that were, and whose it left as they are because they are
-// damaged. It does nothing where the file has one key only, and is harmless in several
-// servers at once.
+// damaged, or sealed with a key that is not in the file. It does nothing where the file
+// has one key only, and is harmless in several servers at once.
 func (v *Vault) Rotate(ctx context.Context) (sealed int, left []string, err error) {
 	keys, err := v.keys.all()
 	if err != nil || len(keys) < 2 {
@@ -50,7 +50,7 @@ func (v *Vault) Rotate(ctx context.Context) (sealed int, left []string, err erro
 			user, name, _ := strings.Cut(string(m), "\x00")
 			done, err := v.reseal(ctx, keys[0], user, name)
 			switch {
-			case errors.Is(err, ErrDamaged):
+			case errors.Is(err, ErrDamaged), errors.Is(err, ErrKey):
 				left = append(left, name+" of "+user)
 			case err != nil:
 				return sealed, left, err

@@ -78,10 +78,11 @@ func (a agentAPI) PutLog(ctx context.Context, ref scheduler.LeaseRef, attempt in
 	return a.put(ctx, path, query, int64(len(piece)), bytes.NewReader(piece))
 }
 
-// Functions implements agent.API.
+// Functions implements agent.API. Of a list that is damaged in the store there are none: the job waits
+// until they are registered again.
 func (a agentAPI) Functions(ctx context.Context, user string) ([]agent.Function, error) {
 	var answer struct{ Functions []api.Function }
-	if err := a.get(ctx, "/consumer", url.Values{"user": {user}}, &answer); err != nil {
+	if err := a.get(ctx, "/consumer", url.Values{"user": {user}}, &answer); err != nil && !has(err, api.CodeDamaged) {
 		return nil, final(err)
 	}
 	list := make([]agent.Function, len(answer.Functions))

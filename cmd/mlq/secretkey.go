@@ -30,7 +30,7 @@ func (s *server) openSecrets(ctx context.Context, c serverConfig) error {
 		sealed, left, err = s.secrets.Rotate(ctx)
 	}
 	if len(left) > 0 {
-		c.log.Error().Strs("secrets", left).Msg("damaged in the store, and not sealed anew: their users set them again")
+		c.log.Error().Strs("secrets", left).Msg("damaged in the store, or sealed with a key that is not in the file, and not sealed anew: bring the key back, or have their users set them again")
 	}
 	if sealed > 0 {
 		c.log.Info().Int("secrets", sealed).Msg("sealed anew with the first key; the others can be removed from the file")

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"math"
 	"time"
 )
 
@@ -9,6 +10,10 @@ type Record struct {
 	Value   []byte
 	Version uint64
 }
+
+// DamagedVersion is that of a record of which a store cannot read the version itself: its value is all
+// that lies there, which no reader takes for its own. It can be guarded and written over like any other.
+const DamagedVersion = math.MaxUint64
 
 // Range asks for up to Limit members (none if Limit ≤ 0) of an index that are ≥ From and, where
 // To is not nil, < To, in memcmp order (descending if Reverse: those < From

@@ -37,6 +37,7 @@ end
 -- bytes tell which. A sorted set or a stream fails here by itself (WRONGTYPE),
 -- as a string does below at ZCARD and XLEN.
 local failure
+local DAMAGED = '18446744073709551615' -- store.DamagedVersion
 
 local function version_of(key)
   local head = call('GETRANGE', key, 0, 16)
@@ -44,10 +45,13 @@ local function version_of(key)
     return '0'
   end
   local version = match(head, '^(%d+):')
-  if not version then
+  if version then
+    return version
+  end
+  if match(head, '^-?%d+$') then
     failure = '-KIND ' .. key
   end
-  return version
+  return DAMAGED -- it may be written over
 end
 
 local function counter(key)

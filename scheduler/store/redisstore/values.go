@@ -31,8 +31,8 @@ func read(reply []any, into ...any) error {
 	return nil
 }
 
-// records reads strings VERSION:BYTES. What is nothing of the kind names
-// something else, so there is no such record.
+// records reads strings VERSION:BYTES. A number is a counter, so there is no such record; what
+// else does not begin so was damaged, as Redis has no sums.
 func records(values []any) []store.Record {
 	if len(values) == 0 {
 		return nil
@@ -43,9 +43,16 @@ func records(values []any) []store.Record {
 		version, value, isRecord := strings.Cut(s, ":")
 		if n, err := strconv.ParseUint(version, 10, 64); isRecord && err == nil {
 			out[i] = store.Record{Value: []byte(value), Version: n}
+		} else if s != "" && !isCounter(s) {
+			out[i] = store.Record{Value: []byte(s), Version: store.DamagedVersion}
 		}
 	}
 	return out
+}
+
+func isCounter(s string) bool {
+	_, err := strconv.ParseInt(s, 10, 64)
+	return err == nil
 }
 
 // counters reads integers; an absent one is 0.
