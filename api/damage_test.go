@@ -198,7 +198,7 @@ func TestDamagedBelongings(t *testing.T) {
 	w.refused(w.do(w.ana, "GET", "/data/k", nil), 500, api.CodeDamaged)
 	w.refused(w.do(w.ana, "GET", "/consumer", nil), 500, api.CodeDamaged)
 	p := w.refused(l.values(w.nodeToken), 422, api.CodeUnknownSecret)
-	if !strings.Contains(p.Detail, "the secret ONE is damaged in the store: set it again") {
+	if !strings.Contains(p.Detail, "the secret ONE is damaged in the store, or its key is lost: set it again") {
 		t.Errorf("the agent is told %q", p.Detail)
 	}
 	for path, want := range map[string]string{"/data": `"key":"k"`, "/secrets": `"name":"TWO"`} {

@@ -83,7 +83,7 @@ func decideDevice(f *facts, seen *seenDevice, holder *Lease) (p plan[string], er
 	right := deviceRecord{Fence: max(seen.Fence, uint64(f.Now.UnixMicro())), Host: seen.host}
 	if holder != nil {
 		job, err := f.job(holder.Job)
-		if err != nil {
+		if err != nil || !job.State.Active() || job.Attempt().N != holder.Attempt {
 			return p, ignoreMissing(err) // the next check looks again
 		}
 		a := job.Attempt()

@@ -70,12 +70,17 @@ func (s *Scheduler) checkPlaces(ctx context.Context, r *CheckReport, jobs []Job)
 	return nil
 }
 
-// foundBy are the members by which a job is found: those that follow from its record alone, and the
-// class of its queue, which stays where others are in it.
+// foundBy are the members by which a job is found: those that follow from its record alone, and what
+// lists their index: the class of its queue, or who runs it, which stay where others are in it.
 func foundBy(j *Job) []member {
-	members := placeOf(j).members
-	if j.State == Queued && !j.Shared {
-		members = append(slices.Clip(members), member{keyClasses, []byte(j.Class)})
+	members := slices.Clip(placeOf(j).members)
+	switch {
+	case j.State == Queued && !j.Shared:
+		return append(members, member{keyClasses, []byte(j.Class)})
+	case j.State.Active() && IsConsumer(j.Attempt().Host):
+		return append(members, member{keyConsumers, consumerMember(j.User, j.Attempt().Host[len(consumerPrefix):])})
+	case j.State.Active():
+		return append(members, member{keyHosts, []byte(j.Attempt().Host)})
 	}
 	return members
 }

@@ -262,3 +262,24 @@ func TestDamagedListOfClasses(t *testing.T) {
 	w.must(err)
 	w.succeed(w.start(h.take(nil)))
 }
+
+// TestDamagedListOfConsumers: one that runs something and is not listed any more is listed again by the
+// check, so that its lease ends with it.
+func TestDamagedListOfConsumers(t *testing.T) {
+	w := newWorld(t, scheduler.Timing{})
+	id := w.message("fay", "predict")
+	w.start(w.consumer(someConsumer, "fay", "predict").take())
+	member := []byte("fay\x00" + someConsumer)
+	w.change(store.Unindex("spec:consumers", member), store.Index("spec:consumers", append(member[:len(member)-1:len(member)-1], 'x')))
+	_, err := w.s.Check(w.ctx)
+	w.must(err)
+	var r scheduler.Reaper
+	timing := scheduler.DefaultTiming()
+	for mono := time.Duration(0); mono <= timing.Expire+timing.ReapEvery; mono += timing.Expire / 4 {
+		_, err := w.s.Reap(w.ctx, &r, func() time.Duration { return mono })
+		w.must(err)
+	}
+	if job := w.job(id); job.State.Active() {
+		t.Errorf("the job is %s still", job.State)
+	}
+}

@@ -136,10 +136,11 @@ func (s *Scheduler) readConsumers(ctx context.Context, ids []string) ([]Consumer
 // leave forgets a consumer that has no lease any more, on the evidence that it is gone.
 func (s *Scheduler) leave(ctx context.Context, host string, e evidence) error {
 	id := host[len(consumerPrefix):]
-	q := store.Query{
-		Keys:   []string{keyConsumer(id)},
-		Ranges: []store.Range{{Index: keyActive(host), Limit: 1}, {Index: keyConsumers, Limit: maxHosts}},
+	members, err := s.listingsOf(ctx, id)
+	if err != nil {
+		return err
 	}
+	q := store.Query{Keys: []string{keyConsumer(id)}, Ranges: []store.Range{{Index: keyActive(host), Limit: 1}}}
 	t := transition[struct{}]{name: "leave", freeing: true, query: q}
 	t.decide = func(f *facts) (p plan[struct{}], err error) {
 		if len(f.members(keyActive(host))) > 0 {
@@ -149,15 +150,35 @@ func (s *Scheduler) leave(ctx context.Context, host string, e evidence) error {
 		p.guardElse(store.Empty(keyActive(host)), errAlive)
 		p.guard(store.At(keyConsumer(id), f.record(keyConsumer(id)).Version))
 		p.effect(store.Delete(keyConsumer(id)), store.Delete(keyBeat(host)), store.Delete(keyAgent(host)), store.Delete(keyDevice(host)))
-		for _, m := range f.members(keyConsumers) { // whose it is cannot be read of a damaged record
-			if _, of := parseConsumer(m); of == id {
-				p.effect(store.Unindex(keyConsumers, m))
-			}
+		for _, m := range members {
+			p.effect(store.Unindex(keyConsumers, m))
 		}
 		return p, nil
 	}
-	_, err := run(ctx, s, t)
+	_, err = run(ctx, s, t)
 	return ignore(err, errAlive)
+}
+
+// listingsOf are the members of the index of consumers that name this one. Of whose record is damaged
+// it is not known whose it was: then all are looked at.
+func (s *Scheduler) listingsOf(ctx context.Context, id string) (members [][]byte, err error) {
+	known, err := s.readConsumers(ctx, []string{id})
+	if err != nil {
+		return nil, err
+	}
+	if len(known) > 0 {
+		return [][]byte{consumerMember(known[0].User, id)}, nil
+	}
+	a, err := s.store.Read(ctx, store.Query{Ranges: []store.Range{{Index: keyConsumers, Limit: maxHosts}}})
+	if err != nil {
+		return nil, fmt.Errorf("list consumers: %w", err)
+	}
+	for _, m := range a.Ranges[0] {
+		if _, of := parseConsumer(m); of == id {
+			members = append(members, m)
+		}
+	}
+	return members, nil
 }
 
 // EndConsumer ends the leases of a consumer whose process is certainly gone, as with

@@ -36,7 +36,7 @@ func (s *Scheduler) Promote(ctx context.Context) error {
 	var failed failures
 	for i, step := range steps {
 		for _, m := range a.Ranges[i] {
-			if failed.end(ctx, step.do(ctx, step.id(m))) {
+			if failed.end(ctx, ofJob(step.id(m), step.do(ctx, step.id(m)))) {
 				return failed.joined()
 			}
 		}
@@ -47,6 +47,13 @@ func (s *Scheduler) Promote(ctx context.Context) error {
 		}
 	}
 	return failed.joined()
+}
+
+func ofJob(id JobID, err error) error {
+	if err != nil {
+		return fmt.Errorf("job %d: %w", id, err)
+	}
+	return nil
 }
 
 // due queues a scheduled job whose time has come, unless it still follows others

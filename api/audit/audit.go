@@ -73,15 +73,14 @@ func (l *Log) Append(ctx context.Context, e Entry) error {
 
 // append commits once; done is false where another entry came first.
 func (l *Log) append(ctx context.Context, e Entry) (done bool, err error) {
-	a, err := l.store.Read(ctx, store.Query{Keys: []string{last}, Ranges: []store.Range{{Index: index, Limit: 1}}})
+	a, err := l.store.Read(ctx, store.Query{
+		Keys: []string{last}, Ranges: []store.Range{{Index: index, Limit: 1}, {Index: index, Limit: 1, Reverse: true}},
+	})
 	if err != nil {
 		return false, err
 	}
 	at := a.Records[0]
-	if e.Number, err = following(at); err != nil {
-		return false, err
-	}
-	e.At = a.Now
+	e.Number, e.At = following(at, a.Ranges[1]), a.Now
 	member, err := e.member()
 	if err != nil {
 		return false, err
@@ -146,15 +145,18 @@ func entry(member []byte) (e Entry, ok bool) {
 	return e, err == nil && at == number(e.Number)
 }
 
-// following is the number after the one on record.
-func following(r store.Record) (int64, error) {
-	if r.Version == 0 {
-		return 1, nil
+// following is the number after the one on record and that of the newest member, of which one may be
+// damaged.
+func following(r store.Record, newest [][]byte) (n int64) {
+	if len(r.Value) == 8 {
+		n = int64(binary.BigEndian.Uint64(r.Value)) //nolint:gosec // written by append
 	}
-	if len(r.Value) != 8 {
-		return 0, fmt.Errorf("%w: the number of the last one", ErrEntry)
+	for _, m := range newest {
+		if e, ok := entry(m); ok {
+			n = max(n, e.Number)
+		}
 	}
-	return int64(binary.BigEndian.Uint64(r.Value)) + 1, nil //nolint:gosec // written by append
+	return max(n, 0) + 1
 }
 
 // numbered is the number that a member begins with, or what else somebody wrote there.

@@ -165,3 +165,28 @@ func TestOldOnesGo(t *testing.T) {
 		t.Fatal(len(entries), err)
 	}
 }
+
+// TestDamagedNumber: where the number of the last entry cannot be read, the newest one has it.
+func TestDamagedNumber(t *testing.T) {
+	t.Parallel()
+	st := memory(t)
+	l := audit.New(st)
+	for i := range 3 {
+		if i == 2 {
+			a, err := st.Read(t.Context(), store.Query{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := st.Commit(t.Context(), store.Commit{Identity: a.Identity, Effects: []store.Effect{store.Put("auth:audits", []byte("x"))}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := l.Append(t.Context(), audit.Entry{User: "root"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries, _, err := l.Read(t.Context(), 0, 10)
+	if err != nil || len(entries) != 3 || entries[0].Number != 3 {
+		t.Errorf("there are %+v, %v", entries, err)
+	}
+}

@@ -65,3 +65,25 @@ func TestDamaged(t *testing.T) {
 		})
 	}
 }
+
+// TestDamagedName: where the store does not say any more with which key it seals, secrets can be had
+// and set all the same.
+func TestDamagedName(t *testing.T) {
+	t.Parallel()
+	st := memory(t)
+	v, path := vault(t, st)
+	set(t, v, "ana", "A", "vA")
+	a, err := st.Read(t.Context(), store.Query{})
+	must(t, err)
+	_, err = st.Commit(t.Context(), store.Commit{Identity: a.Identity, Effects: []store.Effect{store.Put("auth:secretkey", []byte("x"))}})
+	must(t, err)
+	again := secrets.New(st, path)
+	must(t, again.Ready(t.Context()))
+	if got := value(t, again, "ana", "A"); got != "vA" {
+		t.Errorf("A is %q", got)
+	}
+	set(t, again, "ana", "B", "vB")
+	if got := value(t, again, "ana", "B"); got != "vB" {
+		t.Errorf("B is %q", got)
+	}
+}

@@ -25,6 +25,8 @@ type key struct {
 	text string // as in the file
 }
 
+const idBytes = 6
+
 func newKey(raw []byte) (*key, error) {
 	block, err := aes.NewCipher(raw)
 	if err != nil {
@@ -36,7 +38,7 @@ func newKey(raw []byte) (*key, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(append([]byte("id of a key of MLQ's secrets\n"), raw...))
-	return &key{id: hex.EncodeToString(sum[:6]), gcm: gcm, text: hex.EncodeToString(raw)}, nil
+	return &key{id: hex.EncodeToString(sum[:idBytes]), gcm: gcm, text: hex.EncodeToString(raw)}, nil
 }
 
 // binding is what a seal is good for.

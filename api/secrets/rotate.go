@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,11 +21,20 @@ func (v *Vault) Ready(ctx context.Context) error {
 		return fmt.Errorf("read the secrets' key: %w", err)
 	}
 	keys, err := v.keys.all()
-	if err != nil || answer.Records[0].Version == 0 {
+	named := namedBy(answer.Records[0])
+	if err != nil || named == "" {
 		return err
 	}
-	_, err = v.keys.find(keys, string(answer.Records[0].Value))
+	_, err = v.keys.find(keys, named)
 	return err
+}
+
+// namedBy is the key that the store names: "" where it names none, or that is damaged.
+func namedBy(r store.Record) string {
+	if id, err := hex.DecodeString(string(r.Value)); err != nil || len(id) != idBytes {
+		return ""
+	}
+	return string(r.Value)
 }
 
 // Rotate seals with the file's first key what an older one of the file sealed, and
@@ -72,10 +82,11 @@ func (v *Vault) name(ctx context.Context, keys []*key) error {
 			return fmt.Errorf("rotate the secrets' key: %w", err)
 		}
 		now := answer.Records[0]
-		if now.Version == 0 || string(now.Value) == keys[0].id {
+		named := namedBy(now)
+		if now.Version == 0 || named == keys[0].id {
 			return nil
 		}
-		if _, err := v.keys.find(keys, string(now.Value)); err != nil {
+		if _, err := v.keys.find(keys, named); err != nil && named != "" {
 			return err
 		}
 		result, err := v.store.Commit(ctx, store.Commit{

@@ -50,8 +50,9 @@ func (e *MissingError) Error() string { return "no such secret: " + e.Name }
 // Unwrap makes it an ErrNotFound.
 func (e *MissingError) Unwrap() error { return ErrNotFound }
 
-// ErrDamaged: a secret cannot be read or opened, as something changed it in the store.
-var ErrDamaged = errors.New("damaged in the store")
+// ErrDamaged: a secret cannot be read or opened, as something changed it in the store, or the key that
+// it was sealed with is in no file any more.
+var ErrDamaged = errors.New("damaged in the store, or its key is lost")
 
 // DamagedError names a secret that is an ErrDamaged.
 type DamagedError struct{ Name string }
@@ -148,7 +149,7 @@ func (v *Vault) set(ctx context.Context, user, name, value string) (kept Secret,
 	if answer.Records[1].Version == 0 && answer.Counts[0] >= MaxSecrets {
 		return kept, false, fmt.Errorf("%w: you have %d already", ErrInvalid, MaxSecrets)
 	}
-	named := string(answer.Records[0].Value)
+	named := namedBy(answer.Records[0])
 	if answer.Counts[1] == 0 {
 		named = "" // nothing is sealed: a key that was lost holds nobody up
 	}

@@ -78,8 +78,8 @@ func (a agentAPI) PutLog(ctx context.Context, ref scheduler.LeaseRef, attempt in
 	return a.put(ctx, path, query, int64(len(piece)), bytes.NewReader(piece))
 }
 
-// Functions implements agent.API. Of a list that is damaged in the store there are none: the job waits
-// until they are registered again.
+// Functions implements agent.API. Of a list that is damaged in the store there are none: a message waits
+// until they are registered again, and a process that is to keep one fails.
 func (a agentAPI) Functions(ctx context.Context, user string) ([]agent.Function, error) {
 	var answer struct{ Functions []api.Function }
 	if err := a.get(ctx, "/consumer", url.Values{"user": {user}}, &answer); err != nil && !has(err, api.CodeDamaged) {

@@ -44,11 +44,11 @@ local function version_of(key)
   if head == '' then
     return '0'
   end
-  local version = match(head, '^(%d+):')
+  local version = match(head, '^0*(%d+):') -- a damaged digit may be a 0 in front
   if version then
     return version
   end
-  if match(head, '^-?%d+$') then
+  if not find(head, '[^%d-]') or #head < 17 and not find(head, ':', 1, true) then
     failure = '-KIND ' .. key
   end
   return DAMAGED -- it may be written over

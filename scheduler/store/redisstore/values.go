@@ -31,8 +31,8 @@ func read(reply []any, into ...any) error {
 	return nil
 }
 
-// records reads strings VERSION:BYTES. A number is a counter, so there is no such record; what
-// else does not begin so was damaged, as Redis has no sums.
+// records reads strings VERSION:BYTES. What may be a counter is no such record; what else does not
+// begin so was damaged, as Redis has no sums.
 func records(values []any) []store.Record {
 	if len(values) == 0 {
 		return nil
@@ -50,10 +50,15 @@ func records(values []any) []store.Record {
 	return out
 }
 
+// isCounter says what commit.lua does: digits, or shorter than the longest counter and without
+// the colon of a record, as a damaged counter may be.
 func isCounter(s string) bool {
-	_, err := strconv.ParseInt(s, 10, 64)
-	return err == nil
+	head := s[:min(len(s), counterDigits)]
+	return strings.Trim(head, "-0123456789") == "" || len(s) < counterDigits && !strings.Contains(s, ":")
 }
+
+// counterDigits is more than a counter has, with its sign.
+const counterDigits = 17
 
 // counters reads integers; an absent one is 0.
 func counters(values []any) []int64 {

@@ -51,9 +51,9 @@ class Stop:
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         end_copy_by(signum, self._process)
+        self._pending = True
         if again_after_fork(signum, frame):
             return
-        self._pending = True
         if self._armed:
             self._raise()
 

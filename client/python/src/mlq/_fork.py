@@ -68,9 +68,9 @@ def _renew() -> None:
 
 
 def again_after_fork(signum: int, frame: FrameType | None) -> bool:
-    """Whether a handler runs while this thread forks: it shall do nothing, and is called again.
+    """Whether a handler runs in a hook of this module: it shall do nothing, and is called again.
 
-    What is raised there is lost.
+    What a hook of a fork raises is lost.
     """
     while frame is not None and frame.f_code not in (_block.__code__, _unblock.__code__):
         frame = frame.f_back
