@@ -16,8 +16,9 @@ QUICKSTART = {
     "run": shows(r"^mlq job \d+ area: succeeded in \d\.\d s", "^computing 6 by 7$", "^42$"),
     "submit": shows(*[r"<mlq.Job \d+ train>"] * 5),
     "why": shows(
-        r"^place \d$",  # the two are told apart where a minute began between their claims
-        r"2 devices fit: lab-1 (#0, #1 are held by ana since|#\d is held by ana .*; lab-1 #\d is held by ana)",
+        r"^place \d$",  # asked before the first two are claimed, or when a minute began between them
+        r"^(2 devices fit: lab-1 (#0, #1 are|#\d is .*; lab-1 #\d is) held by ana since .*; )?"
+        r"\d jobs of its kind are ahead of it$",
     ),
     "result": shows(
         r"^mlq job \d+ train: succeeded in .* on lab-1 CPU slot \d$",
