@@ -105,7 +105,7 @@ func untilMended(key string) string {
 	case strings.HasPrefix(key, keyOrders("")):
 		return "The next order for the host's devices writes it again"
 	}
-	return "Whom it is of writes it again by itself"
+	return "The host or process that it is about writes it again by itself"
 }
 
 // tellEntry tells of an entry of a log that is left out.
