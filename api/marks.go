@@ -74,7 +74,7 @@ func (m *marker) job(job *scheduler.Job, spec scheduler.Spec) error {
 // record marks what a job's record names that cannot be read any more: it may be brought back.
 func (m *marker) record(e *scheduler.DamagedError) error {
 	m.damaged(e)
-	for _, sum := range digests(e.Record) {
+	for _, sum := range blob.NamesIn(e.Record) {
 		if err := m.files(sum); err != nil { // the list of its files is among them, if there is one
 			return err
 		}
@@ -202,32 +202,7 @@ func (m *marker) json(body []byte) error {
 
 // unread marks all that could be a name in what this version cannot read, or that is not hashed.
 func (m *marker) unread(text []byte) error {
-	for _, sum := range digests(text) {
-		if err := m.one(sum); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// digests are the first and the last 64 of each run of hexadecimal digits in a text: what stood
-// before or behind a name may have become a digit.
-func digests(text []byte) (found []string) {
-	run := 0
-	for i := 0; i <= len(text); i++ {
-		if i < len(text) && (text[i] >= '0' && text[i] <= '9' || text[i] >= 'a' && text[i] <= 'f') {
-			run++
-			continue
-		}
-		if run >= 64 {
-			found = append(found, string(text[i-run:i-run+64]))
-		}
-		if run > 64 {
-			found = append(found, string(text[i-64:i]))
-		}
-		run = 0
-	}
-	return found
+	return m.all(blob.NamesIn(text))
 }
 
 // files marks a manifest and all that it lists: they were uploaded before it,

@@ -31,10 +31,13 @@ func crowdIn(w *world) *crowd {
 	w.limit("ana", 5)
 	w.submit("ana")
 	w.finish(w.start(h2.take(nil)), scheduler.Finish{Outcome: scheduler.OutcomeSucceeded, Inline: []byte("result")})
+	w.submit("ana", func(s *scheduler.Submission) { s.Callback, s.Request.ResultTTL = "https://a.example/done", time.Hour })
+	w.succeed(w.start(h2.take(nil)))
 	parent := w.submit("ana")
 	w.start(h1.take(nil))
 	_, err := w.s.Submit(w.ctx, scheduler.Who{User: "ana"}, []scheduler.Submission{{Media: scheduler.MediaJSON, Body: []byte(`{"msg": 1}`), Function: "train"}}, "a-key")
 	w.must(err)
+	w.submit("ana", func(s *scheduler.Submission) { s.Request.QueueTimeout = time.Hour })
 	w.submit("ana", soon)
 	w.submit("ana", func(s *scheduler.Submission) { s.Request.After = []scheduler.JobID{parent} })
 	w.message("fay", "predict")
@@ -157,7 +160,7 @@ func (c *crowd) goesOn() {
 	c.Helper()
 	<-time.After(30 * time.Millisecond)
 	for what, err := range map[string]error{
-		"promote": c.s.PromoteOnce(c.ctx), "usage": c.s.FoldUsage(c.ctx), "drains": keepDrains(c), "check": check(c), "reap": reap(c),
+		"promote": c.s.PromoteOnce(c.ctx), "usage": c.s.FoldUsage(c.ctx), "drains": keepDrains(c), "check": check(c), "reap": reap(c), "callbacks": dueCallbacks(c),
 		"report": c.s.Report(c.ctx, "z", c.z.epoch, c.z.inv),
 	} {
 		if err != nil {
@@ -183,8 +186,9 @@ func reap(c *crowd) error {
 	return err
 }
 
-func keepDrains(c *crowd) error { _, err := c.s.KeepDrains(c.ctx); return err }
-func check(c *crowd) error      { _, err := c.s.Check(c.ctx); return err }
+func dueCallbacks(c *crowd) error { _, _, err := c.s.DueCallbacks(c.ctx, nil, 10); return err }
+func keepDrains(c *crowd) error   { _, err := c.s.KeepDrains(c.ctx); return err }
+func check(c *crowd) error        { _, err := c.s.Check(c.ctx); return err }
 
 // isSeen: what lists show.
 func (c *crowd) isSeen() {

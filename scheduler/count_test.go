@@ -10,16 +10,21 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store/storetest"
 )
 
-// TestCountOfWhatEndsMeanwhile: a job ends between the reads of a count, any two of
-// them. It is counted once all the same.
-func TestCountOfWhatEndsMeanwhile(t *testing.T) {
+// faultyWorld is a world with something between it and its store.
+func faultyWorld(t *testing.T) (*world, *storetest.Faulty) {
 	mem, err := localstore.OpenMemory()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { mem.Close() })
 	st := &storetest.Faulty{Store: mem}
-	w := worldOn(t, st, scheduler.DefaultTiming())
+	return worldOn(t, st, scheduler.DefaultTiming()), st
+}
+
+// TestCountOfWhatEndsMeanwhile: a job ends between the reads of a count, any two of
+// them. It is counted once all the same.
+func TestCountOfWhatEndsMeanwhile(t *testing.T) {
+	w, st := faultyWorld(t)
 	h := w.host("gpu1", 1)
 	reads := 0
 	for before := 1; before == 1 || before <= reads; before++ {
@@ -51,13 +56,7 @@ func TestCountOfWhatEndsMeanwhile(t *testing.T) {
 // TestCountOfWhatComesMeanwhile: jobs of a kind, and on a host, that there was not when the count began
 // are in it.
 func TestCountOfWhatComesMeanwhile(t *testing.T) {
-	mem, err := localstore.OpenMemory()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { mem.Close() })
-	st := &storetest.Faulty{Store: mem}
-	w := worldOn(t, st, scheduler.DefaultTiming())
+	w, st := faultyWorld(t)
 	reads := 0
 	for before := 1; before == 1 || before <= reads; before++ {
 		reads = 0

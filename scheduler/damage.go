@@ -10,9 +10,10 @@ import (
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
-// ErrDamaged: what the store has of a job, or of a user's functions, cannot be read, as after a bad sector under Redis' file, of
-// whose values Redis has no sums. It is an ErrNotFound as well: for all others the job is gone. Nobody
-// waits for it, it holds no device, and the lease that it had is none. Its record stays as it is.
+// ErrDamaged: what the store has of a job, or of a user's functions, cannot be read, as after a bad
+// sector under Redis' file, of whose values Redis has no sums. It is an ErrNotFound as well: for all
+// others the job is gone. Nobody waits for it, it holds no device, and the lease that it had is none.
+// Its record stays as it is.
 var ErrDamaged error = missing("damaged in the store")
 
 // missing is an ErrNotFound of a kind.

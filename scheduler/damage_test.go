@@ -116,10 +116,7 @@ func TestDamagedRecordStopsOnlyItsJob(t *testing.T) {
 func TestEveryJobWithDamage(t *testing.T) {
 	w := newWorld(t, scheduler.Timing{})
 	gone, spec, record := w.submit("ana"), w.submit("ana"), w.submit("ana")
-	a, err := w.st.Read(w.ctx, store.Query{})
-	w.must(err)
-	_, err = w.st.Commit(w.ctx, store.Commit{Identity: a.Identity, Effects: []store.Effect{store.Delete(specKey(gone))}})
-	w.must(err)
+	w.change(store.Delete(specKey(gone)))
 	w.forge(specKey(spec), []byte("broken"))
 	w.forge(liveKey(record), []byte("broken"))
 	var met, told []scheduler.JobID

@@ -53,10 +53,20 @@ func TestDamagedRecordsOfAHost(t *testing.T) {
 	}
 }
 
+// reapSilent has a server look on until everybody is silent who is not heard of meanwhile.
+func (w *world) reapSilent() {
+	w.Helper()
+	var r scheduler.Reaper
+	timing := scheduler.DefaultTiming()
+	for mono := time.Duration(0); mono <= timing.Expire+timing.ReapEvery; mono += timing.Expire / 4 {
+		_, err := w.s.Reap(w.ctx, &r, func() time.Duration { return mono })
+		w.must(err)
+	}
+}
+
 // TestDamagedHeartbeatOfADeadHost: its leases end, and those of others.
 func TestDamagedHeartbeatOfADeadHost(t *testing.T) {
 	w := newWorld(t, scheduler.Timing{})
-	timing := scheduler.DefaultTiming()
 	var ids []scheduler.JobID
 	for _, name := range []string{"h1", "h2"} {
 		ids = append(ids, w.submit("ana"))
@@ -64,11 +74,7 @@ func TestDamagedHeartbeatOfADeadHost(t *testing.T) {
 	}
 	w.forge("agent:beat:h1", []byte("broken"))
 	w.forge("agent:epoch:h1", []byte("broken"))
-	var r scheduler.Reaper
-	for mono := time.Duration(0); mono <= timing.Expire+timing.ReapEvery; mono += timing.Expire / 4 {
-		_, err := w.s.Reap(w.ctx, &r, func() time.Duration { return mono })
-		w.must(err)
-	}
+	w.reapSilent()
 	for _, id := range ids {
 		w.wantState(id, scheduler.Queued)
 	}

@@ -202,12 +202,7 @@ func TestDamagedConsumer(t *testing.T) {
 	w.succeed(w.start(c.take()))
 	w.wantState(id, scheduler.Succeeded)
 	w.forge("spec:consumer:"+someConsumer, []byte("broken"))
-	var r scheduler.Reaper
-	timing := scheduler.DefaultTiming()
-	for mono := time.Duration(0); mono <= timing.Expire+timing.ReapEvery; mono += timing.Expire / 4 {
-		_, err := w.s.Reap(w.ctx, &r, func() time.Duration { return mono })
-		w.must(err)
-	}
+	w.reapSilent()
 	a, err := w.st.Read(w.ctx, store.Query{Ranges: []store.Range{{Index: "spec:consumers", Limit: 2}}})
 	w.must(err)
 	if len(a.Ranges[0]) != 0 {
@@ -273,12 +268,7 @@ func TestDamagedListOfConsumers(t *testing.T) {
 	w.change(store.Unindex("spec:consumers", member), store.Index("spec:consumers", append(member[:len(member)-1:len(member)-1], 'x')))
 	_, err := w.s.Check(w.ctx)
 	w.must(err)
-	var r scheduler.Reaper
-	timing := scheduler.DefaultTiming()
-	for mono := time.Duration(0); mono <= timing.Expire+timing.ReapEvery; mono += timing.Expire / 4 {
-		_, err := w.s.Reap(w.ctx, &r, func() time.Duration { return mono })
-		w.must(err)
-	}
+	w.reapSilent()
 	if job := w.job(id); job.State.Active() {
 		t.Errorf("the job is %s still", job.State)
 	}

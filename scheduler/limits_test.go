@@ -8,21 +8,12 @@ import (
 	"testing"
 
 	"github.com/mlq-dev/mlq/scheduler"
-	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
 // limit sets how many devices a user may hold; 0: any number.
 func (w *world) limit(user string, devices int) {
 	w.Helper()
-	a, err := w.st.Read(w.ctx, store.Query{})
-	w.must(err)
-	r, err := w.st.Commit(w.ctx, store.Commit{
-		Identity: a.Identity, Effects: []store.Effect{scheduler.KeepLimits(user, scheduler.Limits{MaxDevices: devices})},
-	})
-	w.must(err)
-	if !r.OK() {
-		w.Fatalf("limit: %+v", r)
-	}
+	w.change(scheduler.KeepLimits(user, scheduler.Limits{MaxDevices: devices}))
 }
 
 func priority(n int) func(*scheduler.Submission) {

@@ -20,6 +20,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/mlq-dev/mlq/internal/blob"
 	"github.com/mlq-dev/mlq/scheduler/store"
 )
 
@@ -103,13 +104,5 @@ func (i *Item) Blobs() []string {
 	if !i.Damaged {
 		return []string{i.SHA256}
 	}
-	var all []string
-	for at := range max(len(i.record)-digestLength+1, 0) {
-		if text := i.record[at : at+digestLength]; strings.Trim(text, "0123456789abcdef") == "" {
-			all = append(all, text)
-		}
-	}
-	return all
+	return blob.NamesIn([]byte(i.record))
 }
-
-const digestLength = 64

@@ -1,4 +1,4 @@
-package api
+package blob
 
 import (
 	"math/rand/v2"
@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestDigests: what a regular expression finds.
-func TestDigests(t *testing.T) {
+// TestNamesIn: what a regular expression finds.
+func TestNamesIn(t *testing.T) {
 	t.Parallel()
 	runs := regexp.MustCompile(`[0-9a-f]{64,}`)
 	want := func(text string) (found []string) {
@@ -31,7 +31,7 @@ func TestDigests(t *testing.T) {
 		texts = append(texts, text.String())
 	}
 	for _, text := range texts {
-		if got := digests([]byte(text)); !slices.Equal(got, want(text)) {
+		if got := NamesIn([]byte(text)); !slices.Equal(got, want(text)) {
 			t.Errorf("%q: %q", text, got)
 		}
 	}
